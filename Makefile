@@ -1,0 +1,58 @@
+# kfp-preflight: make help lists what there is to do.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##  The project
+
+.PHONY: build
+build: ## build bin/kfp-preflight
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/kfp-preflight ./cmd/kfp-preflight
+
+.PHONY: test
+test: controlplane-core ## run all tests, those against a real API server among them
+	go test ./...
+
+.PHONY: lint
+lint: ## gofmt, go vet, go mod tidy and staticcheck
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted (gofmt -w): $$unformatted"; exit 1; }
+	go vet ./...
+	go mod tidy -diff
+	go tool -modfile=hack/lint/go.mod staticcheck ./...
+
+.PHONY: cases
+cases: ## write what the rules say beside the cases in testdata
+	go test ./validators/ -run TestCases -update
+
+.PHONY: demo
+demo: controlplane-core build ## play the story on a real API server; HOLD=1 leaves it running
+	go run ./hack/demo $(if $(HOLD),-hold)
+
+##  The test control plane: real programs, built from the Go module proxy into bin/. Their versions stand in the go.mod files
+##  under hack/. With KUBEBUILDER_ASSETS set, its etcd, kube-apiserver and kubectl are used and none are built.
+
+CORE := etcd kube-apiserver kubectl
+REST := kube-controller-manager workflow-controller
+
+.PHONY: controlplane controlplane-core
+controlplane: controlplane-core $(REST:%=bin/%) ## build the whole test control plane (about 12 minutes cold)
+ifdef KUBEBUILDER_ASSETS
+controlplane-core:
+	@echo "using the control plane in $(KUBEBUILDER_ASSETS)"
+else
+controlplane-core: $(CORE:%=bin/%) ## build what the tests and the demo need of it (about 7 minutes cold)
+endif
+
+bin/etcd: hack/kubernetes/go.mod
+	hack/build etcd hack/kubernetes go.etcd.io/etcd/server/v3
+bin/kube-apiserver bin/kube-controller-manager bin/kubectl: bin/%: hack/kubernetes/go.mod
+	hack/build $* hack/kubernetes k8s.io/kubernetes/cmd/$*
+bin/workflow-controller: hack/argo/go.mod
+	hack/build workflow-controller hack/argo github.com/argoproj/argo-workflows/v3/cmd/workflow-controller
+
+.PHONY: clean
+clean: ## remove bin/
+	rm -rf bin

@@ -1,0 +1,212 @@
+// Package cluster starts a real control plane for the tests and the demo: etcd and kube-apiserver as processes of their
+// own, Argo's and Kubeflow's CRDs, and the manifests that kfp-preflight ships, with nothing changed but the address of the
+// webhook.
+package cluster
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	sigsyaml "sigs.k8s.io/yaml"
+)
+
+// ServiceAccount that the shipped manifests run kfp-preflight as.
+const serviceAccount, namespace = "kfp-preflight", "kfp-preflight"
+
+// Cluster is a running control plane.
+type Cluster struct {
+	// Admin may do everything.
+	Admin *rest.Config
+	// Webhook may do what the shipped RBAC allows: it is the ServiceAccount of the shipped Deployment.
+	Webhook *rest.Config
+	// WebhookAddress is where the shipped webhook configuration expects the webhook, as HOST:PORT, with the certificate
+	// in CertDir.
+	WebhookAddress, CertDir string
+	// Dir holds the kubeconfig files admin.kubeconfig and webhook.kubeconfig.
+	Dir string
+
+	root     string
+	env      *envtest.Environment
+	webhooks envtest.WebhookInstallOptions
+}
+
+// Start starts a control plane of the repository at root. Call Stop, also after an error.
+func Start(ctx context.Context, root string) (*Cluster, error) {
+	c := &Cluster{root: root}
+	crds, err := argoCRDs(ctx, root)
+	if err != nil {
+		return c, err
+	}
+	assets := os.Getenv("KUBEBUILDER_ASSETS")
+	if assets == "" {
+		assets = filepath.Join(root, "bin")
+	}
+	if _, err := os.Stat(filepath.Join(assets, "kube-apiserver")); err != nil {
+		return c, fmt.Errorf("there is no control plane in %s; 'make controlplane' builds it: %w", assets, err)
+	}
+	if c.Dir, err = os.MkdirTemp("", "kfp-preflight-"); err != nil {
+		return c, err
+	}
+	c.env = &envtest.Environment{
+		BinaryAssetsDirectory: assets,
+		CRDDirectoryPaths:     []string{crds, filepath.Join(root, "hack", "crds")},
+		ErrorIfCRDPathMissing: true,
+	}
+	if c.Admin, err = c.env.Start(); err != nil {
+		return c, fmt.Errorf("starting the control plane: %w", err)
+	}
+	c.Admin.QPS = -1
+	return c, writeKubeconfig(c.Admin, filepath.Join(c.Dir, "admin.kubeconfig"))
+}
+
+// argoCRDs is the folder of the CRDs in Argo's own module.
+func argoCRDs(ctx context.Context, root string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-workflows/v3")
+	cmd.Dir, cmd.Stderr = root, os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("looking for Argo's module: %w", err)
+	}
+	return filepath.Join(strings.TrimSpace(string(out)), "manifests", "base", "crds", "minimal"), nil
+}
+
+// Kubectl is the kubectl of this control plane.
+func (c *Cluster) Kubectl() string { return filepath.Join(c.env.BinaryAssetsDirectory, "kubectl") }
+
+// Install applies a kustomization that the repository ships, such as manifests/base. The webhook configuration in it gets
+// the address of a webhook on this machine; everything else is applied as it is.
+func (c *Cluster) Install(ctx context.Context, kustomization string) error {
+	// Argo's namespace is there before kfp-preflight comes.
+	if err := c.apply(ctx, []byte("{apiVersion: v1, kind: Namespace, metadata: {name: kubeflow}}")); err != nil {
+		return err
+	}
+	shipped, err := c.Render(ctx, kustomization)
+	if err != nil {
+		return err
+	}
+	var rest bytes.Buffer
+	for _, document := range shipped {
+		var configuration admissionregistrationv1.ValidatingWebhookConfiguration
+		if err := sigsyaml.Unmarshal(document, &configuration); err != nil {
+			return err
+		}
+		if configuration.Kind == "ValidatingWebhookConfiguration" {
+			c.webhooks.ValidatingWebhooks = append(c.webhooks.ValidatingWebhooks, &configuration)
+			continue
+		}
+		fmt.Fprintf(&rest, "---\n%s\n", document)
+	}
+	if err := c.apply(ctx, rest.Bytes()); err != nil {
+		return err
+	}
+	if err := c.webhooks.Install(c.Admin); err != nil {
+		return fmt.Errorf("installing the webhook configuration: %w", err)
+	}
+	c.WebhookAddress = fmt.Sprintf("%s:%d", c.webhooks.LocalServingHost, c.webhooks.LocalServingPort)
+	c.CertDir = c.webhooks.LocalServingCertDir
+	if c.Webhook, err = c.asServiceAccount(ctx); err != nil {
+		return err
+	}
+	return writeKubeconfig(c.Webhook, filepath.Join(c.Dir, "webhook.kubeconfig"))
+}
+
+// Render builds a kustomization of the repository and returns its objects as YAML.
+func (c *Cluster) Render(ctx context.Context, kustomization string) ([][]byte, error) {
+	cmd := exec.CommandContext(ctx, c.Kubectl(), "kustomize", filepath.Join(c.root, kustomization))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("building %s: %w", kustomization, err)
+	}
+	return Documents(out)
+}
+
+// Documents splits YAML into its documents.
+func Documents(text []byte) ([][]byte, error) {
+	reader := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
+	var out [][]byte
+	for {
+		document, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, document)
+	}
+}
+
+// apply applies manifests as the API server's own validation lets them in.
+func (c *Cluster) apply(ctx context.Context, manifests []byte) error {
+	cmd := exec.CommandContext(ctx, c.Kubectl(), "--kubeconfig", filepath.Join(c.Dir, "admin.kubeconfig"),
+		"apply", "--server-side", "--validate=strict", "-f", "-")
+	cmd.Stdin = bytes.NewReader(manifests)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("applying manifests: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// asServiceAccount is the configuration of a client that runs as the shipped ServiceAccount, with a token that the API
+// server issued for it.
+func (c *Cluster) asServiceAccount(ctx context.Context) (*rest.Config, error) {
+	client, err := kubernetes.NewForConfig(c.Admin)
+	if err != nil {
+		return nil, err
+	}
+	token, err := client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, serviceAccount, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("getting a token for the shipped ServiceAccount: %w", err)
+	}
+	config := rest.AnonymousClientConfig(c.Admin)
+	config.BearerToken = token.Status.Token
+	return config, nil
+}
+
+func writeKubeconfig(config *rest.Config, path string) error {
+	const name = "kfp-preflight"
+	return clientcmd.WriteToFile(clientcmdapi.Config{
+		Clusters: map[string]*clientcmdapi.Cluster{name: {Server: config.Host, CertificateAuthorityData: config.CAData}},
+		AuthInfos: map[string]*clientcmdapi.AuthInfo{name: {
+			Token: config.BearerToken, ClientCertificateData: config.CertData, ClientKeyData: config.KeyData,
+		}},
+		Contexts:       map[string]*clientcmdapi.Context{name: {Cluster: name, AuthInfo: name}},
+		CurrentContext: name,
+	}, path)
+}
+
+// WebhookConfiguration is the shipped configuration with the address of this machine.
+func (c *Cluster) WebhookConfiguration() *admissionregistrationv1.ValidatingWebhookConfiguration {
+	return c.webhooks.ValidatingWebhooks[0].DeepCopy()
+}
+
+// Stop stops the control plane and removes what it left.
+func (c *Cluster) Stop() error {
+	var errs []error
+	if c.env != nil {
+		errs = append(errs, c.env.Stop())
+	}
+	errs = append(errs, c.webhooks.Cleanup())
+	if c.Dir != "" {
+		errs = append(errs, os.RemoveAll(c.Dir))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,160 @@
+package forecast
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Names that Argo gives to its containers.
+// Source: argoproj/argo-workflows v3.7.3 workflow/common/common.go.
+const (
+	InitContainer = "init"
+	WaitContainer = "wait"
+	MainContainer = "main"
+)
+
+// assemble builds the pod of a template, in the order in which the controller does. Of the mounts and variables that
+// Argo adds for its own use only those matter that a rule can trip over.
+// Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go createWorkflowPod.
+func (w *walker) assemble(t placed) (Pod, error) {
+	main, err := w.mainContainers(t.Template)
+	if err != nil {
+		return Pod{}, err
+	}
+	spec := corev1.PodSpec{
+		RestartPolicy:         corev1.RestartPolicyNever,
+		Volumes:               slices.Clone(t.Volumes),
+		ActiveDeadlineSeconds: deadline(t.Template, w.wf.Spec.ActiveDeadlineSeconds),
+		ImagePullSecrets:      w.wf.Spec.ImagePullSecrets,
+		ServiceAccountName:    firstSet(t.ServiceAccountName, w.wf.Spec.ServiceAccountName),
+		PriorityClassName:     firstSet(t.PriorityClassName, w.wf.Spec.PodPriorityClassName),
+	}
+	if hasWait(t.Template) {
+		spec.Containers = append(spec.Containers, w.executorContainer(WaitContainer))
+	}
+	spec.Containers = append(spec.Containers, main...)
+	spec.InitContainers = []corev1.Container{w.executorContainer(InitContainer)}
+	addMountedVolumes(&spec, t.Template, w.wf.Spec.Volumes)
+	for _, c := range t.InitContainers {
+		spec.InitContainers = append(spec.InitContainers, c.Container)
+	}
+	for _, c := range t.Sidecars {
+		spec.Containers = append(spec.Containers, c.Container)
+	}
+
+	pod := Pod{sources: sourcesOf(t, w.wf.Spec.Volumes)}
+	// The spec may hold tags that did not come through the template: the Workflow's volumes, the controller's containers.
+	if pod.Spec, err = resolve(spec, w.globals); err != nil {
+		return Pod{}, fmt.Errorf("the pod can't be read once its parameters are filled in: %w", err)
+	}
+	for _, patch := range []string{resolveText(w.wf.Spec.PodSpecPatch, w.globals), t.PodSpecPatch} {
+		if patch == "" {
+			continue
+		}
+		if HasTag(patch) {
+			pod.PatchUndecided = true
+			continue
+		}
+		if pod.Spec, err = patched(pod.Spec, patch); err != nil {
+			return Pod{}, err
+		}
+	}
+	return pod, nil
+}
+
+// mainContainers are the containers that do the template's work, on top of the controller's mainContainer.
+func (w *walker) mainContainers(t *wfv1.Template) ([]corev1.Container, error) {
+	var main []corev1.Container
+	switch t.GetType() {
+	case wfv1.TemplateTypeContainer:
+		main = []corev1.Container{*t.Container}
+	case wfv1.TemplateTypeScript:
+		main = []corev1.Container{t.Script.Container}
+	case wfv1.TemplateTypeContainerSet:
+		main = t.ContainerSet.GetContainers()
+	case wfv1.TemplateTypeResource, wfv1.TemplateTypeData:
+		main = []corev1.Container{w.executorContainer(MainContainer)}
+	}
+	for i := range main {
+		if main[i].Name == "" || t.GetType() != wfv1.TemplateTypeContainerSet {
+			main[i].Name = MainContainer
+		}
+		if w.controller.MainContainer == nil {
+			continue
+		}
+		merged, err := mergeUnder(*w.controller.MainContainer, main[i])
+		if err != nil {
+			return nil, fmt.Errorf("the controller's mainContainer can't be merged under container %s: %w", main[i].Name, err)
+		}
+		main[i] = merged
+	}
+	return main, nil
+}
+
+// executorContainer is a container that runs Argo's executor.
+func (w *walker) executorContainer(name string) corev1.Container {
+	return corev1.Container{
+		Name:      name,
+		Env:       slices.Clone(w.controller.executorEnv()),
+		Resources: w.controller.executorResources(),
+	}
+}
+
+// hasWait reports whether Argo adds its wait container: always, but for a template whose main container is the executor
+// itself. A resource template has one where its logs are kept.
+func hasWait(t *wfv1.Template) bool {
+	switch t.GetType() {
+	case wfv1.TemplateTypeData:
+		return false
+	case wfv1.TemplateTypeResource:
+		return t.SaveLogsAsArtifact()
+	}
+	return true
+}
+
+// deadline is the pod's activeDeadlineSeconds: the template's, or what is left of the Workflow's if that is sooner. Nil
+// where neither is set, or the template's is known only at run time.
+func deadline(t *wfv1.Template, workflow *int64) *int64 {
+	if t.ActiveDeadlineSeconds == nil {
+		return workflow
+	}
+	own, err := strconv.ParseInt(t.ActiveDeadlineSeconds.String(), 10, 64)
+	if err != nil || (workflow != nil && *workflow < own) {
+		return workflow
+	}
+	return &own
+}
+
+// addMountedVolumes adds the Workflow's volumes that a container of the template mounts.
+// Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go addVolumeReferences.
+func addMountedVolumes(spec *corev1.PodSpec, t *wfv1.Template, volumes []corev1.Volume) {
+	mounts := slices.Clone(t.GetVolumeMounts())
+	for _, c := range t.InitContainers {
+		mounts = append(mounts, c.VolumeMounts...)
+	}
+	for _, c := range t.Sidecars {
+		mounts = append(mounts, c.VolumeMounts...)
+	}
+	named := func(name string) func(corev1.Volume) bool {
+		return func(v corev1.Volume) bool { return v.Name == name }
+	}
+	for _, m := range mounts {
+		if slices.ContainsFunc(spec.Volumes, named(m.Name)) {
+			continue
+		}
+		if i := slices.IndexFunc(volumes, named(m.Name)); i >= 0 {
+			spec.Volumes = append(spec.Volumes, volumes[i])
+		}
+	}
+}
+
+func firstSet(first, second string) string {
+	if first != "" {
+		return first
+	}
+	return second
+}

@@ -1,0 +1,23 @@
+package forecast
+
+import (
+	"fmt"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Baseline is the plainest pod that a pipeline can have under the given controller configuration: one step that sets
+// nothing, with the containers that Argo adds. What the cluster refuses of it, it refuses of every pipeline whose author
+// has not set everything by hand.
+func Baseline(controller Controller) (Pod, error) {
+	wf := &wfv1.Workflow{Spec: wfv1.WorkflowSpec{
+		Entrypoint: "step",
+		Templates:  []wfv1.Template{{Name: "step", Container: &corev1.Container{}}},
+	}}
+	f := Workflow(wf, controller)
+	if len(f.Pods) == 0 {
+		return Pod{}, fmt.Errorf("no pipeline pod can be worked out under this controller configuration: %s", f.Gaps[0].Reason)
+	}
+	return f.Pods[0], nil
+}

@@ -1,0 +1,124 @@
+package forecast
+
+import (
+	"slices"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Certainty says how sure a statement about the future is. The zero value is Unknown: nothing may be concluded from it.
+type Certainty int
+
+const (
+	// Unknown: it depends on something that exists only at run time.
+	Unknown Certainty = iota
+	// Possible: it stands behind a condition that can't be decided at admission.
+	Possible
+	// Certain: it happens whenever the run gets that far, and as long as nothing fails before, the run gets that far.
+	Certain
+)
+
+// String is the word for a Certainty, as messages and metric labels use it.
+func (c Certainty) String() string {
+	return [...]string{Unknown: "unknown", Possible: "possible", Certain: "certain"}[c]
+}
+
+// Forecast is everything that a Workflow would lead to.
+type Forecast struct {
+	// Pods, one for each reachable pod template and distinct set of resolved inputs, in the order in which the
+	// Workflow reaches them.
+	Pods []Pod
+	// Created are the objects that the Workflow's own resource templates make, and later steps may use.
+	Created []Created
+	// Gaps are the places that could not be followed. Pods may be missing there; none of Pods is wrong because of them.
+	Gaps []Gap
+}
+
+// Gap is a place in a Workflow whose pods can't be worked out at admission.
+type Gap struct {
+	// Step is the path of step names that leads there, such as "train/evaluate".
+	Step string
+	// Reason says what stands in the way, for a reader of the Workflow.
+	Reason string
+}
+
+// Pod is a pod that Argo would create.
+type Pod struct {
+	// Spec as the controller would submit it, before the API server's defaulting and admission.
+	Spec corev1.PodSpec
+	// Origin says where the pod comes from.
+	Origin Origin
+	// PatchUndecided is set when a podSpecPatch could not be applied because part of it exists only at run time. The
+	// patch may change anything in Spec.
+	PatchUndecided bool
+
+	sources sources
+}
+
+// Origin says which part of a Workflow a pod comes from.
+type Origin struct {
+	// Template is the template's name; empty for an inline template.
+	Template string
+	// Steps are the paths of step names that run the template, in the Workflow's order. The entrypoint's own template
+	// stands under its own name.
+	Steps []string
+	// Certainty says whether at least one of Steps surely runs.
+	Certainty Certainty
+	// Path is the place of the template in the Workflow, such as spec.templates[2].
+	Path *field.Path
+}
+
+// Created is an object that a resource template of the Workflow makes.
+type Created struct {
+	// Kind of the object; empty when the manifest can't be read before run time.
+	Kind string
+	// Names are the object's names: one, or several for a manifest of several objects.
+	Name string
+	// Manifest is the text that the step submits, with the parameters that are known filled in.
+	Manifest string
+}
+
+// Workflow forecasts the pods of wf under the given controller configuration. It never fails: what can't be worked out
+// is in Forecast.Gaps. wf is not changed.
+//
+// Templates that lie outside of wf (workflowTemplateRef, templateRef) are gaps.
+func Workflow(wf *wfv1.Workflow, controller Controller) Forecast {
+	if neverRuns(wf) {
+		return Forecast{}
+	}
+	merged, err := withDefaults(wf, controller.WorkflowDefaults)
+	if err != nil {
+		// The controller would stop at the same merge. What the Workflow itself says still stands.
+		merged = wf
+	}
+	w := newWalker(merged, controller)
+	if err != nil {
+		w.gap(nil, "the controller's workflowDefaults can't be merged: "+err.Error())
+	}
+	w.workflow()
+	return w.out
+}
+
+// neverRuns reports that the controller would leave wf alone: it is finished, or told to shut down.
+// Source: argoproj/argo-workflows v3.7.3 workflow/controller/controller.go (completed label),
+// workflow/controller/workflowpod.go createWorkflowPod (shutdown).
+func neverRuns(wf *wfv1.Workflow) bool {
+	return wf.Labels["workflows.argoproj.io/completed"] == "true" || wf.Status.Fulfilled() || wf.Spec.Shutdown != ""
+}
+
+// resumed reports that wf arrives in the middle of a run: a retry, or a resubmission with memoized nodes. Some of its
+// steps are done, and which ones can't be told from the templates.
+func resumed(wf *wfv1.Workflow) bool {
+	s := &wf.Status
+	return s.Phase != "" || len(s.Nodes) > 0 || s.CompressedNodes != "" || s.OffloadNodeStatusVersion != ""
+}
+
+// addStep records one more step that runs the pod.
+func (p *Pod) addStep(step string, c Certainty) {
+	if !slices.Contains(p.Origin.Steps, step) {
+		p.Origin.Steps = append(p.Origin.Steps, step)
+	}
+	p.Origin.Certainty = max(p.Origin.Certainty, c)
+}

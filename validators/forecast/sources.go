@@ -1,0 +1,92 @@
+package forecast
+
+import (
+	"slices"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// sources remember where in the Workflow the parts of a pod are written, so that a finding about the pod can point at
+// the line that the author can change.
+type sources struct {
+	template   *field.Path
+	containers map[string]source
+	volumes    map[string]*field.Path
+}
+
+type source struct {
+	path      *field.Path
+	container *corev1.Container
+}
+
+// sourcesOf looks up the parts of a template's pod.
+func sourcesOf(t placed, workflowVolumes []corev1.Volume) sources {
+	s := sources{template: t.path, containers: map[string]source{}, volumes: map[string]*field.Path{}}
+	written := t.written
+	switch {
+	case written.Container != nil:
+		s.containers[MainContainer] = source{t.path.Child("container"), written.Container}
+	case written.Script != nil:
+		s.containers[MainContainer] = source{t.path.Child("script"), &written.Script.Container}
+	case written.ContainerSet != nil:
+		for i := range written.ContainerSet.Containers {
+			c := &written.ContainerSet.Containers[i].Container
+			s.containers[c.Name] = source{t.path.Child("containerSet", "containers").Index(i), c}
+		}
+	}
+	s.userContainers(t.path.Child("initContainers"), written.InitContainers)
+	s.userContainers(t.path.Child("sidecars"), written.Sidecars)
+	for i, v := range workflowVolumes {
+		s.volumes[v.Name] = field.NewPath("spec", "volumes").Index(i)
+	}
+	for i, v := range written.Volumes {
+		s.volumes[v.Name] = t.path.Child("volumes").Index(i)
+	}
+	return s
+}
+
+func (s sources) userContainers(path *field.Path, containers []wfv1.UserContainer) {
+	for i := range containers {
+		s.containers[containers[i].Name] = source{path.Index(i), &containers[i].Container}
+	}
+}
+
+// EnvPath is the place in the Workflow where a container's variable is written; the template's place where it comes
+// from elsewhere, such as the controller's configuration or a patch.
+func (p *Pod) EnvPath(container, variable string) *field.Path {
+	src, ok := p.sources.containers[container]
+	if !ok {
+		return p.sources.template
+	}
+	i := slices.IndexFunc(src.container.Env, func(e corev1.EnvVar) bool { return e.Name == variable })
+	if i < 0 {
+		return p.sources.template
+	}
+	return src.path.Child("env").Index(i)
+}
+
+// EnvFromPath is the place in the Workflow where a container takes all of a Secret's keys as variables; the template's
+// place where that comes from elsewhere.
+func (p *Pod) EnvFromPath(container, secret string) *field.Path {
+	src, ok := p.sources.containers[container]
+	if !ok {
+		return p.sources.template
+	}
+	i := slices.IndexFunc(src.container.EnvFrom, func(e corev1.EnvFromSource) bool {
+		return e.SecretRef != nil && (e.SecretRef.Name == secret || HasTag(e.SecretRef.Name))
+	})
+	if i < 0 {
+		return p.sources.template
+	}
+	return src.path.Child("envFrom").Index(i)
+}
+
+// VolumePath is the place in the Workflow where a volume is written; the template's place where it comes from elsewhere.
+func (p *Pod) VolumePath(name string) *field.Path {
+	if path, ok := p.sources.volumes[name]; ok {
+		return path
+	}
+	return p.sources.template
+}

@@ -1,0 +1,299 @@
+package forecast
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Bounds of a forecast. A Workflow beyond them gets a Gap, so that no Workflow can cost more than this.
+const (
+	maxVisits = 10_000
+	maxDepth  = 100
+)
+
+// walker follows a Workflow from its entrypoint and exit handlers to the templates that become pods.
+type walker struct {
+	wf         *wfv1.Workflow
+	controller Controller
+	globals    values
+	templates  map[string]int // name -> index in spec.templates
+	out        Forecast
+
+	visits  int
+	full    bool                 // a bound was reached
+	visited map[string]Certainty // template and inputs -> with what certainty they were walked
+	pods    map[string]int       // template and inputs -> index in out.Pods
+}
+
+// stop is where the walk has got to.
+type stop struct {
+	steps     []string
+	certainty Certainty
+}
+
+func (s stop) into(step string, c Certainty) stop {
+	return stop{steps: append(slices.Clip(s.steps), step), certainty: min(s.certainty, c)}
+}
+
+// placed is a template and where it is written.
+type placed struct {
+	*wfv1.Template
+	// written is the template as it stands at path, without defaults and with its tags.
+	written *wfv1.Template
+	path    *field.Path
+}
+
+func placedAt(path *field.Path, t *wfv1.Template) placed {
+	return placed{Template: t, written: t, path: path}
+}
+
+// as returns the same place with the template as it runs.
+func (p placed) as(prepared *wfv1.Template) placed {
+	p.Template = prepared
+	return p
+}
+
+func newWalker(wf *wfv1.Workflow, controller Controller) *walker {
+	w := &walker{
+		wf: wf, controller: controller, globals: globalValues(wf),
+		templates: map[string]int{}, visited: map[string]Certainty{}, pods: map[string]int{},
+	}
+	for i := range wf.Spec.Templates {
+		w.templates[wf.Spec.Templates[i].Name] = i
+	}
+	return w
+}
+
+// workflow starts the walk where the controller starts.
+// Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go operate.
+func (w *walker) workflow() {
+	spec := &w.wf.Spec
+	if spec.WorkflowTemplateRef != nil {
+		w.gap(nil, "the templates come from the workflowTemplateRef "+spec.WorkflowTemplateRef.Name)
+	}
+	from := stop{certainty: Certain}
+	if resumed(w.wf) {
+		from.certainty = Possible
+	}
+	if spec.Entrypoint != "" {
+		w.byName(spec.Entrypoint, spec.Arguments, from.into(spec.Entrypoint, Certain))
+	}
+	// The exit handler runs however the run ends, also when a step before has failed.
+	if hook := spec.GetExitHook(spec.Arguments); hook != nil {
+		w.hook("onExit", hook, from)
+	}
+	w.otherHooks(spec.Hooks, from)
+}
+
+// byName visits a template of the Workflow itself.
+func (w *walker) byName(name string, args wfv1.Arguments, at stop) {
+	if i, ok := w.templates[name]; ok {
+		w.visit(placedAt(field.NewPath("spec", "templates").Index(i), &w.wf.Spec.Templates[i]), args, at)
+		return
+	}
+	switch {
+	case HasTag(name):
+		w.gap(at.steps, "the template's name "+name+" is known only at run time")
+	case w.wf.Spec.WorkflowTemplateRef == nil:
+		w.gap(at.steps, "there is no template "+name)
+	}
+}
+
+// visit walks one template with the arguments of one caller.
+func (w *walker) visit(t placed, args wfv1.Arguments, at stop) {
+	if w.visits++; w.visits > maxVisits || len(at.steps) > maxDepth {
+		if !w.full {
+			w.gap(at.steps, fmt.Sprintf("more than %d steps, or steps nested more than %d deep: not all of them were looked at", maxVisits, maxDepth))
+		}
+		w.full = true
+		return
+	}
+	tmpl, inputs, err := w.prepare(t.Template, args)
+	if err != nil {
+		w.gap(at.steps, err.Error())
+		return
+	}
+	key := t.path.String() + "\x00" + inputs
+	if tmpl.Memoize != nil {
+		at.certainty = min(at.certainty, Possible) // a cache hit leaves the pod out
+	}
+
+	t = t.as(tmpl)
+	if t.IsPodType() {
+		w.pod(key, t, at)
+		return
+	}
+	// The same template with the same inputs leads to the same pods: once is enough, unless now it is surer. This also
+	// ends recursion.
+	if before, ok := w.visited[key]; ok && before >= at.certainty {
+		return
+	}
+	w.visited[key] = at.certainty
+	switch {
+	case t.Steps != nil:
+		w.steps(t, at)
+	case t.DAG != nil:
+		w.dag(t, at)
+	case t.HTTP != nil, t.Plugin != nil:
+		w.gap(at.steps, "an HTTP or plugin template runs in the Workflow's agent pod")
+	}
+}
+
+// pod adds the pod of a template, or one more step to a pod that is there.
+func (w *walker) pod(key string, t placed, at stop) {
+	step := strings.Join(at.steps, "/")
+	if len(at.steps) > 1 {
+		step = strings.Join(at.steps[1:], "/") // the entrypoint's own name says nothing
+	}
+	if i, ok := w.pods[key]; ok {
+		w.out.Pods[i].addStep(step, at.certainty)
+		return
+	}
+	pod, err := w.assemble(t)
+	if err != nil {
+		w.gap(at.steps, err.Error())
+		return
+	}
+	pod.Origin = Origin{Template: t.Name, Path: t.path}
+	pod.addStep(step, at.certainty)
+	w.pods[key] = len(w.out.Pods)
+	w.out.Pods = append(w.out.Pods, pod)
+	if t.Resource != nil {
+		w.out.Created = append(w.out.Created, created(t.Resource, w.wf.Namespace)...)
+	}
+}
+
+func (w *walker) steps(t placed, at stop) {
+	for i := range t.Steps {
+		for j := range t.Steps[i].Steps {
+			step := &t.Steps[i].Steps[j]
+			w.call(call{
+				name: step.Name, template: step.Template, inline: step.Inline, ref: step.TemplateRef, args: step.Arguments,
+				when: step.When, items: step.WithItems, param: step.WithParam, sequence: step.WithSequence,
+				exit: step.GetExitHook(step.Arguments), hooks: step.Hooks,
+				path: t.path.Child("steps").Index(i).Index(j),
+			}, at)
+		}
+	}
+}
+
+func (w *walker) dag(t placed, at stop) {
+	reached := reachedTasks(t.DAG)
+	for i := range t.DAG.Tasks {
+		task := &t.DAG.Tasks[i]
+		c, ok := reached[task.Name]
+		if !ok {
+			continue
+		}
+		w.call(call{
+			name: task.Name, template: task.Template, inline: task.Inline, ref: task.TemplateRef, args: task.Arguments,
+			when: task.When, items: task.WithItems, param: task.WithParam, sequence: task.WithSequence,
+			exit: task.GetExitHook(task.Arguments), hooks: task.Hooks,
+			path: t.path.Child("dag", "tasks").Index(i),
+		}, stop{steps: at.steps, certainty: min(at.certainty, c)})
+	}
+}
+
+// call is what a step and a DAG task have in common.
+type call struct {
+	name     string
+	template string
+	inline   *wfv1.Template
+	ref      *wfv1.TemplateRef
+	args     wfv1.Arguments
+	when     string
+	items    []wfv1.Item
+	param    string
+	sequence *wfv1.Sequence
+	exit     *wfv1.LifecycleHook
+	hooks    wfv1.LifecycleHooks
+	path     *field.Path
+}
+
+func (w *walker) call(c call, at stop) {
+	at = at.into(c.name, whenCertainty(c.when))
+	loop := expand(c.items, c.param, c.sequence)
+	if loop.empty {
+		return
+	}
+	at.certainty = min(at.certainty, loop.certainty)
+	for _, item := range loop.items {
+		args, err := resolve(c.args, item)
+		if err != nil {
+			w.gap(at.steps, "the arguments can't be read once the item is filled in: "+err.Error())
+			continue
+		}
+		w.target(c.template, c.inline, c.ref, c.path, args, at, item)
+		if c.exit != nil {
+			w.hook("onExit", c.exit, at)
+		}
+		if w.visits > maxVisits {
+			return
+		}
+	}
+	w.otherHooks(c.hooks, at)
+}
+
+// target visits what a step, a task or a hook names.
+func (w *walker) target(name string, inline *wfv1.Template, ref *wfv1.TemplateRef, path *field.Path, args wfv1.Arguments, at stop, item values) {
+	switch {
+	case inline != nil:
+		tmpl, err := resolve(inline, item)
+		if err != nil {
+			w.gap(at.steps, "the inline template can't be read once the item is filled in: "+err.Error())
+			return
+		}
+		w.visit(placedAt(path.Child("inline"), tmpl), args, at)
+	case ref != nil:
+		w.gap(at.steps, fmt.Sprintf("the template %s comes from the templateRef %s", ref.Template, ref.Name))
+	default:
+		w.byName(resolveText(name, item), args, at)
+	}
+}
+
+// hook visits the template of an exit handler or a lifecycle hook.
+func (w *walker) hook(name string, hook *wfv1.LifecycleHook, at stop) {
+	c := Certain
+	if hook.Expression != "" {
+		c = Possible
+	}
+	w.target(hook.Template, nil, hook.TemplateRef, nil, hook.Arguments, at.into(name, c), nil)
+}
+
+// otherHooks visits the hooks that run in the middle of a step, all of which stand behind an expression.
+func (w *walker) otherHooks(hooks wfv1.LifecycleHooks, at stop) {
+	for _, name := range slices.Sorted(maps.Keys(hooks)) {
+		if name != wfv1.ExitLifecycleEvent {
+			h := hooks[name]
+			w.hook("hooks."+string(name), &h, stop{at.steps, min(at.certainty, Possible)})
+		}
+	}
+}
+
+func (w *walker) gap(steps []string, reason string) {
+	w.out.Gaps = append(w.out.Gaps, Gap{Step: strings.Join(steps, "/"), Reason: reason})
+}
+
+// prepare returns the template as it runs with these arguments: templateDefaults merged in, inputs resolved, every tag
+// that is known replaced. The string stands for the resolved inputs: equal strings, equal pods.
+// Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go executeTemplate, workflow/common/util.go ProcessArgs.
+func (w *walker) prepare(t *wfv1.Template, args wfv1.Arguments) (*wfv1.Template, string, error) {
+	tmpl, err := withTemplateDefaults(t, w.wf.Spec.TemplateDefaults)
+	if err != nil {
+		return nil, "", fmt.Errorf("the templateDefaults can't be merged into the template: %w", err)
+	}
+	known := maps.Clone(w.globals)
+	inputs := inputValues(tmpl.Inputs, args)
+	maps.Copy(known, inputs)
+	if tmpl, err = resolve(tmpl, known); err != nil {
+		return nil, "", fmt.Errorf("the template can't be read once its parameters are filled in: %w", err)
+	}
+	key, err := json.Marshal(inputs)
+	return tmpl, string(key), err
+}

@@ -1,0 +1,138 @@
+package quota
+
+import (
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// matches reports whether a quota is concerned with the pod at all: it names something that pods use, and every one of
+// its scopes fits. pod has the API server's defaults.
+// Source: k8s.io/apiserver v0.37.2 pkg/quota/v1/generic/evaluator.go Matches.
+func matches(q Quota, pod *corev1.PodSpec) bool {
+	concerned := false
+	for name := range q.Hard {
+		concerned = concerned || usedByPods(name)
+	}
+	if !concerned {
+		return false
+	}
+	for _, scope := range q.Scopes {
+		if !scopeMatches(corev1.ScopedResourceSelectorRequirement{ScopeName: scope, Operator: corev1.ScopeSelectorOpExists}, pod) {
+			return false
+		}
+	}
+	if q.ScopeSelector != nil {
+		for _, r := range q.ScopeSelector.MatchExpressions {
+			if !scopeMatches(r, pod) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// usedByPods reports whether a name of a quota counts something of pods.
+// Source: k8s.io/kubernetes v1.37.2 pkg/quota/v1/evaluator/core/pods.go podResources, podResourcePrefixes.
+func usedByPods(name corev1.ResourceName) bool {
+	if slices.Contains(forcing, name) {
+		return true
+	}
+	switch name {
+	case corev1.ResourcePods, "count/pods", corev1.ResourceEphemeralStorage, corev1.ResourceRequestsEphemeralStorage,
+		corev1.ResourceLimitsEphemeralStorage:
+		return true
+	}
+	s, requests := strings.CutPrefix(string(name), corev1.DefaultResourceRequestsPrefix)
+	if strings.HasPrefix(s, corev1.ResourceHugePagesPrefix) {
+		return true
+	}
+	// requests.nvidia.com/gpu: an extended resource, a name with a domain that is not Kubernetes' own.
+	return requests && strings.Contains(s, "/") && !strings.Contains(s, corev1.ResourceDefaultNamespacePrefix)
+}
+
+// scopeMatches reports whether one scope of a quota fits the pod.
+// Source: k8s.io/kubernetes v1.37.2 pkg/quota/v1/evaluator/core/pods.go podMatchesScopeFunc.
+func scopeMatches(r corev1.ScopedResourceSelectorRequirement, pod *corev1.PodSpec) bool {
+	switch r.ScopeName {
+	case corev1.ResourceQuotaScopeTerminating:
+		return pod.ActiveDeadlineSeconds != nil && *pod.ActiveDeadlineSeconds >= 0
+	case corev1.ResourceQuotaScopeNotTerminating:
+		return pod.ActiveDeadlineSeconds == nil || *pod.ActiveDeadlineSeconds < 0
+	case corev1.ResourceQuotaScopeBestEffort:
+		return bestEffort(pod)
+	case corev1.ResourceQuotaScopeNotBestEffort:
+		return !bestEffort(pod)
+	case corev1.ResourceQuotaScopePriorityClass:
+		return priorityClassMatches(r, pod.PriorityClassName)
+	case corev1.ResourceQuotaScopeCrossNamespacePodAffinity:
+		return crossesNamespaces(pod.Affinity)
+	}
+	return false // VolumeAttributesClass is for claims; a scope that nobody knows matches nothing
+}
+
+func priorityClassMatches(r corev1.ScopedResourceSelectorRequirement, class string) bool {
+	switch r.Operator {
+	case corev1.ScopeSelectorOpExists:
+		return class != ""
+	case corev1.ScopeSelectorOpDoesNotExist:
+		return class == ""
+	case corev1.ScopeSelectorOpIn:
+		return slices.Contains(r.Values, class)
+	case corev1.ScopeSelectorOpNotIn:
+		return !slices.Contains(r.Values, class)
+	}
+	return false
+}
+
+// bestEffort reports whether no container of the pod asks for any cpu or memory. An amount of zero asks for nothing. A pod
+// with resources of its own never gets here.
+// Source: k8s.io/kubernetes v1.37.2 pkg/apis/core/v1/helper/qos/qos.go ComputePodQOS.
+func bestEffort(pod *corev1.PodSpec) bool {
+	asks := false
+	each(pod, func(r *corev1.ResourceRequirements) {
+		for _, list := range []corev1.ResourceList{r.Requests, r.Limits} {
+			for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+				if quantity := list[name]; quantity.Sign() > 0 {
+					asks = true
+				}
+			}
+		}
+	})
+	return !asks
+}
+
+// crossesNamespaces reports whether a term of pod affinity looks beyond the pod's own namespace.
+func crossesNamespaces(affinity *corev1.Affinity) bool {
+	if affinity == nil {
+		return false
+	}
+	var terms []corev1.PodAffinityTerm
+	add := func(required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm) {
+		terms = append(terms, required...)
+		for _, p := range preferred {
+			terms = append(terms, p.PodAffinityTerm)
+		}
+	}
+	if a := affinity.PodAffinity; a != nil {
+		add(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution)
+	}
+	if a := affinity.PodAntiAffinity; a != nil {
+		add(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution)
+	}
+	return slices.ContainsFunc(terms, func(t corev1.PodAffinityTerm) bool {
+		return len(t.Namespaces) > 0 || t.NamespaceSelector != nil
+	})
+}
+
+// ScopeNames are all scopes of a quota, from either of its fields.
+func ScopeNames(q Quota) []corev1.ResourceQuotaScope {
+	names := slices.Clone(q.Scopes)
+	if q.ScopeSelector != nil {
+		for _, r := range q.ScopeSelector.MatchExpressions {
+			names = append(names, r.ScopeName)
+		}
+	}
+	return names
+}

@@ -1,0 +1,78 @@
+package validators
+
+import (
+	"slices"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+
+	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
+)
+
+// Rule is one rule about a subject: a ProfileChange or a WorkflowForecast.
+type Rule[S any] struct {
+	// ID names the rule in messages, metrics, configuration, docs and file names. It never changes.
+	ID string
+	// Summary says in one sentence what the rule rejects.
+	Summary string
+	// Judge returns what the rule has to say about the subject.
+	Judge func(subject S, facts Facts) []Finding
+}
+
+// ProfileChange is a Profile that is created or updated.
+type ProfileChange struct {
+	New *Profile
+	// Old is nil on creation.
+	Old *Profile
+}
+
+// WorkflowForecast is a Workflow that is created, and the pods that it would lead to.
+type WorkflowForecast struct {
+	Workflow *wfv1.Workflow
+	Forecast forecast.Forecast
+}
+
+// ProfileRules are the rules about Profiles.
+func ProfileRules() []Rule[ProfileChange] {
+	return []Rule[ProfileChange]{profileQuotaCompute}
+}
+
+// WorkflowRules are the rules about Workflows.
+func WorkflowRules() []Rule[WorkflowForecast] {
+	return []Rule[WorkflowForecast]{workflowSecretMissing}
+}
+
+// RuleIDs are the IDs of all rules, sorted.
+func RuleIDs() []string {
+	var ids []string
+	for _, r := range ProfileRules() {
+		ids = append(ids, r.ID)
+	}
+	for _, r := range WorkflowRules() {
+		ids = append(ids, r.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// JudgeProfile asks the rules about a Profile. on says by ID which rules are to be asked.
+func JudgeProfile(change ProfileChange, facts Facts, on func(rule string) bool) []Finding {
+	return judge(ProfileRules(), change, facts, on)
+}
+
+// JudgeWorkflow forecasts a Workflow and asks the rules about it. on says by ID which rules are to be asked.
+func JudgeWorkflow(wf *wfv1.Workflow, facts Facts, on func(rule string) bool) []Finding {
+	// Without the controller's configuration the forecast lacks what the controller adds. It has all that the author
+	// wrote, and that fails all the same.
+	controller, _ := facts.Controller()
+	return judge(WorkflowRules(), WorkflowForecast{Workflow: wf, Forecast: forecast.Workflow(wf, controller)}, facts, on)
+}
+
+func judge[S any](rules []Rule[S], subject S, facts Facts, on func(string) bool) []Finding {
+	var out []Finding
+	for _, r := range rules {
+		if on(r.ID) {
+			out = append(out, r.Judge(subject, facts)...)
+		}
+	}
+	return out
+}

@@ -1,0 +1,83 @@
+package validators
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
+)
+
+// secretRef is one place where a pod can't do without a Secret, or a key of it.
+type secretRef struct {
+	secret string
+	key    string // empty where the Secret as a whole is needed
+	path   *field.Path
+	volume bool // a volume rather than a variable: the kubelet fails in other words
+}
+
+// requiredSecrets are the references of a pod to Secrets that the kubelet insists on: not those marked optional, and not
+// the volumes that no container mounts, which it never sets up.
+// Source: k8s.io/kubernetes v1.37.2 pkg/kubelet/kubelet_pods.go makeEnvironmentVariables, pkg/volume/secret/secret.go,
+// pkg/volume/projected/projected.go; pkg/api/v1/pod/util.go VisitPodSecretNames lists the fields.
+func requiredSecrets(pod *forecast.Pod) []secretRef {
+	var refs []secretRef
+	mounted := map[string]bool{}
+	for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+		for i := range containers {
+			c := &containers[i]
+			refs = append(refs, variableSecrets(pod, c)...)
+			for _, m := range c.VolumeMounts {
+				mounted[m.Name] = true
+			}
+		}
+	}
+	for i := range pod.Spec.Volumes {
+		if v := &pod.Spec.Volumes[i]; mounted[v.Name] {
+			refs = append(refs, volumeSecrets(v, pod.VolumePath(v.Name))...)
+		}
+	}
+	return refs
+}
+
+func variableSecrets(pod *forecast.Pod, c *corev1.Container) []secretRef {
+	var refs []secretRef
+	for _, e := range c.EnvFrom {
+		if s := e.SecretRef; s != nil && !isTrue(s.Optional) {
+			refs = append(refs, secretRef{secret: s.Name, path: pod.EnvFromPath(c.Name, s.Name).Child("secretRef")})
+		}
+	}
+	for _, e := range c.Env {
+		if e.ValueFrom == nil || e.ValueFrom.SecretKeyRef == nil || isTrue(e.ValueFrom.SecretKeyRef.Optional) {
+			continue
+		}
+		s := e.ValueFrom.SecretKeyRef
+		refs = append(refs, secretRef{secret: s.Name, key: s.Key, path: pod.EnvPath(c.Name, e.Name).Child("valueFrom", "secretKeyRef")})
+	}
+	return refs
+}
+
+func volumeSecrets(v *corev1.Volume, path *field.Path) []secretRef {
+	var refs []secretRef
+	add := func(name string, optional *bool, items []corev1.KeyToPath, path *field.Path) {
+		if isTrue(optional) {
+			return
+		}
+		refs = append(refs, secretRef{secret: name, path: path, volume: true})
+		for i, item := range items {
+			refs = append(refs, secretRef{secret: name, key: item.Key, path: path.Child("items").Index(i), volume: true})
+		}
+	}
+	if s := v.Secret; s != nil {
+		add(s.SecretName, s.Optional, s.Items, path.Child("secret"))
+	}
+	if v.Projected != nil {
+		for i, source := range v.Projected.Sources {
+			if s := source.Secret; s != nil {
+				add(s.Name, s.Optional, s.Items, path.Child("projected", "sources").Index(i).Child("secret"))
+			}
+		}
+	}
+	return refs
+}
+
+func isTrue(b *bool) bool { return b != nil && *b }

@@ -1,0 +1,167 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
+	"github.com/kfp-preflight/kfp-preflight/validators"
+)
+
+// TestCases plays every case of testdata through the API server: what the cluster has is created, then the object, and
+// the answer must be what the file's name and the .txt beside it say.
+func TestCases(t *testing.T) {
+	files, err := filepath.Glob("../../testdata/*/*/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for i, file := range files {
+		verdict, _, _ := strings.Cut(filepath.Base(file), "-")
+		t.Run(filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file), func(t *testing.T) {
+			// A namespace for each case, and so a name for each Profile.
+			own := strings.NewReplacer("team-a", fmt.Sprintf("case-%d", i), "team-b", fmt.Sprintf("case-%d-other", i))
+			playCase(t, verdict, own.Replace(read(t, file)), strings.TrimSpace(own.Replace(readIfThere(t, strings.TrimSuffix(file, ".yaml")+".txt"))))
+		})
+	}
+	if strings.Contains(env.log.String(), "not-for-logs") {
+		t.Error("the value of a Secret is in the log")
+	}
+}
+
+func playCase(t *testing.T, verdict, text, want string) {
+	documents, err := cluster.Documents([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := newUser(t)
+	last := len(documents) - 1
+	for _, document := range documents[:last] {
+		state := decode(t, document)
+		switch state.GetKind() {
+		case "ConfigMap":
+			data, _, _ := unstructured.NestedStringMap(state.Object, "data")
+			if err := setController(t.Context(), data); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := setController(context.Background(), nil); err != nil {
+					t.Error(err)
+				}
+			})
+			continue
+		case "Profile":
+			// The state before an update, which may be bad: it comes in past the rule.
+			state.SetAnnotations(map[string]string{validators.SkipAnnotation: validators.ProfileQuotaCompute})
+		default:
+			makeNamespace(t, state.GetNamespace())
+		}
+		if err := u.Create(t.Context(), state); err != nil {
+			t.Fatal(err)
+		}
+	}
+	judged := decode(t, documents[last])
+	if judged.GetNamespace() != "" {
+		makeNamespace(t, judged.GetNamespace())
+	}
+	err = write(t, u, judged)
+	switch verdict {
+	case "deny":
+		checkDenial(t, err, judged, want)
+	case "warn":
+		if err != nil {
+			t.Fatalf("denied: %v", err)
+		}
+		if got := strings.Join(withoutFields(want), "\n"); got != strings.Join(u.warnings.all(), "\n") {
+			t.Errorf("warnings\n%s\nwant\n%s", strings.Join(u.warnings.all(), "\n"), got)
+		}
+	case "allow":
+		if err != nil || len(u.warnings.all()) > 0 {
+			t.Errorf("error %v, warnings %v", err, u.warnings.all())
+		}
+	}
+}
+
+// write creates the object, or updates it if it is there, as a dry run: cases leave nothing behind that others could meet.
+func write(t *testing.T, u user, o *unstructured.Unstructured) error {
+	t.Helper()
+	existing := o.DeepCopy()
+	if err := u.Get(t.Context(), client.ObjectKeyFromObject(o), existing); err == nil {
+		o.SetResourceVersion(existing.GetResourceVersion())
+		return u.Update(t.Context(), o, client.DryRunAll)
+	}
+	return u.Create(t.Context(), o, client.DryRunAll)
+}
+
+// checkDenial holds a denial to the form that clients depend on: 422 Invalid, a cause per finding, one line of message.
+func checkDenial(t *testing.T, err error, o *unstructured.Unstructured, want string) {
+	t.Helper()
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		t.Fatalf("not denied: %v", err)
+	}
+	s := status.Status()
+	if s.Code != 422 || s.Reason != metav1.StatusReasonInvalid {
+		t.Errorf("code %d, reason %s", s.Code, s.Reason)
+	}
+	if s.Details == nil || s.Details.Kind != o.GetKind() || s.Details.Name != o.GetName() || s.Details.RetryAfterSeconds != 0 {
+		t.Errorf("details %+v", s.Details)
+	}
+	var causes []string
+	for _, c := range s.Details.Causes {
+		causes = append(causes, c.Field+": "+c.Message)
+	}
+	if got := strings.Join(causes, "\n"); got != want {
+		t.Errorf("causes\n%s\nwant\n%s", got, want)
+	}
+	_, message, _ := strings.Cut(s.Message, "denied the request: ")
+	if message != strings.Join(withoutFields(want), " | ") || strings.ContainsAny(message, "\n\"<>&") {
+		t.Errorf("message %s", message)
+	}
+}
+
+// withoutFields are the findings of a .txt file without the places in front.
+func withoutFields(text string) []string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		_, lines[i], _ = strings.Cut(lines[i], ": ")
+	}
+	return lines
+}
+
+func decode(t *testing.T, document []byte) *unstructured.Unstructured {
+	t.Helper()
+	o := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal(document, &o.Object); err != nil {
+		t.Fatalf("%v\n%s", err, document)
+	}
+	return o
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func readIfThere(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return string(text)
+}

@@ -1,0 +1,281 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+)
+
+const badProfile = `
+apiVersion: kubeflow.org/v1
+kind: Profile
+metadata:
+  name: %s
+spec:
+  owner: {kind: User, name: user@example.com}
+  resourceQuotaSpec:
+    hard: {cpu: "2", memory: 2Gi}
+`
+
+// needy is a Workflow that needs one key of one Secret.
+const needy = `
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata:
+  generateName: needy-
+  namespace: %s
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      container:
+        image: busybox
+        env: [{name: TOKEN, valueFrom: {secretKeyRef: {name: %s, key: %s}}}]
+`
+
+func denied(err error) bool { return apierrors.IsInvalid(err) }
+
+// withoutWebhook runs do while the API server calls no webhook.
+func withoutWebhook(t *testing.T, do func()) {
+	t.Helper()
+	configuration := env.cluster.WebhookConfiguration()
+	probe := func() error {
+		return env.admin.Create(t.Context(), object(t, fmt.Sprintf(badProfile, "probe")), client.DryRunAll)
+	}
+	if err := env.admin.Delete(t.Context(), configuration); err != nil {
+		t.Fatal(err)
+	}
+	if err := poll(20*time.Second, probe); err != nil {
+		t.Fatal(err)
+	}
+	do()
+	configuration.ResourceVersion, configuration.UID = "", ""
+	if err := env.admin.Create(t.Context(), configuration); err != nil {
+		t.Fatal(err)
+	}
+	if err := poll(20*time.Second, func() error {
+		if err := probe(); !denied(err) {
+			return fmt.Errorf("the webhook is not back: %v", err)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBadProfileLivesOn does to a Profile that was bad before what admins and the Profile controller do to Profiles.
+func TestBadProfileLivesOn(t *testing.T) {
+	const name = "bad-for-long"
+	withoutWebhook(t, func() {
+		if err := env.admin.Create(t.Context(), object(t, fmt.Sprintf(badProfile, name))); err != nil {
+			t.Fatal(err)
+		}
+	})
+	get := func() *unstructured.Unstructured {
+		o := object(t, fmt.Sprintf(badProfile, name))
+		if err := env.admin.Get(t.Context(), types.NamespacedName{Name: name}, o); err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	change := func(what string, do func(o *unstructured.Unstructured)) {
+		t.Helper()
+		o := get()
+		do(o)
+		if err := env.admin.Update(t.Context(), o); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	change("an update without a change, as at every reconcile", func(*unstructured.Unstructured) {})
+	change("a label", func(o *unstructured.Unstructured) { o.SetLabels(map[string]string{"a": "b"}) })
+	change("another owner", func(o *unstructured.Unstructured) {
+		_ = unstructured.SetNestedField(o.Object, "other@example.com", "spec", "owner", "name")
+	})
+	change("the same quota, written in another way", func(o *unstructured.Unstructured) {
+		_ = unstructured.SetNestedField(o.Object, int64(2), "spec", "resourceQuotaSpec", "hard", "cpu")
+	})
+	change("another amount", func(o *unstructured.Unstructured) {
+		_ = unstructured.SetNestedField(o.Object, "4Gi", "spec", "resourceQuotaSpec", "hard", "memory")
+	})
+	change("less than before", func(o *unstructured.Unstructured) {
+		unstructured.RemoveNestedField(o.Object, "spec", "resourceQuotaSpec", "hard", "cpu")
+	})
+	o := get()
+	_ = unstructured.SetNestedField(o.Object, "2", "spec", "resourceQuotaSpec", "hard", "limits.cpu")
+	if err := env.admin.Update(t.Context(), o); !denied(err) || !strings.Contains(err.Error(), "must specify limits.cpu for: init,main,wait'") {
+		t.Errorf("an update that asks for more is not denied for that: %v", err)
+	}
+	change("a finalizer", func(o *unstructured.Unstructured) { controllerutil.AddFinalizer(o, "profile-finalizer") })
+	if err := env.admin.Delete(t.Context(), get()); err != nil {
+		t.Errorf("deletion: %v", err)
+	}
+	change("an update while it is being deleted", func(o *unstructured.Unstructured) {
+		_ = unstructured.SetNestedField(o.Object, "2", "spec", "resourceQuotaSpec", "hard", "requests.cpu")
+	})
+	change("the finalizer's removal", func(o *unstructured.Unstructured) { controllerutil.RemoveFinalizer(o, "profile-finalizer") })
+	if err := env.admin.Get(t.Context(), types.NamespacedName{Name: name}, o); !apierrors.IsNotFound(err) {
+		t.Errorf("the Profile is still there: %v", err)
+	}
+}
+
+// TestWorkflowUpdatesNeverArrive changes a Workflow as Argo's controller, KFP and users do, and looks whether any of it
+// came to the webhook.
+func TestWorkflowUpdatesNeverArrive(t *testing.T) {
+	makeNamespace(t, "updates")
+	wf := object(t, fmt.Sprintf(needy, "updates", "soon-gone", "key"))
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "updates", Name: "soon-gone"}, StringData: map[string]string{"key": "x"}}
+	for _, o := range []client.Object{secret, wf} {
+		if err := env.admin.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := env.admin.Delete(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	before := reviews(t, "Workflow")
+	for what, fields := range map[string][]string{
+		"status": {"status", "phase"}, "spec": {"spec", "shutdown"}, "template": {"spec", "entrypoint"},
+	} {
+		_ = unstructured.SetNestedField(wf.Object, "Running", fields...)
+		if err := env.admin.Update(t.Context(), wf); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"workflows.argoproj.io/completed":"true"}},"status":{"phase":"Succeeded"}}`))
+	if err := env.admin.Patch(t.Context(), wf, patch); err != nil {
+		t.Error(err)
+	}
+	if err := env.admin.Delete(t.Context(), wf); err != nil {
+		t.Error(err)
+	}
+	if after := reviews(t, "Workflow"); after != before {
+		t.Errorf("%v reviews of Workflows arrived", after-before)
+	}
+	time.Sleep(2 * remember)
+	if err := env.admin.Create(t.Context(), object(t, fmt.Sprintf(needy, "updates", "soon-gone", "key"))); !denied(err) {
+		t.Errorf("the webhook judges no Workflow: %v", err)
+	}
+	if after := reviews(t, "Workflow"); after != before+1 {
+		t.Errorf("%v reviews were counted, not 1", after-before)
+	}
+}
+
+// TestSecretOfAMomentAgo creates a Secret, or the key that was missing in it, and at once a Workflow that needs it, from
+// several clients. None may be denied.
+func TestSecretOfAMomentAgo(t *testing.T) {
+	const clients, tries = 4, 100
+	makeNamespace(t, "moments")
+	var created atomic.Int64
+	var group errgroup.Group
+	for c := range clients {
+		u := newUser(t)
+		group.Go(func() error {
+			for i := range tries {
+				name := fmt.Sprintf("secret-%d-%d", c, i)
+				secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "moments", Name: name}, StringData: map[string]string{"first": "x"}}
+				if err := u.Create(t.Context(), secret); err != nil {
+					return err
+				}
+				if err := u.Create(t.Context(), object(t, fmt.Sprintf(needy, "moments", name, "first"))); err != nil {
+					return fmt.Errorf("%s, just created: %w", name, err)
+				}
+				// The webhook remembers the Secret now, with one key.
+				secret.StringData = map[string]string{"second": "x"}
+				if err := u.Update(t.Context(), secret); err != nil {
+					return err
+				}
+				if err := u.Create(t.Context(), object(t, fmt.Sprintf(needy, "moments", name, "second"))); err != nil {
+					return fmt.Errorf("%s, with a key just added: %w", name, err)
+				}
+				created.Add(2)
+				if rand.IntN(4) == 0 {
+					if err := u.Create(t.Context(), object(t, fmt.Sprintf(needy, "moments", name, "third"))); !denied(err) {
+						return fmt.Errorf("%s has no third key: %w", name, err)
+					}
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d Workflows created right after what they need", created.Load())
+}
+
+// TestWebhookDown stops the webhook: the shipped configuration lets everything in.
+func TestWebhookDown(t *testing.T) {
+	if err := env.stop(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := startWebhook(); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	makeNamespace(t, "down")
+	if err := env.admin.Create(t.Context(), object(t, fmt.Sprintf(badProfile, "down"))); err != nil {
+		t.Errorf("a Profile was not let in: %v", err)
+	}
+	if err := env.admin.Create(t.Context(), object(t, fmt.Sprintf(needy, "down", "nowhere", "key"))); err != nil {
+		t.Errorf("a Workflow was not let in: %v", err)
+	}
+}
+
+// TestForbiddenLookup takes the webhook's permissions away: it can't find out anything, denies nothing and says so.
+func TestForbiddenLookup(t *testing.T) {
+	binding := &rbacv1.ClusterRoleBinding{}
+	if err := env.admin.Get(t.Context(), types.NamespacedName{Name: "kfp-preflight"}, binding); err != nil {
+		t.Fatal(err)
+	}
+	if err := env.admin.Delete(t.Context(), binding.DeepCopy()); err != nil {
+		t.Fatal(err)
+	}
+	binding.ResourceVersion, binding.UID = "", ""
+	makeNamespace(t, "forbidden")
+	try := func(o *unstructured.Unstructured) ([]string, error) {
+		u := newUser(t)
+		err := u.Create(t.Context(), o, client.DryRunAll)
+		return u.warnings.all(), err
+	}
+	for want, text := range map[string]string{
+		"workflow-secret-missing: whether namespace 'forbidden' has the Secret 'nowhere' was not checked: kfp-preflight is not permitted to read it":                                    fmt.Sprintf(needy, "forbidden", "nowhere", "key"),
+		"profile-quota-compute: the quota was not checked against pipeline pods: the LimitRanges of namespace 'forbidden' could not be read: kfp-preflight is not permitted to read it": fmt.Sprintf(badProfile, "forbidden"),
+	} {
+		var warnings []string
+		if err := poll(10*time.Second, func() (err error) { // the authorizer notices after a moment
+			warnings, err = try(object(t, text))
+			return err
+		}); err != nil {
+			t.Errorf("denied without a lookup: %v", err)
+		}
+		if len(warnings) != 1 || warnings[0] != want {
+			t.Errorf("warnings %q, want %q", warnings, want)
+		}
+	}
+	if err := env.admin.Create(t.Context(), binding); err != nil {
+		t.Fatal(err)
+	}
+	if err := poll(10*time.Second, func() error {
+		if _, err := try(object(t, fmt.Sprintf(needy, "forbidden", "nowhere", "key"))); !denied(err) {
+			return errors.New("still not permitted")
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+}

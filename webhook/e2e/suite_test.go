@@ -1,0 +1,235 @@
+// Package e2e tests the webhook through a real API server: the manifests that are shipped, the ServiceAccount that they
+// create, and clients that know nothing of the webhook.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr/funcr"
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
+	"github.com/kfp-preflight/kfp-preflight/webhook"
+)
+
+// env is what the tests of this package share.
+var env struct {
+	cluster  *cluster.Cluster
+	admin    client.Client
+	log      lockedBuffer
+	registry *prometheus.Registry
+	stop     func() error // stops the webhook
+}
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	ctx := context.Background()
+	env.cluster, err = cluster.Start(ctx, "../..")
+	defer func() {
+		if stopErr := env.cluster.Stop(); err == nil {
+			err = stopErr
+		}
+	}()
+	if err != nil {
+		return 1, err
+	}
+	if err := env.cluster.Install(ctx, "manifests/base"); err != nil {
+		return 1, err
+	}
+	if env.admin, err = client.New(env.cluster.Admin, client.Options{}); err != nil {
+		return 1, err
+	}
+	if err := setController(ctx, nil); err != nil {
+		return 1, err
+	}
+	if err := startWebhook(); err != nil {
+		return 1, err
+	}
+	code = m.Run()
+	return code, env.stop()
+}
+
+// startWebhook runs the webhook as the shipped ServiceAccount, where the shipped configuration expects it.
+func startWebhook() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	config := webhook.DefaultConfig()
+	config.Remember = remember
+	env.registry = prometheus.NewRegistry()
+	server := webhook.Server{
+		Cluster: env.cluster.Webhook, Config: config, CertDir: env.cluster.CertDir, Registry: env.registry,
+		WebhookAddress: env.cluster.WebhookAddress, MetricsAddress: "0", ProbeAddress: "127.0.0.1:0",
+		Log: funcr.New(func(prefix, args string) { fmt.Fprintln(&env.log, prefix, args) }, funcr.Options{Verbosity: 2}),
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	env.stop = func() error {
+		cancel()
+		return <-done
+	}
+	return poll(20*time.Second, func() error {
+		select {
+		case err := <-done:
+			done <- err
+			return fmt.Errorf("the webhook stopped: %w", err)
+		default:
+		}
+		conn, err := net.Dial("tcp", env.cluster.WebhookAddress)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err
+	})
+}
+
+// poll calls try until it succeeds; it returns the last error when the time is up.
+func poll(limit time.Duration, try func() error) error {
+	deadline := time.Now().Add(limit)
+	for {
+		err := try()
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// setController writes the workflow-controller's ConfigMap and waits until nobody remembers the one before.
+func setController(ctx context.Context, data map[string]string) error {
+	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kubeflow", Name: "workflow-controller-configmap"}}
+	if err := client.IgnoreNotFound(env.admin.Delete(ctx, cm)); err != nil {
+		return err
+	}
+	cm.ResourceVersion, cm.UID, cm.Data = "", "", data
+	defer time.Sleep(2 * remember)
+	return env.admin.Create(ctx, cm)
+}
+
+// remember is short, because the cases change the controller's configuration.
+const remember = 100 * time.Millisecond
+
+// user is a client of the API server that keeps the warnings that it gets.
+type user struct {
+	client.Client
+	warnings *warnings
+}
+
+type warnings struct {
+	lock  sync.Mutex
+	texts []string
+}
+
+// HandleWarningHeader implements rest.WarningHandler.
+func (w *warnings) HandleWarningHeader(code int, _ string, text string) {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	if code == 299 {
+		w.texts = append(w.texts, text)
+	}
+}
+
+func (w *warnings) all() []string {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	return append([]string(nil), w.texts...)
+}
+
+func newUser(t *testing.T) user {
+	t.Helper()
+	w := &warnings{}
+	config := rest.CopyConfig(env.cluster.Admin)
+	config.WarningHandler = w
+	c, err := client.New(config, client.Options{Mapper: env.admin.RESTMapper()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return user{c, w}
+}
+
+// makeNamespace makes a namespace if it is not there.
+func makeNamespace(t *testing.T, name string) {
+	t.Helper()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	if err := env.admin.Create(t.Context(), ns); client.IgnoreAlreadyExists(err) != nil {
+		t.Fatal(err)
+	}
+}
+
+// object reads one object from YAML.
+func object(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	documents, err := cluster.Documents([]byte(text))
+	if err != nil || len(documents) != 1 {
+		t.Fatalf("%d documents, %v", len(documents), err)
+	}
+	return decode(t, documents[0])
+}
+
+// reviews is the sum of kfp_preflight_reviews_total over the series that have all of the given label values.
+func reviews(t *testing.T, labels ...string) float64 {
+	t.Helper()
+	families, err := env.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum float64
+	for _, family := range families {
+		if family.GetName() != "kfp_preflight_reviews_total" {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			if text := m.String(); !containsAll(text, labels) {
+				continue
+			}
+			sum += m.GetCounter().GetValue()
+		}
+	}
+	return sum
+}
+
+func containsAll(text string, parts []string) bool {
+	for _, part := range parts {
+		if !strings.Contains(text, `value:"`+part+`"`) {
+			return false
+		}
+	}
+	return true
+}
+
+// lockedBuffer is a log that may be read while it is written.
+type lockedBuffer struct {
+	lock   sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.buffer.String()
+}

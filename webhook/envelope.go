@@ -1,0 +1,111 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	kjson "k8s.io/apimachinery/pkg/util/json"
+)
+
+// maxBody bounds the memory of a review. An API server takes objects of up to 3 MiB, and an update carries two.
+const maxBody = 7 << 20
+
+var reviewType = metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"}
+
+// badRequest is a request that can't be answered as a review, because it is none.
+type badRequest struct {
+	status int
+	reason string // for the metric
+	err    error
+}
+
+func (b *badRequest) Error() string { return b.err.Error() }
+
+// errTooLarge is a review that is over maxBody, of which only the UID is known.
+var errTooLarge = fmt.Errorf("the AdmissionReview is larger than %d MiB", maxBody>>20)
+
+// readReview reads the AdmissionReview from a request. The error is a badRequest, or errTooLarge, with which the returned
+// request has a UID and nothing else.
+func readReview(r *http.Request) (*admissionv1.AdmissionRequest, error) {
+	if r.Method != http.MethodPost {
+		return nil, &badRequest{http.StatusMethodNotAllowed, "method", fmt.Errorf("method %s is not allowed: POST an AdmissionReview", r.Method)}
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, &badRequest{http.StatusBadRequest, "unreadable", fmt.Errorf("the body can't be read: %w", err)}
+	case len(body) == 0:
+		return nil, &badRequest{http.StatusBadRequest, "empty", errors.New("the body is empty: POST an AdmissionReview")}
+	case len(body) > maxBody:
+		if uid := findUID(body); uid != "" {
+			return &admissionv1.AdmissionRequest{UID: uid}, errTooLarge
+		}
+		return nil, &badRequest{http.StatusRequestEntityTooLarge, "too_large", errTooLarge}
+	}
+	var review admissionv1.AdmissionReview
+	if err := kjson.Unmarshal(body, &review); err != nil {
+		return nil, &badRequest{http.StatusBadRequest, "not_json", fmt.Errorf("the body is no AdmissionReview: %w", err)}
+	}
+	if review.TypeMeta != reviewType || review.Request == nil || review.Request.UID == "" {
+		return nil, &badRequest{http.StatusBadRequest, "not_a_review", fmt.Errorf(
+			"the body is no AdmissionReview with a request: expected apiVersion %s, kind %s, got apiVersion '%s', kind '%s'",
+			reviewType.APIVersion, reviewType.Kind, review.APIVersion, review.Kind)}
+	}
+	return review.Request, nil
+}
+
+// findUID looks for request.uid at the head of a review that is cut off. The API server writes it first.
+func findUID(head []byte) types.UID {
+	decoder := json.NewDecoder(bytes.NewReader(head))
+	var path []string // the keys of the objects that are open
+	key, isKey := "", false
+	for range 64 {
+		token, err := decoder.Token()
+		if err != nil {
+			return ""
+		}
+		switch t := token.(type) {
+		case json.Delim:
+			if t != '{' {
+				return "" // only objects lead to the UID
+			}
+			path, isKey = append(path, key), true
+		case string:
+			if isKey {
+				key, isKey = t, false
+				continue
+			}
+			if len(path) == 2 && path[1] == "request" && key == "uid" {
+				return types.UID(t)
+			}
+			isKey = true
+		default:
+			isKey = true
+		}
+	}
+	return ""
+}
+
+// writeReview sends the answer to a review.
+func writeReview(w http.ResponseWriter, response *admissionv1.AdmissionResponse) error {
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(admissionv1.AdmissionReview{TypeMeta: reviewType, Response: response})
+}
+
+// timeLeft is how long lookups may take: the configured time, or less if the API server says that it waits less long.
+// A tenth of the API server's time is left for the way back.
+func timeLeft(r *http.Request, configured time.Duration) time.Duration {
+	asked, err := time.ParseDuration(r.URL.Query().Get("timeout"))
+	if err != nil || asked <= 0 {
+		return configured
+	}
+	return min(configured, asked*9/10)
+}

@@ -1,0 +1,144 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+)
+
+// kind is what the handler has to know of one kind of object.
+type kind struct {
+	group, name string
+	// path on the webhook server, as the ValidatingWebhookConfiguration names it.
+	path string
+	// operations that are judged; others pass.
+	operations []admissionv1.Operation
+	// decode reads the object, and the old one on update, from a request.
+	decode func(*admissionv1.AdmissionRequest) (subject, error)
+}
+
+// subject is an object under review.
+type subject interface {
+	object() metav1.Object
+	// pass returns why the object need not be judged; empty if it must be.
+	pass() string
+	// judge asks the rules that are on.
+	judge(facts validators.Facts, on func(rule string) bool) []validators.Finding
+}
+
+// Why a review passes without being judged: values of the metric's label.
+const (
+	passOperation  = "operation"  // not one that is judged
+	passKind       = "kind"       // not the kind of this path
+	passDeleting   = "deleting"   // the object is on its way out
+	passUnchanged  = "unchanged"  // nothing changed that rules look at
+	passUnreadable = "unreadable" // the object can't be decoded
+	passTooLarge   = "too_large"  // the review is over our bound
+	passPanic      = "panic"      // a bug of ours
+)
+
+// handler answers the reviews of one kind.
+type handler struct {
+	kind    kind
+	config  Config
+	facts   *clusterFacts
+	metrics *metrics
+	log     logr.Logger
+}
+
+// ServeHTTP answers one AdmissionReview. What is none gets a plain HTTP error, which the API server treats by the
+// webhook's failurePolicy.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	request, err := readReview(r)
+	var bad *badRequest
+	if errors.As(err, &bad) {
+		h.metrics.badRequests.WithLabelValues(bad.reason).Inc()
+		h.log.Info("refused a request that is no AdmissionReview", "reason", bad.reason, "error", bad.Error())
+		http.Error(w, bad.Error(), bad.status)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), timeLeft(r, h.config.LookupTimeout))
+	defer cancel()
+
+	var a answer
+	if err != nil {
+		a.letThrough(passTooLarge, err)
+	} else {
+		a = h.review(ctx, request)
+	}
+	h.record(request, &a, time.Since(began))
+	if err := writeReview(w, a.response(h.kind, request)); err != nil {
+		h.log.Error(err, "the answer could not be sent", "uid", request.UID)
+	}
+}
+
+// review is the journey of one object: decode, pass, judge, judge again before a denial, decide.
+func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest) (a answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.log.Error(fmt.Errorf("%v", p), "panic", "uid", req.UID, "stack", string(debug.Stack()))
+			a = answer{}
+			a.letThrough(passPanic, errors.New("a bug in kfp-preflight; see its log"))
+		}
+	}()
+	if req.SubResource != "" || !slices.Contains(h.kind.operations, req.Operation) {
+		return answer{passed: passOperation}
+	}
+	if req.Kind.Group != h.kind.group || req.Kind.Kind != h.kind.name {
+		a.letThrough(passKind, fmt.Errorf("path %s judges %s.%s, not %s.%s: correct the rules of the ValidatingWebhookConfiguration",
+			h.kind.path, h.kind.name, h.kind.group, req.Kind.Kind, req.Kind.Group))
+		return a
+	}
+	object, err := h.kind.decode(req)
+	if err != nil {
+		a.letThrough(passUnreadable, fmt.Errorf("the %s can't be decoded: %w", h.kind.name, err))
+		return a
+	}
+	if why := object.pass(); why != "" {
+		return answer{passed: why}
+	}
+
+	a.skipped, a.unknown = validators.Skipped(object.object().GetAnnotations())
+	on := func(rule string) bool { return h.config.on(rule) && !slices.Contains(a.skipped, rule) }
+	facts := h.facts.open(ctx, remembered)
+	findings := object.judge(facts, on)
+	if h.denies(findings) && facts.usedMemory() {
+		facts = h.facts.open(ctx, live)
+		findings = object.judge(facts, on)
+	}
+	a.decide(h.config, findings)
+	return a
+}
+
+func (h *handler) denies(findings []validators.Finding) bool {
+	return slices.ContainsFunc(findings, func(f validators.Finding) bool { return h.config.effect(f) == Deny })
+}
+
+// record is the one place that counts and logs reviews.
+func (h *handler) record(req *admissionv1.AdmissionRequest, a *answer, took time.Duration) {
+	h.metrics.observe(h.kind, req, a, took)
+	log := h.log.WithValues("uid", req.UID, "kind", h.kind.name, "operation", req.Operation,
+		"namespace", req.Namespace, "name", req.Name, "user", req.UserInfo.Username)
+	switch {
+	case a.denied():
+		log.Info("denied", "rules", a.rules(Deny), "message", a.message(), "dryRun", req.DryRun != nil && *req.DryRun)
+	case a.trouble != nil:
+		log.Error(a.trouble, "let through unchecked", "reason", a.passed)
+	case len(a.findings) > 0:
+		log.V(1).Info("let through", "warnings", strings.Join(a.warnings(), " | "))
+	default:
+		log.V(1).Info("let through", "passed", a.passed)
+	}
+}

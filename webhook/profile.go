@@ -1,0 +1,51 @@
+package webhook
+
+import (
+	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+)
+
+// profiles reviews Kubeflow Profiles on CREATE and UPDATE. The Profile controller updates a Profile at every reconcile
+// and to remove its finalizer, so an update that leaves the quota as it is, and one of a Profile that is being deleted,
+// pass whatever the quota says.
+var profiles = kind{
+	group:      "kubeflow.org",
+	name:       "Profile",
+	path:       "/validate-profile",
+	operations: []admissionv1.Operation{admissionv1.Create, admissionv1.Update},
+	decode: func(req *admissionv1.AdmissionRequest) (subject, error) {
+		change := profileChange{New: &validators.Profile{}}
+		if err := kjson.Unmarshal(req.Object.Raw, change.New); err != nil {
+			return nil, err
+		}
+		if len(req.OldObject.Raw) > 0 && req.Operation == admissionv1.Update {
+			change.Old = &validators.Profile{}
+			if err := kjson.Unmarshal(req.OldObject.Raw, change.Old); err != nil {
+				return nil, err
+			}
+		}
+		return change, nil
+	},
+}
+
+type profileChange validators.ProfileChange
+
+func (c profileChange) object() metav1.Object { return c.New }
+
+func (c profileChange) pass() string {
+	switch {
+	case c.New.DeletionTimestamp != nil, c.Old != nil && c.Old.DeletionTimestamp != nil:
+		return passDeleting
+	case c.Old != nil && equality.Semantic.DeepEqual(c.Old.Spec.ResourceQuotaSpec, c.New.Spec.ResourceQuotaSpec):
+		return passUnchanged
+	}
+	return ""
+}
+
+func (c profileChange) judge(facts validators.Facts, on func(string) bool) []validators.Finding {
+	return validators.JudgeProfile(validators.ProfileChange(c), facts, on)
+}

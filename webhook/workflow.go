@@ -1,0 +1,43 @@
+package webhook
+
+import (
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+)
+
+// workflows reviews Argo Workflows on CREATE only: the CRD has no status subresource, so that the controller's every
+// progress is an UPDATE, and one that were denied would strand the run.
+var workflows = kind{
+	group:      "argoproj.io",
+	name:       "Workflow",
+	path:       "/validate-workflow",
+	operations: []admissionv1.Operation{admissionv1.Create},
+	decode: func(req *admissionv1.AdmissionRequest) (subject, error) {
+		wf := &wfv1.Workflow{}
+		if err := kjson.Unmarshal(req.Object.Raw, wf); err != nil {
+			return nil, err
+		}
+		// Lookups never leave the request's namespace, whatever the object says.
+		wf.Namespace = req.Namespace
+		return workflowCreation{wf}, nil
+	},
+}
+
+type workflowCreation struct{ workflow *wfv1.Workflow }
+
+func (c workflowCreation) object() metav1.Object { return c.workflow }
+
+func (c workflowCreation) pass() string {
+	if c.workflow.DeletionTimestamp != nil {
+		return passDeleting
+	}
+	return ""
+}
+
+func (c workflowCreation) judge(facts validators.Facts, on func(string) bool) []validators.Finding {
+	return validators.JudgeWorkflow(c.workflow, facts, on)
+}

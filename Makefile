@@ -29,7 +29,8 @@ cases: ## write what the rules say beside the cases in testdata
 
 .PHONY: demo
 demo: controlplane-core build ## play the story on a real API server; HOLD=1 leaves it running
-	go run ./hack/demo $(if $(HOLD),-hold)
+	@go build -o bin/demo ./hack/demo
+	@exec bin/demo $(if $(HOLD),-hold)
 
 ##  The test control plane: real programs, built from the Go module proxy into bin/. Their versions stand in the go.mod files
 ##  under hack/. With KUBEBUILDER_ASSETS set, its etcd, kube-apiserver and kubectl are used and none are built.

@@ -69,7 +69,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, bad.Error(), bad.status)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), timeLeft(r, h.config.LookupTimeout))
+	// The server's contexts end when it is told to stop. What has come in is answered all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeLeft(r, h.config.LookupTimeout))
 	defer cancel()
 
 	var a answer

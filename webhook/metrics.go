@@ -48,12 +48,23 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 			Help: "Requests that were no AdmissionReview, by reason.",
 		}, []string{"reason"}),
 	}
-	for _, c := range []prometheus.Collector{m.reviews, m.durations, m.findings, m.skips, m.lookupErrors, m.badRequests} {
+	for _, c := range m.all() {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}
 	}
 	return m, nil
+}
+
+func (m *metrics) all() []prometheus.Collector {
+	return []prometheus.Collector{m.reviews, m.durations, m.findings, m.skips, m.lookupErrors, m.badRequests}
+}
+
+// unregister makes room for another server in the same process.
+func (m *metrics) unregister(registry prometheus.Registerer) {
+	for _, c := range m.all() {
+		registry.Unregister(c)
+	}
 }
 
 // observe counts one review.

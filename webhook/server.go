@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
-	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -41,8 +40,6 @@ type Server struct {
 
 // Run serves until ctx is done, then finishes what it has begun. It returns an error if it could not start or broke.
 func (s Server) Run(ctx context.Context) error {
-	ctrl.SetLogger(s.Log)
-	klog.SetLogger(s.Log) // what client-go logs
 	host, port, err := splitAddress(s.WebhookAddress)
 	if err != nil {
 		return fmt.Errorf("webhook address %s: %w", s.WebhookAddress, err)
@@ -77,6 +74,7 @@ func (s Server) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("registering the metrics: %w", err)
 	}
+	defer metrics.unregister(registry)
 	log := s.Log.WithName("admission")
 	facts := &clusterFacts{client: client, config: s.Config, memory: newMemory(s.Config.Remember), metrics: metrics, log: log}
 	for _, k := range []kind{profiles, workflows} {

@@ -9,6 +9,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/kfp-preflight/kfp-preflight/webhook"
 )
@@ -41,6 +43,8 @@ On the metrics address: /metrics`,
 				return err
 			}
 			server.Log = log
+			ctrl.SetLogger(log)
+			klog.SetLogger(log) // client-go's
 			if server.Cluster, err = clientcmd.BuildConfigFromFlags("", kubeconfig); err != nil {
 				return fmt.Errorf("how to reach the API server is not known; outside of a cluster give --kubeconfig: %w", err)
 			}

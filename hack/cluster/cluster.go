@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -68,6 +69,9 @@ func Start(ctx context.Context, root string) (*Cluster, error) {
 		BinaryAssetsDirectory: assets,
 		CRDDirectoryPaths:     []string{crds, filepath.Join(root, "hack", "crds")},
 		ErrorIfCRDPathMissing: true,
+		// A machine that has just built all of this may be slow for a moment.
+		ControlPlaneStartTimeout: time.Minute,
+		ControlPlaneStopTimeout:  time.Minute,
 	}
 	if c.Admin, err = c.env.Start(); err != nil {
 		return c, fmt.Errorf("starting the control plane: %w", err)

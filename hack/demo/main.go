@@ -1,0 +1,191 @@
+// Command demo plays kfp-preflight's story on a real API server: what kubectl is told, at once, about mistakes that
+// otherwise take hours to find. Run it with make demo.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
+)
+
+func main() {
+	hold := flag.Bool("hold", false, "leave everything running until Ctrl-C")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *hold); err != nil {
+		if ctx.Err() != nil {
+			err = errors.New("interrupted; everything is stopped")
+		}
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, hold bool) (err error) {
+	say("Starting etcd and kube-apiserver, installing the CRDs of Argo and Kubeflow ...")
+	began := time.Now()
+	c, err := cluster.Start(ctx, ".")
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	if err != nil {
+		return err
+	}
+	say("Installing manifests/base, starting kfp-preflight as its ServiceAccount ...")
+	if err := c.Install(ctx, "manifests/base"); err != nil {
+		return err
+	}
+	stop, err := serve(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	say("Ready after %.0f s.", time.Since(began).Seconds())
+
+	if err := play(ctx, player{c}); err != nil {
+		return err
+	}
+	if hold {
+		kubectl, err := filepath.Abs(c.Kubectl())
+		if err != nil {
+			return err
+		}
+		say("\nEverything stays up until Ctrl-C. To play with it:\n\n  export KUBECONFIG=%s\n  export PATH=%s:$PATH",
+			filepath.Join(c.Dir, "admin.kubeconfig"), filepath.Dir(kubectl))
+		<-ctx.Done()
+		return nil
+	}
+	say("\nThat was all. make demo HOLD=1 leaves it running for you.")
+	return nil
+}
+
+// serve starts the real program against the cluster and waits until it takes calls.
+func serve(ctx context.Context, c *cluster.Cluster) (stop func() error, err error) {
+	log, err := os.Create(filepath.Join(c.Dir, "kfp-preflight.log"))
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("bin/kfp-preflight", "serve",
+		"--kubeconfig", filepath.Join(c.Dir, "webhook.kubeconfig"), "--tls-dir", c.CertDir,
+		"--webhook-address", c.WebhookAddress, "--probe-address", "127.0.0.1:0", "--metrics-address", "0")
+	cmd.Stdout, cmd.Stderr = log, log
+	// Ctrl-C is for the demo, which stops it in order.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	stop = func() error {
+		defer log.Close()
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			return err
+		}
+		return <-done
+	}
+	for {
+		select {
+		case err := <-done:
+			text, _ := os.ReadFile(log.Name())
+			return nil, fmt.Errorf("kfp-preflight stopped: %w\n%s", err, text)
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), stop())
+		case <-time.After(50 * time.Millisecond):
+		}
+		if conn, err := net.Dial("tcp", c.WebhookAddress); err == nil {
+			return stop, conn.Close()
+		}
+	}
+}
+
+// play tells the story. A step that does not end as the story says is an error.
+func play(ctx context.Context, p player) error {
+	const profiles, workflows = "testdata/profile/profile-quota-compute/", "testdata/workflow/workflow-secret-missing/"
+	if err := p.quietly(ctx, "create", "configmap", "workflow-controller-configmap", "-n", "kubeflow"); err != nil {
+		return err
+	}
+	for _, step := range []step{
+		{"1. An admin copies a quota with cpu and memory into a Profile. Every pipeline of the namespace would fail.",
+			"apply -f " + profiles + "deny-cpu-and-memory.yaml", "must specify cpu for: init,main,wait"},
+		{"2. Without the quota it is fine.",
+			"apply -f " + profiles + "allow-empty.yaml", ""},
+		{"3. So is a quota on GPUs and storage, which asks nothing of containers.",
+			"apply -f " + profiles + "allow-gpu-and-storage.yaml", ""},
+		{"4. The Profile controller would now make the namespace. (The colleagues have theirs already.)",
+			"create namespace team-a", ""},
+		{"", "create namespace team-b", ""},
+		{"5. A pipeline whose four steps read 13 keys of a Secret. Somebody has put the Secret into the wrong namespace.",
+			"apply -f " + workflows + "deny-secret-absent.yaml", "has no Secret 'client-secrets'"},
+		{"6. The Secret comes to the right namespace, with one key too few.",
+			"apply -f " + workflows + "deny-key-absent.yaml", "has no key slack_token"},
+		{"7. And now with all of them.",
+			"apply -f " + workflows + "allow-secret-present.yaml", ""},
+		{"", "get workflows,secrets -n team-a", ""},
+	} {
+		if err := p.step(ctx, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step is one command of the story.
+type step struct {
+	title   string
+	command string // kubectl's arguments
+	denied  string // what the denial says; empty if the command succeeds
+}
+
+// player runs kubectl as the cluster's admin.
+type player struct{ cluster *cluster.Cluster }
+
+func (p player) step(ctx context.Context, s step) error {
+	if s.title != "" {
+		say("\n%s", s.title)
+	}
+	fmt.Printf("$ kubectl %s\n", s.command)
+	out, err := p.kubectl(ctx, strings.Fields(s.command)...)
+	fmt.Print(out)
+	switch denied := strings.Contains(out, "is invalid:") && strings.Contains(out, s.denied); {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case s.denied == "" && err != nil:
+		return fmt.Errorf("this should have been accepted: %w", err)
+	case s.denied != "" && (err == nil || !denied):
+		return fmt.Errorf("this should have been rejected with %q", s.denied)
+	}
+	return nil
+}
+
+func (p player) quietly(ctx context.Context, args ...string) error {
+	if out, err := p.kubectl(ctx, args...); err != nil {
+		return fmt.Errorf("kubectl %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+func (p player) kubectl(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, p.cluster.Kubectl(), args...)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(p.cluster.Dir, "admin.kubeconfig"))
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// say prints a line of the demo's own, in bold on a terminal.
+func say(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if info, err := os.Stdout.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		text = "\x1b[1m" + text + "\x1b[0m"
+	}
+	fmt.Println(text)
+}

@@ -1,0 +1,231 @@
+package webhook
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+)
+
+// apiError answers as an API server does.
+func apiError(w http.ResponseWriter, code int, reason metav1.StatusReason) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(metav1.Status{
+		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: int32(code), Reason: reason,
+		Message: "internal words that no user should see",
+	})
+}
+
+func apiObject(w http.ResponseWriter, object any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(object)
+}
+
+// TestLookupFails has an API server that fails in every way there is: nothing is denied, and it is said, logged and
+// counted, in time.
+func TestLookupFails(t *testing.T) {
+	for reason, fail := range map[string]http.HandlerFunc{
+		"timeout":      func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"forbidden":    func(w http.ResponseWriter, _ *http.Request) { apiError(w, 403, metav1.StatusReasonForbidden) },
+		"throttled":    func(w http.ResponseWriter, _ *http.Request) { apiError(w, 429, metav1.StatusReasonTooManyRequests) },
+		"server_error": func(w http.ResponseWriter, _ *http.Request) { apiError(w, 500, metav1.StatusReasonInternalError) },
+		"connection":   func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "99") },
+	} {
+		for _, test := range []struct {
+			kind             kind
+			object, resource string
+		}{{workflows, needy, "secrets"}, {profiles, badProfile, "configmaps"}, {profiles, badProfile, "limitranges"}} {
+			t.Run(reason+"/"+test.resource, func(t *testing.T) {
+				b := newBench(t, test.kind, func(w http.ResponseWriter, r *http.Request) {
+					if strings.Contains(r.URL.Path, test.resource) {
+						fail(w, r)
+						return
+					}
+					apiObject(w, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
+				})
+				began := time.Now()
+				_, answer := b.post(t, review(t, test.object))
+				if took := time.Since(began); took > 2*time.Second {
+					t.Errorf("the answer took %v", took)
+				}
+				if !answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "was not checked") {
+					t.Errorf("answered %+v", answer)
+				}
+				if strings.Contains(answer.Warnings[0], "internal words") {
+					t.Errorf("the warning repeats the API server's words: %s", answer.Warnings[0])
+				}
+				if got := testutil.ToFloat64(b.metrics.lookupErrors.WithLabelValues(test.resource, reason)); got < 1 {
+					t.Errorf("counted %v times", got)
+				}
+				if !strings.Contains(b.log.String(), `"a lookup gave no answer"`) {
+					t.Errorf("log: %s", b.log)
+				}
+			})
+		}
+	}
+}
+
+// TestConnectionReset cuts the connection in the middle of a lookup. client-go asks again; only if there is no time left
+// for that does the object go in unchecked.
+func TestConnectionReset(t *testing.T) {
+	for _, test := range []struct {
+		resets  int32
+		allowed bool
+	}{{1, false}, {1000, true}} {
+		var seen atomic.Int32
+		b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, "secrets") && seen.Add(1) <= test.resets {
+				conn, _, _ := w.(http.Hijacker).Hijack()
+				_ = conn.(*net.TCPConn).SetLinger(0) // a reset, not an orderly end
+				_ = conn.Close()
+				return
+			}
+			apiError(w, 404, metav1.StatusReasonNotFound)
+		})
+		b.config.LookupTimeout = 3 * time.Second
+		began := time.Now()
+		_, answer := b.post(t, review(t, needy))
+		if answer.Allowed != test.allowed || (len(answer.Warnings) == 1) != test.allowed {
+			t.Errorf("%d resets: answered %+v", test.resets, answer)
+		}
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("%d resets: the answer took %v", test.resets, took)
+		}
+	}
+}
+
+// TestUnknownController has a cluster whose workflow-controller is not where it is expected, or whose configuration makes
+// no sense. The quota is not judged on a guess.
+func TestUnknownController(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer http.HandlerFunc
+		says   string
+	}{
+		"not there": {func(w http.ResponseWriter, _ *http.Request) { apiError(w, 404, metav1.StatusReasonNotFound) }, "it was not found"},
+		"unreadable": {func(w http.ResponseWriter, _ *http.Request) {
+			apiObject(w, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}, Data: map[string]string{"executor": "resources: 7"}})
+		}, "could not be understood: key executor"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, profiles, test.answer)
+			_, answer := b.post(t, review(t, badProfile))
+			if !answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], test.says) {
+				t.Errorf("answered %+v", answer)
+			}
+		})
+	}
+}
+
+// TestDeniedOnlyOnFreshFacts has memory that is out of date: it may let an object in for a moment, never keep one out.
+func TestDeniedOnlyOnFreshFacts(t *testing.T) {
+	const key = "secrets/team-a/credentials"
+	for name, test := range map[string]struct {
+		remembered sets.Set[string] // nil for nothing
+		now        map[string][]byte
+		allowed    bool
+		lookups    int32
+	}{
+		"remembered without the key, which has come since": {sets.New("other"), map[string][]byte{"token": nil}, true, 1},
+		"remembered without the key, which has not come":   {sets.New("other"), map[string][]byte{"other": nil}, false, 1},
+		"remembered with the key, which has gone":          {sets.New("token"), map[string][]byte{}, true, 0},
+		"not remembered and there":                         {nil, map[string][]byte{"token": nil}, true, 1},
+		"not remembered and not there: asked once":         {nil, nil, false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var lookups atomic.Int32
+			b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case !strings.HasSuffix(r.URL.Path, "/namespaces/team-a/secrets/credentials"):
+					apiObject(w, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
+				case test.now == nil:
+					lookups.Add(1)
+					apiError(w, 404, metav1.StatusReasonNotFound)
+				default:
+					lookups.Add(1)
+					apiObject(w, &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}, Data: test.now})
+				}
+			})
+			if test.remembered != nil {
+				b.facts.memory.keep(key, test.remembered)
+			}
+			_, answer := b.post(t, review(t, needy))
+			if answer.Allowed != test.allowed || len(answer.Warnings) > 0 {
+				t.Errorf("answered %+v", answer)
+			}
+			if got := lookups.Load(); got != test.lookups {
+				t.Errorf("%d lookups, want %d", got, test.lookups)
+			}
+			if _, ok := b.facts.memory.get(key); ok != (test.remembered != nil || test.now != nil) {
+				t.Error("a Secret that is not there is remembered, or one that is there is not")
+			}
+		})
+	}
+}
+
+// TestSecondLookFails has the second look fail after the first one would have denied.
+func TestSecondLookFails(t *testing.T) {
+	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) { apiError(w, 500, metav1.StatusReasonInternalError) })
+	b.facts.memory.keep("secrets/team-a/credentials", sets.New("other"))
+	_, answer := b.post(t, review(t, needy))
+	if !answer.Allowed || len(answer.Warnings) != 1 {
+		t.Errorf("answered %+v", answer)
+	}
+}
+
+// TestNamespaceOfTheRequest has an object that claims another namespace than the request's.
+func TestNamespaceOfTheRequest(t *testing.T) {
+	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "elsewhere") {
+			t.Errorf("lookup of %s", r.URL.Path)
+		}
+		apiError(w, 404, metav1.StatusReasonNotFound)
+	})
+	body := strings.Replace(review(t, needy), `"metadata":{"name":"run","namespace":"team-a"}`, `"metadata":{"name":"run","namespace":"elsewhere"}`, 1)
+	if _, answer := b.post(t, body); answer.Allowed || strings.Contains(answer.Result.Message, "elsewhere") {
+		t.Errorf("answered %+v", answer)
+	}
+}
+
+func TestKeyNamesWipesValues(t *testing.T) {
+	value := []byte("not-for-logs")
+	secret := &corev1.Secret{Data: map[string][]byte{"a": value, "b": nil}}
+	if got := keyNames(secret); !got.Equal(sets.New("a", "b")) {
+		t.Errorf("keys %v", got)
+	}
+	if secret.Data != nil || strings.Trim(string(value), "\x00") != "" {
+		t.Errorf("the value is still there: %q", value)
+	}
+}
+
+// TestSecretsTogether looks up more Secrets than go at once.
+func TestSecretsTogether(t *testing.T) {
+	var now, most atomic.Int32
+	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+		most.Store(max(most.Load(), now.Add(1)))
+		time.Sleep(5 * time.Millisecond)
+		now.Add(-1)
+		apiObject(w, &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}, Data: map[string][]byte{r.URL.Path: nil}})
+	})
+	var names []string
+	for i := range 30 {
+		names = append(names, fmt.Sprintf("secret-%d", i))
+	}
+	for name, secret := range b.facts.open(t.Context(), remembered).Secrets("team-a", names) {
+		if !secret.Exists || !secret.Keys.Has("/api/v1/namespaces/team-a/secrets/"+name) {
+			t.Errorf("%s: %+v", name, secret)
+		}
+	}
+	if got := most.Load(); got < 2 || got > secretsAtOnce {
+		t.Errorf("%d lookups at once", got)
+	}
+}

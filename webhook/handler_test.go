@@ -1,0 +1,321 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr/funcr"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+)
+
+// bench is a handler over an API server that a test plays.
+type bench struct {
+	*handler
+	log *lockedBuffer
+}
+
+// newBench makes a handler of a kind. api answers its lookups; nil for none expected.
+func newBench(t *testing.T, k kind, api http.HandlerFunc) bench {
+	t.Helper()
+	if api == nil {
+		api = func(w http.ResponseWriter, r *http.Request) { t.Errorf("unexpected lookup of %s", r.URL) }
+	}
+	server := httptest.NewServer(api)
+	t.Cleanup(server.Close)
+	client, err := corev1client.NewForConfig(&rest.Config{Host: server.URL, QPS: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := newMetrics(prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := DefaultConfig()
+	config.LookupTimeout = 300 * time.Millisecond
+	log := &lockedBuffer{}
+	logger := funcr.New(func(_, args string) { fmt.Fprintln(log, args) }, funcr.Options{Verbosity: 1})
+	facts := &clusterFacts{client: client, config: config, memory: newMemory(time.Minute), metrics: m, log: logger}
+	return bench{&handler{kind: k, config: config, facts: facts, metrics: m, log: logger}, log}
+}
+
+// post sends a body and returns the response and, if it is one, the answer to a review.
+func (b bench) post(t *testing.T, body string) (*http.Response, *admissionv1.AdmissionResponse) {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	b.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/?timeout=5s", strings.NewReader(body)))
+	response := recorder.Result()
+	if response.StatusCode != http.StatusOK {
+		return response, nil
+	}
+	var review admissionv1.AdmissionReview
+	if err := json.NewDecoder(response.Body).Decode(&review); err != nil {
+		t.Fatal(err)
+	}
+	if review.TypeMeta != reviewType {
+		t.Errorf("answered as %v", review.TypeMeta)
+	}
+	return response, review.Response
+}
+
+// review wraps an object, in JSON or as a change of the request around it, into an AdmissionReview.
+func review(t *testing.T, object string, changes ...func(*admissionv1.AdmissionRequest)) string {
+	t.Helper()
+	var meta metav1.PartialObjectMetadata
+	if err := json.Unmarshal([]byte(object), &meta); err != nil {
+		t.Fatal(err)
+	}
+	gvk := meta.GroupVersionKind()
+	request := &admissionv1.AdmissionRequest{
+		UID: "uid", Operation: admissionv1.Create, Name: meta.Name, Namespace: meta.Namespace,
+		Kind: metav1.GroupVersionKind{Group: gvk.Group, Version: gvk.Version, Kind: gvk.Kind},
+	}
+	request.Object.Raw = []byte(object)
+	for _, change := range changes {
+		change(request)
+	}
+	out, err := json.Marshal(admissionv1.AdmissionReview{TypeMeta: reviewType, Request: request})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+const (
+	badProfile = `{"apiVersion":"kubeflow.org/v1","kind":"Profile","metadata":{"name":"team-a"},"spec":{"resourceQuotaSpec":{"hard":{"cpu":2}}}}`
+	needy      = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"run","namespace":"team-a"},"spec":{"entrypoint":"main",
+		"templates":[{"name":"main","container":{"env":[{"name":"A","valueFrom":{"secretKeyRef":{"name":"credentials","key":"token"}}}]}}]}}`
+)
+
+// TestBadInput posts what is no review, or none that can be judged. Nothing of it may be denied, or go uncounted.
+func TestBadInput(t *testing.T) {
+	large := strings.Repeat("x", maxBody)
+	for name, test := range map[string]struct {
+		body    string
+		status  int    // of HTTP; 200 means let through
+		says    string // the error, or the warning
+		counted string // the label of kfp_preflight_bad_requests_total or of passed
+	}{
+		"an empty body":                    {"", 400, "the body is empty", "empty"},
+		"no JSON":                          {"apiVersion: admission.k8s.io/v1", 400, "no AdmissionReview", "not_json"},
+		"JSON of another kind":             {`{"kind":"Pod","apiVersion":"v1"}`, 400, "got apiVersion 'v1', kind 'Pod'", "not_a_review"},
+		"a list":                           {`[]`, 400, "no AdmissionReview", "not_json"},
+		"an older review":                  {`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1beta1","request":{"uid":"a"}}`, 400, "expected apiVersion admission.k8s.io/v1", "not_a_review"},
+		"a review without a request":       {`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}`, 400, "no AdmissionReview with a request", "not_a_review"},
+		"a review without a UID":           {`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{}}`, 400, "no AdmissionReview with a request", "not_a_review"},
+		"7 MiB of nothing":                 {large + "x", 413, "larger than 7 MiB", "too_large"},
+		"a review of more than 7 MiB":      {`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"uid","object":{"a":"` + large + `"}}}`, 200, "larger than 7 MiB", passTooLarge},
+		"an object of another kind":        {review(t, badProfile), 200, "judges Workflow.argoproj.io, not Profile.kubeflow.org", passKind},
+		"no object":                        {review(t, needy, func(r *admissionv1.AdmissionRequest) { r.Object.Raw = nil }), 200, "can't be decoded", passUnreadable},
+		"a step with an unknown field":     {review(t, workflow(`{"steps":[[{"name":"a","novel":1}]]}`)), 200, `unknown field 'novel'`, passUnreadable},
+		"an amount with a tag":             {review(t, workflow(`{"container":{"resources":{"limits":{"cpu":"{{x}}"}}}}`)), 200, "quantities must match", passUnreadable},
+		"templates that are no list":       {review(t, `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"a"},"spec":{"templates":7}}`), 200, "can't be decoded", passUnreadable},
+		"a plugin template with two names": {review(t, workflow(`{"plugin":{"a":1,"b":2}}`)), 200, "can't be decoded", passUnreadable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, workflows, nil)
+			response, answer := b.post(t, test.body)
+			if response.StatusCode != test.status {
+				t.Fatalf("status %d, want %d", response.StatusCode, test.status)
+			}
+			if test.status != 200 {
+				body := new(bytes.Buffer)
+				_, _ = body.ReadFrom(response.Body)
+				if !strings.Contains(body.String(), test.says) {
+					t.Errorf("answered %s", body)
+				}
+				if got := testutil.ToFloat64(b.metrics.badRequests.WithLabelValues(test.counted)); got != 1 {
+					t.Errorf("counted %v times", got)
+				}
+				return
+			}
+			if !answer.Allowed || answer.UID != "uid" || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], test.says) {
+				t.Errorf("answered %+v, want a warning with %s", answer, test.says)
+			}
+			if answer.AuditAnnotations["unchecked"] != test.counted {
+				t.Errorf("audit annotations %v", answer.AuditAnnotations)
+			}
+			if got := testutil.CollectAndCount(b.metrics.reviews); got != 1 {
+				t.Errorf("%d series of reviews", got)
+			}
+			if !strings.Contains(b.log.String(), `"reason"="`+test.counted+`"`) {
+				t.Errorf("log: %s", b.log)
+			}
+		})
+	}
+}
+
+func workflow(template string) string {
+	return `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"a","namespace":"b"},"spec":{"entrypoint":"main","templates":[` + template + `]}}`
+}
+
+func TestOtherMethods(t *testing.T) {
+	b := newBench(t, workflows, nil)
+	recorder := httptest.NewRecorder()
+	b.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/", nil))
+	if recorder.Code != http.StatusMethodNotAllowed {
+		t.Errorf("status %d", recorder.Code)
+	}
+}
+
+// TestPasses has reviews that are let in without a look at the rules, and without a word.
+func TestPasses(t *testing.T) {
+	deleting := strings.Replace(badProfile, `"name":"team-a"`, `"name":"team-a","deletionTimestamp":"2026-01-01T00:00:00Z"`, 1)
+	update := func(old string) func(*admissionv1.AdmissionRequest) {
+		return func(r *admissionv1.AdmissionRequest) {
+			r.Operation, r.OldObject.Raw = admissionv1.Update, []byte(old)
+		}
+	}
+	for name, test := range map[string]struct {
+		kind kind
+		body string
+		why  string
+	}{
+		"an update of a Workflow":         {workflows, review(t, needy, update(needy)), passOperation},
+		"a deletion":                      {profiles, review(t, badProfile, func(r *admissionv1.AdmissionRequest) { r.Operation = admissionv1.Delete }), passOperation},
+		"a status":                        {profiles, review(t, badProfile, update(deleting), func(r *admissionv1.AdmissionRequest) { r.SubResource = "status" }), passOperation},
+		"a Profile with the same quota":   {profiles, review(t, badProfile, update(strings.Replace(badProfile, `"cpu":2`, `"cpu":"2000m"`, 1))), passUnchanged},
+		"a Profile that is being deleted": {profiles, review(t, badProfile, update(deleting)), passDeleting},
+		"its last update":                 {profiles, review(t, deleting, update(`{}`)), passDeleting},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, test.kind, nil)
+			_, answer := b.post(t, test.body)
+			if !answer.Allowed || len(answer.Warnings) > 0 || answer.Result != nil || answer.AuditAnnotations != nil {
+				t.Errorf("answered %+v", answer)
+			}
+			if !strings.Contains(b.log.String(), `"passed"="`+test.why+`"`) {
+				t.Errorf("log: %s", b.log)
+			}
+		})
+	}
+}
+
+func TestPanicLetsThrough(t *testing.T) {
+	k := workflows
+	k.decode = func(*admissionv1.AdmissionRequest) (subject, error) { return panics{}, nil }
+	b := newBench(t, k, nil)
+	_, answer := b.post(t, review(t, needy))
+	if !answer.Allowed || len(answer.Warnings) != 1 {
+		t.Errorf("answered %+v", answer)
+	}
+	if got := testutil.ToFloat64(b.metrics.reviews.WithLabelValues("Workflow", "CREATE", "allow", passPanic, "false")); got != 1 {
+		t.Errorf("counted %v times", got)
+	}
+	if log := b.log.String(); !strings.Contains(log, "no such luck") || !strings.Contains(log, "handler_test.go") {
+		t.Errorf("the log has no panic with its place: %s", log)
+	}
+}
+
+type panics struct{}
+
+func (panics) object() metav1.Object { return &metav1.ObjectMeta{} }
+func (panics) pass() string          { return "" }
+func (panics) judge(validators.Facts, func(string) bool) []validators.Finding {
+	panic("no such luck")
+}
+
+// TestModes has the same two findings under every mode.
+func TestModes(t *testing.T) {
+	certain := validators.Finding{Rule: "a", Certainty: validators.Certain, Field: "spec", Problem: "certain"}
+	possible := validators.Finding{Rule: "a", Certainty: validators.Possible, Field: "spec", Problem: "possible"}
+	for mode, want := range map[Mode]struct {
+		allowed            bool
+		causes, warnings   int
+		audited, evaluated bool
+	}{
+		Deny:  {allowed: false, causes: 1, warnings: 1},
+		Warn:  {allowed: true, warnings: 2},
+		Audit: {allowed: true, audited: true},
+	} {
+		config := Config{Modes: map[string]Mode{"a": mode, "b": Off}}
+		var a answer
+		a.decide(config, []validators.Finding{certain, possible})
+		r := a.response(workflows, &admissionv1.AdmissionRequest{})
+		causes := 0
+		if r.Result != nil {
+			causes = len(r.Result.Details.Causes)
+		}
+		if r.Allowed != want.allowed || causes != want.causes || len(r.Warnings) != want.warnings || (r.AuditAnnotations["would-deny"] != "") != want.audited {
+			t.Errorf("%s: %+v", mode, r)
+		}
+		if !config.on("a") || config.on("b") || !config.on("c") {
+			t.Error("only a rule that is off is not asked")
+		}
+	}
+}
+
+// TestAnswerHoldsEverything has more findings than fit: all that deny are causes, the warnings are bounded and say so.
+func TestAnswerHoldsEverything(t *testing.T) {
+	var findings []validators.Finding
+	for i := range 20 {
+		findings = append(findings,
+			validators.Finding{Rule: "a", Certainty: validators.Certain, Field: fmt.Sprintf("spec.x[%d]", i), Problem: "wrong"},
+			validators.Finding{Rule: "b", Certainty: validators.Possible, Problem: "may be wrong"})
+	}
+	var a answer
+	a.decide(Config{}, findings)
+	r := a.response(profiles, &admissionv1.AdmissionRequest{Name: "team-a"})
+	if len(r.Result.Details.Causes) != 20 || strings.Count(r.Result.Message, "a: wrong") != 20 || r.Result.Code != 422 || r.Result.Reason != metav1.StatusReasonInvalid {
+		t.Errorf("%+v", r.Result)
+	}
+	if len(r.Warnings) != maxWarnings+1 || r.Warnings[maxWarnings] != "and 15 more warnings of kfp-preflight" {
+		t.Errorf("warnings %q", r.Warnings)
+	}
+}
+
+func TestSkipAnnotation(t *testing.T) {
+	b := newBench(t, profiles, nil)
+	_, answer := b.post(t, review(t, strings.Replace(badProfile, `"name":"team-a"`,
+		`"name":"team-a","annotations":{"kfp-preflight.dev/skip":"profile-quota-compute, no-such-rule"}`, 1)))
+	if !answer.Allowed || answer.AuditAnnotations["skipped"] != "profile-quota-compute" {
+		t.Errorf("answered %+v", answer)
+	}
+	if len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "names no rule with 'no-such-rule'; the rules are profile-quota-compute, workflow-secret-missing") {
+		t.Errorf("warnings %q", answer.Warnings)
+	}
+	if got := testutil.ToFloat64(b.metrics.skips.WithLabelValues("profile-quota-compute")); got != 1 {
+		t.Errorf("counted %v times", got)
+	}
+}
+
+func TestTimeLeft(t *testing.T) {
+	for query, want := range map[string]time.Duration{
+		"": 3 * time.Second, "?timeout=5s": 3 * time.Second, "?timeout=1s": 900 * time.Millisecond, "?timeout=soon": 3 * time.Second, "?timeout=-1s": 3 * time.Second,
+	} {
+		if got := timeLeft(httptest.NewRequest(http.MethodPost, "/"+query, nil), 3*time.Second); got != want {
+			t.Errorf("%q: %v, want %v", query, got, want)
+		}
+	}
+}
+
+// lockedBuffer is a log that may be read while it is written.
+type lockedBuffer struct {
+	lock   sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.buffer.String()
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// TestDeploymentFitsFlags holds the shipped Deployment to what the program does by default: its arguments are understood,
+// its ports and its certificate are where the program looks.
+func TestDeploymentFitsFlags(t *testing.T) {
+	text, err := os.ReadFile("../../manifests/base/deployment.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var deployment appsv1.Deployment
+	if err := yaml.UnmarshalStrict(text, &deployment); err != nil {
+		t.Fatal(err)
+	}
+	container := deployment.Spec.Template.Spec.Containers[0]
+	cmd, rest, err := newRoot().Find(container.Args)
+	if err != nil || cmd.Name() != "serve" {
+		t.Fatalf("%v: %v", container.Args, err)
+	}
+	if err := cmd.ParseFlags(rest); err != nil {
+		t.Fatal(err)
+	}
+	for port, flag := range map[string]string{"webhook": "webhook-address", "metrics": "metrics-address", "probes": "probe-address"} {
+		want := cmd.Flag(flag).Value.String()
+		found := false
+		for _, p := range container.Ports {
+			found = found || p.Name == port && fmt.Sprintf(":%d", p.ContainerPort) == want
+		}
+		if !found {
+			t.Errorf("no port %s at %s: %v", port, want, container.Ports)
+		}
+	}
+	if mount := container.VolumeMounts[0].MountPath; mount != cmd.Flag("tls-dir").Value.String() {
+		t.Errorf("the certificate is mounted at %s", mount)
+	}
+}
+
+func TestServeSaysWhatIsWrong(t *testing.T) {
+	for args, says := range map[string]string{
+		"serve --log-level loud":       `--log-level is debug, info or error, not "loud"`,
+		"serve --kubeconfig /nowhere":  "give --kubeconfig",
+		"serve now":                    `unknown command "now"`,
+		"sevre":                        "Did you mean this?\n\tserve",
+		"serve --webhook-adress :9443": "unknown flag: --webhook-adress",
+		"serve --kubeconfig " + kubeconfig(t) + " --webhook-address 9443": "missing port in address",
+	} {
+		root := newRoot()
+		root.SetArgs(strings.Fields(args))
+		if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %s", args, err, says)
+		}
+	}
+}
+
+// kubeconfig writes a kubeconfig of a cluster that is not there.
+func kubeconfig(t *testing.T) string {
+	file := t.TempDir() + "/kubeconfig"
+	const text = `{apiVersion: v1, kind: Config, clusters: [{name: a, cluster: {server: "http://127.0.0.1:1"}}], contexts: [{name: a, context: {cluster: a}}], current-context: a}`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}

@@ -1,0 +1,119 @@
+package e2e
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
+	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
+)
+
+// TestQuotedRefusal asks the API server itself: it makes the ResourceQuota of each Profile case, creates the pod that the
+// rule judges, and holds the verdict and the words that the rule quotes to what the API server says.
+func TestQuotedRefusal(t *testing.T) {
+	files, err := filepath.Glob("../../testdata/profile/profile-quota-compute/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	pods := map[string]*corev1.Pod{}
+	for i, file := range files {
+		namespace := fmt.Sprintf("oracle-%d", i)
+		makeNamespace(t, namespace)
+		pods[file] = makeQuota(t, file, namespace)
+	}
+	time.Sleep(time.Second) // until the API server's quota plugin has seen them
+	refused := 0
+	for _, file := range files {
+		name := filepath.Base(file)
+		err := env.admin.Create(t.Context(), pods[file], client.DryRunAll)
+		said := readIfThere(t, strings.TrimSuffix(file, ".yaml")+".txt")
+		if err == nil {
+			if strings.HasPrefix(name, "deny-") {
+				t.Errorf("%s: the API server takes the pod", name)
+			}
+			continue
+		}
+		if strings.Contains(err.Error(), "exceeded quota") {
+			continue // an amount: the pod waits, it does not fail
+		}
+		refused++
+		_, words, ok := strings.Cut(err.Error(), "is forbidden: ")
+		if !ok {
+			t.Errorf("%s: %v", name, err)
+		}
+		// An update is denied only for what is new, a skipped rule says nothing, and what was bad before passes.
+		switch {
+		case name == "allow-skip.yaml", name == "allow-update-unchanged-names.yaml", strings.HasPrefix(name, "deny-update-"):
+		case !strings.Contains(said, "'"+words+"'"):
+			t.Errorf("%s: the API server says\n%s\nthe rule\n%s", name, words, said)
+		}
+	}
+	if refused < 8 {
+		t.Errorf("only %d pods were refused: is the quota enforced at all?", refused)
+	}
+}
+
+// makeQuota makes what a case leads to in a namespace, and returns the baseline pod for it.
+func makeQuota(t *testing.T, file, namespace string) *corev1.Pod {
+	t.Helper()
+	documents, err := cluster.Documents([]byte(read(t, file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var profile validators.Profile
+	var controller corev1.ConfigMap
+	for _, document := range documents {
+		switch o := decode(t, document); o.GetKind() {
+		case "Profile":
+			profile = validators.Profile{}
+			err = yaml.Unmarshal(document, &profile)
+		case "ConfigMap":
+			err = yaml.Unmarshal(document, &controller)
+		default:
+			o.SetNamespace(namespace)
+			err = env.admin.Create(t.Context(), o)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(profile.Spec.ResourceQuotaSpec.Hard) > 0 {
+		q := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: validators.ProfileQuota}, Spec: profile.Spec.ResourceQuotaSpec}
+		if err := env.admin.Create(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		// What the quota controller would write: nothing is used.
+		q.Status.Hard, q.Status.Used = q.Spec.Hard, corev1.ResourceList{}
+		for name := range q.Spec.Hard {
+			q.Status.Used[name] = resource.MustParse("0")
+		}
+		if err := env.admin.Status().Update(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, err := forecast.ParseController(controller.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	baseline, err := forecast.Baseline(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "step"}, Spec: baseline.Spec}
+	for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+		for i := range containers {
+			containers[i].Image = "busybox"
+		}
+	}
+	return pod
+}

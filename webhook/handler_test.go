@@ -25,7 +25,7 @@ import (
 // bench is a handler over an API server that a test plays.
 type bench struct {
 	*handler
-	log *lockedBuffer
+	log *bytes.Buffer // to be read between posts
 }
 
 // newBench makes a handler of a kind. api answers its lookups; nil for none expected.
@@ -46,8 +46,12 @@ func newBench(t *testing.T, k kind, api http.HandlerFunc) bench {
 	}
 	config := DefaultConfig()
 	config.LookupTimeout = 300 * time.Millisecond
-	log := &lockedBuffer{}
-	logger := funcr.New(func(_, args string) { fmt.Fprintln(log, args) }, funcr.Options{Verbosity: 1})
+	log, lock := &bytes.Buffer{}, sync.Mutex{}
+	logger := funcr.New(func(_, args string) {
+		lock.Lock()
+		defer lock.Unlock()
+		fmt.Fprintln(log, args)
+	}, funcr.Options{Verbosity: 1})
 	facts := &clusterFacts{client: client, config: config, memory: newMemory(time.Minute), metrics: m, log: logger}
 	return bench{&handler{kind: k, config: config, facts: facts, metrics: m, log: logger}, log}
 }
@@ -300,22 +304,4 @@ func TestTimeLeft(t *testing.T) {
 			t.Errorf("%q: %v, want %v", query, got, want)
 		}
 	}
-}
-
-// lockedBuffer is a log that may be read while it is written.
-type lockedBuffer struct {
-	lock   sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.lock.Lock()
-	defer b.lock.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.lock.Lock()
-	defer b.lock.Unlock()
-	return b.buffer.String()
 }

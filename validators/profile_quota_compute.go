@@ -96,10 +96,11 @@ func (r profileQuota) missing(profile *Profile) ([]quota.Missing, Certainty, err
 	return refusals[0].Missing, certainty, nil
 }
 
-// newlyMissing drops what was missing before for the same containers.
+// newlyMissing drops what was missing before. cpu and requests.cpu ask containers for the same thing.
 func newlyMissing(now, before []quota.Missing) []quota.Missing {
+	asks := func(m quota.Missing) string { return strings.TrimPrefix(string(m.Resource), "requests.") }
 	return slices.DeleteFunc(now, func(m quota.Missing) bool {
-		return slices.ContainsFunc(before, func(b quota.Missing) bool { return b.Resource == m.Resource })
+		return slices.ContainsFunc(before, func(b quota.Missing) bool { return asks(b) == asks(m) })
 	})
 }
 

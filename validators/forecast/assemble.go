@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
@@ -48,10 +49,10 @@ func (w *walker) assemble(t placed) (Pod, error) {
 
 	pod := Pod{sources: sourcesOf(t, w.wf.Spec.Volumes)}
 	// The spec may hold tags that did not come through the template: the Workflow's volumes, the controller's containers.
-	if pod.Spec, err = resolve(spec, w.globals); err != nil {
+	if pod.Spec, err = resolve(spec, t.known); err != nil {
 		return Pod{}, fmt.Errorf("the pod can't be read once its parameters are filled in: %w", err)
 	}
-	for _, patch := range []string{resolveText(w.wf.Spec.PodSpecPatch, w.globals), t.PodSpecPatch} {
+	for _, patch := range []string{resolveText(w.wf.Spec.PodSpecPatch, t.known), t.PodSpecPatch} {
 		if patch == "" {
 			continue
 		}
@@ -116,17 +117,23 @@ func hasWait(t *wfv1.Template) bool {
 	return true
 }
 
-// deadline is the pod's activeDeadlineSeconds: the template's, or what is left of the Workflow's if that is sooner. Nil
-// where neither is set, or the template's is known only at run time.
+// deadline is the pod's activeDeadlineSeconds: the soonest of the template's own, its timeout, and what is left of the
+// Workflow's. Nil where none is set, or those that are set are known only at run time.
 func deadline(t *wfv1.Template, workflow *int64) *int64 {
-	if t.ActiveDeadlineSeconds == nil {
-		return workflow
+	soonest := workflow
+	consider := func(seconds int64, err error) {
+		if err == nil && (soonest == nil || seconds < *soonest) {
+			soonest = &seconds
+		}
 	}
-	own, err := strconv.ParseInt(t.ActiveDeadlineSeconds.String(), 10, 64)
-	if err != nil || (workflow != nil && *workflow < own) {
-		return workflow
+	if t.ActiveDeadlineSeconds != nil {
+		consider(strconv.ParseInt(t.ActiveDeadlineSeconds.String(), 10, 64))
 	}
-	return &own
+	if t.Timeout != "" {
+		timeout, err := time.ParseDuration(t.Timeout)
+		consider(int64(timeout.Seconds()), err)
+	}
+	return soonest
 }
 
 // addMountedVolumes adds the Workflow's volumes that a container of the template mounts.

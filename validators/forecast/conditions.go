@@ -2,11 +2,14 @@ package forecast
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // whenCertainty says how sure it is that a step with this condition runs.
@@ -37,7 +40,11 @@ func expand(items []wfv1.Item, param string, sequence *wfv1.Sequence) loop {
 		}
 		return rounds(list)
 	case sequence != nil:
-		return loop{items: []values{nil}, certainty: Possible} // from 0 to any number of rounds
+		numbers, ok := sequenceNumbers(sequence)
+		if !ok {
+			return loop{items: []values{nil}, certainty: Possible}
+		}
+		return rounds(numbers)
 	}
 	return loop{items: []values{nil}, certainty: Certain}
 }
@@ -60,16 +67,59 @@ func itemValues(item *wfv1.Item) values {
 	return known
 }
 
+// sequenceNumbers are the items of a withSequence; ok is false where they are known only at run time. There are no more
+// of them than the walk would look at.
+// Source: argoproj/argo-workflows v3.7.3 workflow/controller/steps.go expandSequence.
+func sequenceNumbers(s *wfv1.Sequence) (items []wfv1.Item, ok bool) {
+	number := func(v *intstr.IntOrString) int {
+		if v == nil {
+			return 0
+		}
+		n, err := strconv.Atoi(v.String())
+		ok = ok && err == nil
+		return n
+	}
+	ok = true
+	start, end, count := number(s.Start), number(s.End), number(s.Count)
+	if !ok {
+		return nil, false
+	}
+	if s.Count != nil {
+		if count <= 0 {
+			return nil, true
+		}
+		end = start + count - 1
+	}
+	format, step := s.Format, 1
+	if format == "" {
+		format = "%d"
+	}
+	if start > end {
+		step = -1
+	}
+	for i := start; len(items) <= maxVisits; i += step {
+		text, err := json.Marshal(fmt.Sprintf(format, i))
+		if err != nil {
+			return nil, false
+		}
+		items = append(items, wfv1.Item{Value: text})
+		if i == end {
+			break
+		}
+	}
+	return items, true
+}
+
 // reachedTasks says for each task of a DAG that can run at all how sure it is that it does, the DAG itself running and
-// nothing failing.
+// nothing failing. daemon reports whether a task may go on running instead of succeeding.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/dag.go (target, depends), workflow/common/ancestry.go.
-func reachedTasks(dag *wfv1.DAGTemplate) map[string]Certainty {
+func reachedTasks(dag *wfv1.DAGTemplate, daemon func(*wfv1.DAGTask) bool) map[string]Certainty {
 	tasks := map[string]*wfv1.DAGTask{}
 	for i := range dag.Tasks {
 		tasks[dag.Tasks[i].Name] = &dag.Tasks[i]
 	}
 	wanted, known := targets(dag, tasks)
-	r := reach{tasks: tasks, memo: map[string]Certainty{}}
+	r := reach{tasks: tasks, daemon: daemon, memo: map[string]Certainty{}}
 	out := map[string]Certainty{}
 	for name := range wanted {
 		out[name] = r.certainty(name)
@@ -108,7 +158,9 @@ func targets(dag *wfv1.DAGTemplate, tasks map[string]*wfv1.DAGTask) (wanted map[
 // reach works out how sure it is that a task runs, from the tasks that it depends on.
 type reach struct {
 	tasks map[string]*wfv1.DAGTask
-	memo  map[string]Certainty
+	// daemon reports whether a task may go on running instead of succeeding.
+	daemon func(*wfv1.DAGTask) bool
+	memo   map[string]Certainty
 }
 
 func (r *reach) certainty(name string) Certainty {
@@ -116,33 +168,36 @@ func (r *reach) certainty(name string) Certainty {
 		return c
 	}
 	r.memo[name] = Possible // while it is being worked out: a cycle, which Argo refuses, is never certain
-	c := r.dependsCertainty(r.tasks[name].Depends)
+	c := r.dependsCertainty(r.tasks[name])
 	r.memo[name] = c
 	return c
 }
 
 var (
-	taskResult   = regexp.MustCompile(`([\w-]+)(?:\.(\w+))?`)
-	onlySuccess  = regexp.MustCompile(`^[\s\w.()&|-]*$`)
-	taskSucceeds = map[string]bool{"": true, "Succeeded": true}
+	taskResult  = regexp.MustCompile(`([\w-]+)(?:\.(\w+))?`)
+	onlySuccess = regexp.MustCompile(`^[\s\w.()&|-]*$`)
 )
 
-// dependsCertainty says how sure it is that a depends expression comes true. It is certain where every term asks for
-// the success of a task; anything that asks for a failure, or for the success of a task that may be skipped, is not.
-// A bare name is also true for a skipped task.
-func (r *reach) dependsCertainty(depends string) Certainty {
-	if depends == "" {
-		return Certain
-	}
-	if !onlySuccess.MatchString(depends) {
+// dependsCertainty says how sure it is that a task's dependencies let it run. It is certain where every term asks for a
+// task that surely gets its turn, and for its success; anything that asks for a failure, or for the success of a task
+// that may be skipped, is not. A bare name is also content with a skipped task, but not with one that is left out because
+// its own dependencies did not come true.
+func (r *reach) dependsCertainty(task *wfv1.DAGTask) Certainty {
+	if !onlySuccess.MatchString(task.Depends) {
 		return Possible
 	}
-	for _, m := range taskResult.FindAllStringSubmatch(depends, -1) {
-		task, result := m[1], m[2]
-		if !taskSucceeds[result] || r.tasks[task] == nil {
+	terms := taskResult.FindAllStringSubmatch(task.Depends, -1)
+	for _, name := range task.Dependencies {
+		terms = append(terms, []string{name, name, ""})
+	}
+	for _, term := range terms {
+		on, result := r.tasks[term[1]], term[2]
+		switch {
+		case on == nil, r.certainty(on.Name) != Certain:
 			return Possible
-		}
-		if result == "Succeeded" && (mayBeSkipped(r.tasks[task]) || r.certainty(task) != Certain) {
+		case result == "":
+		case result == "Succeeded" && !mayBeSkipped(on) && !r.daemon(on):
+		default:
 			return Possible
 		}
 	}
@@ -150,7 +205,7 @@ func (r *reach) dependsCertainty(depends string) Certainty {
 }
 
 func mayBeSkipped(task *wfv1.DAGTask) bool {
-	return task.When != "" || task.WithParam != "" || task.WithSequence != nil
+	return task.When != "" || len(task.WithItems) > 0 || task.WithParam != "" || task.WithSequence != nil
 }
 
 func dependencies(task *wfv1.DAGTask) []string {

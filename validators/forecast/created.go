@@ -15,10 +15,8 @@ import (
 // created lists the objects that a resource template makes in namespace. A manifest that can't be read before run time
 // gives one Created without a Kind.
 func created(r *wfv1.ResourceTemplate, namespace string) []Created {
-	switch r.Action {
-	case "create", "apply", "replace", "patch":
-	default:
-		return nil // get and delete make nothing
+	if r.Action == "get" || r.Action == "delete" {
+		return nil
 	}
 	unreadable := []Created{{Manifest: r.Manifest}}
 	if r.Manifest == "" {
@@ -46,28 +44,29 @@ func created(r *wfv1.ResourceTemplate, namespace string) []Created {
 }
 
 // Makes says whether this object is the named object of the given kind, or brings it about: Certain when it is that
-// object, Possible when it may be (a name that exists only at run time) or when it is of a kind that is not Kubernetes'
-// own and mentions the name, as an ExternalSecret does.
+// object; Possible when it may be, because its kind or name exists only at run time, or when it is of a kind that other
+// controllers act upon, and mentions the name or could have given it its own name as a beginning. So does an
+// ExternalSecret, a Certificate, or the cluster of a database operator.
 func (c Created) Makes(kind, name string) Certainty {
 	switch {
 	case c.Kind == "":
 		return Possible
 	case c.Kind == kind && c.Name == name:
 		return Certain
-	case c.Kind == kind && HasTag(c.Name) && tagPattern(c.Name).MatchString(name):
-		return Possible
-	case !usesOnly[c.Kind] && c.Kind != kind && strings.Contains(c.Manifest, name):
+	case c.Kind == kind && !HasTag(c.Name), usesOnly[c.Kind]:
+		return Unknown
+	case HasTag(c.Name) && tagPattern(c.Name).MatchString(name),
+		strings.Contains(c.Manifest, name),
+		c.Name != "" && strings.HasPrefix(name, c.Name):
 		return Possible
 	}
 	return Unknown
 }
 
-// usesOnly are kinds that mention other objects because they need them, and don't make them.
+// usesOnly are Kubernetes' own kinds that mention other objects because they need them, and don't bring them about.
 var usesOnly = map[string]bool{
 	"Pod": true, "Job": true, "CronJob": true, "Deployment": true, "StatefulSet": true, "DaemonSet": true, "ReplicaSet": true,
-	"Workflow": true, "ServiceAccount": true, "Role": true, "RoleBinding": true, "Ingress": true, "ConfigMap": true,
-	"PersistentVolumeClaim": true, "Service": true, "TFJob": true, "PyTorchJob": true, "MPIJob": true, "Experiment": true,
-	"InferenceService": true,
+	"ServiceAccount": true, "Role": true, "RoleBinding": true, "ConfigMap": true, "PersistentVolumeClaim": true, "Service": true,
 }
 
 var tag = regexp.MustCompile(`\\{\\{.*?\\}\\}`)

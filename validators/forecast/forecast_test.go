@@ -70,7 +70,9 @@ templates:
     - {name: g, template: leaf, depends: e.Succeeded, arguments: {parameters: [{name: x, value: g}]}}
     - {name: h, template: leaf, depends: "!a", arguments: {parameters: [{name: x, value: h}]}}
     - {name: i, template: leaf, depends: g.Succeeded, arguments: {parameters: [{name: x, value: i}]}}
-` + leaf, []string{"a: certain", "b: certain", "c: certain", "d: possible", "e: possible", "f: certain", "g: possible", "h: possible", "i: possible"}},
+    - {name: j, template: leaf, dependencies: [d], arguments: {parameters: [{name: x, value: j}]}}
+    - {name: k, template: leaf, depends: d, arguments: {parameters: [{name: x, value: k}]}}
+` + leaf, []string{"a: certain", "b: certain", "c: certain", "d: possible", "e: possible", "f: certain", "g: possible", "h: possible", "i: possible", "j: possible", "k: possible"}},
 		"only what the target needs": {"entrypoint: main\ntemplates:\n- {name: main, dag: {target: b, tasks: [{name: a, template: leaf}, {name: b, template: leaf, depends: a}, {name: c, template: leaf, depends: b}]}}\n" + leaf, []string{"a,b: certain"}},
 		"a target known at run time": {"entrypoint: main\ntemplates:\n- {name: main, dag: {target: '{{x}}', tasks: [{name: a, template: leaf}]}}\n" + leaf, []string{"a: possible"}},
 		"nested":                     {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: outer, template: mid}]]}\n- {name: mid, dag: {tasks: [{name: inner, template: leaf}]}}\n" + leaf, []string{"outer/inner: certain"}},
@@ -86,7 +88,13 @@ templates:
 		"a loop over a constant":     {"entrypoint: main\narguments: {parameters: [{name: l, value: '[1, 2]'}]}\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withParam: '{{workflow.parameters.l}}', arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" + leaf, []string{"a: certain", "a: certain"}},
 		"a loop over nothing":        {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withParam: '[]'}]]}\n" + leaf, nil},
 		"a loop over an output":      {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withParam: '{{steps.x.outputs.result}}'}]]}\n" + leaf, []string{"a: possible"}},
-		"a sequence":                 {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withSequence: {count: 3}}]]}\n" + leaf, []string{"a: possible"}},
+		"a sequence":                 {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withSequence: {count: 3}, arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" + leaf, []string{"a: certain", "a: certain", "a: certain"}},
+		"a sequence downwards":       {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withSequence: {start: '2', end: '1', format: 'n%02d'}, arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" + leaf, []string{"a: certain", "a: certain"}},
+		"an empty sequence":          {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withSequence: {count: 0}}]]}\n" + leaf, nil},
+		"a sequence of the run":      {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withSequence: {count: '{{steps.x.outputs.result}}'}}]]}\n" + leaf, []string{"a: possible"}},
+		"after a daemon":             {"entrypoint: main\ntemplates:\n- {name: main, dag: {tasks: [{name: a, template: server}, {name: b, depends: a.Succeeded, template: leaf}]}}\n- {name: server, daemon: true, container: {}}\n" + leaf, []string{"a: certain", "b: possible"}},
+		"inline, inputs from around": {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: mid, withItems: [1, 2], arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n- {name: mid, inputs: {parameters: [{name: x}]}, steps: [[{name: i, inline: {container: {args: ['{{inputs.parameters.x}}']}}}]]}", []string{"a/i: certain", "a/i: certain"}},
+		"inline, items":              {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, withItems: [1, 2], inline: {container: {args: ['{{item}}']}}}]]}", []string{"a: certain", "a: certain"}},
 		"elsewhere":                  {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, templateRef: {name: wt, template: t}}]]}", []string{"main/a? the template t comes from the templateRef wt"}},
 		"all elsewhere":              {"entrypoint: main\nworkflowTemplateRef: {name: wt}", []string{"? the templates come from the workflowTemplateRef wt"}},
 		"an agent's work":            {"entrypoint: main\ntemplates:\n- {name: main, http: {url: a}}", []string{"main? an HTTP or plugin template runs in the Workflow's agent pod"}},
@@ -153,16 +161,17 @@ spec:
 	f := Workflow(workflow(t, `
 entrypoint: main
 activeDeadlineSeconds: 600
-volumes: [{name: used, secret: {secretName: '{{workflow.parameters.who}}'}}, {name: unused, secret: {secretName: a}}]
+volumes: [{name: used, secret: {secretName: '{{inputs.parameters.whose}}'}}, {name: unused, secret: {secretName: a}}]
 arguments: {parameters: [{name: who, value: b}]}
 podSpecPatch: '{"containers": [{"name": "wait", "resources": {"limits": {"memory": "{{workflow.parameters.size}}"}}}]}'
 templates:
 - name: main
-  activeDeadlineSeconds: "60"
+  inputs: {parameters: [{name: whose, default: '{{workflow.parameters.who}}'}, {name: ignored, default: c, valueFrom: {configMapKeyRef: {name: a, key: b}}}]}
+  timeout: 1m
   priorityClassName: high
   container:
     image: a
-    env: [{name: OWN, value: '{{workflow.name}} {{workflow.namespace}}'}]
+    env: [{name: OWN, value: '{{workflow.name}} {{workflow.namespace}} {{inputs.parameters.ignored}}'}]
     volumeMounts: [{name: used, mountPath: /used}]
   initContainers: [{name: first, image: b}]
   sidecars: [{name: beside, image: c}]
@@ -187,7 +196,7 @@ templates:
 		env = append(env, e.Name+"="+e.Value)
 	}
 	slices.Sort(env)
-	check(t, "main's variables", strings.Join(env, ", "), "FROM_CONTROLLER=b, FROM_DEFAULTS=c, OWN=run team-a")
+	check(t, "main's variables", strings.Join(env, ", "), "FROM_CONTROLLER=b, FROM_DEFAULTS=c, OWN=run team-a {{inputs.parameters.ignored}}")
 	check(t, "main's memory", main.Resources.Requests.Memory().String(), "1Gi")
 	check(t, "wait's cpu", wait.Resources.Requests.Cpu().String(), "10m")
 	check(t, "init's variables", spec.InitContainers[0].Env[0].Name, "FROM_EXECUTOR")
@@ -267,6 +276,9 @@ func TestReplaceTags(t *testing.T) {
 
 func TestMakes(t *testing.T) {
 	secret := func(name string) Created { return Created{Kind: "Secret", Name: name} }
+	if got := (Created{Kind: "Cluster", Name: "db", Manifest: "{}"}).Makes("Secret", "db-app"); got != Possible {
+		t.Errorf("a database operator: %s", got)
+	}
 	for _, test := range []struct {
 		created Created
 		want    Certainty
@@ -279,6 +291,8 @@ func TestMakes(t *testing.T) {
 		{secret("b{{x}}"), Unknown},
 		{Created{}, Possible},
 		{Created{Kind: "ExternalSecret", Manifest: "name: a"}, Possible},
+		{Created{Kind: "{{x}}", Name: "a", Manifest: "name: a"}, Possible},
+		{Created{Kind: "Workflow", Manifest: "args: [kubectl create secret generic a]"}, Possible},
 		{Created{Kind: "Job", Manifest: "secretName: a"}, Unknown},
 		{Created{Kind: "ConfigMap", Name: "a", Manifest: "name: a"}, Unknown},
 	} {
@@ -303,6 +317,9 @@ func TestCreated(t *testing.T) {
 			got = append(got, c.Kind+"/"+c.Name)
 		}
 		check(t, manifest, strings.Join(got, " "), want)
+	}
+	if got := created(&wfv1.ResourceTemplate{Action: "{{x}}", Manifest: "{kind: Secret, metadata: {name: a}}"}, ""); len(got) != 1 {
+		t.Errorf("an action known at run time makes %v", got)
 	}
 	if got := created(&wfv1.ResourceTemplate{Action: "delete", Manifest: "kind: Secret"}, ""); got != nil {
 		t.Errorf("a deletion makes %v", got)

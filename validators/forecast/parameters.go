@@ -38,6 +38,9 @@ func inputValues(inputs wfv1.Inputs, args wfv1.Arguments) values {
 		if value == nil {
 			value = in.Default
 		}
+		if in.ValueFrom != nil {
+			value = nil // a ConfigMap, or an output: it comes before the default
+		}
 		if arg := args.GetParameterByName(in.Name); arg != nil {
 			value = arg.Value // nil when it comes from somewhere (valueFrom): then only the run knows it
 		}

@@ -2,6 +2,7 @@ package forecast
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -47,16 +48,16 @@ type placed struct {
 	// written is the template as it stands at path, without defaults and with its tags.
 	written *wfv1.Template
 	path    *field.Path
+	// known are the tags that have a value in this template as it runs.
+	known values
+	// key stands for the place and the resolved inputs: equal keys, equal pods.
+	key string
 }
 
-func placedAt(path *field.Path, t *wfv1.Template) placed {
-	return placed{Template: t, written: t, path: path}
-}
-
-// as returns the same place with the template as it runs.
-func (p placed) as(prepared *wfv1.Template) placed {
-	p.Template = prepared
-	return p
+// placedAt is a template before it is prepared. within is the key of the template that an inline template belongs to,
+// whose inputs it shares.
+func placedAt(path *field.Path, t *wfv1.Template, within string) placed {
+	return placed{Template: t, written: t, path: path, key: path.String() + "\x00" + within}
 }
 
 func newWalker(wf *wfv1.Workflow, controller Controller) *walker {
@@ -76,6 +77,7 @@ func (w *walker) workflow() {
 	spec := &w.wf.Spec
 	if spec.WorkflowTemplateRef != nil {
 		w.gap(nil, "the templates come from the workflowTemplateRef "+spec.WorkflowTemplateRef.Name)
+		w.mayMakeAnything()
 	}
 	from := stop{certainty: Certain}
 	if resumed(w.wf) {
@@ -94,7 +96,7 @@ func (w *walker) workflow() {
 // byName visits a template of the Workflow itself.
 func (w *walker) byName(name string, args wfv1.Arguments, at stop) {
 	if i, ok := w.templates[name]; ok {
-		w.visit(placedAt(field.NewPath("spec", "templates").Index(i), &w.wf.Spec.Templates[i]), args, at)
+		w.visit(placedAt(field.NewPath("spec", "templates").Index(i), &w.wf.Spec.Templates[i], ""), args, at)
 		return
 	}
 	switch {
@@ -114,27 +116,24 @@ func (w *walker) visit(t placed, args wfv1.Arguments, at stop) {
 		w.full = true
 		return
 	}
-	tmpl, inputs, err := w.prepare(t.Template, args)
+	t, err := w.prepare(t, args)
 	if err != nil {
 		w.gap(at.steps, err.Error())
 		return
 	}
-	key := t.path.String() + "\x00" + inputs
-	if tmpl.Memoize != nil {
+	if t.Memoize != nil {
 		at.certainty = min(at.certainty, Possible) // a cache hit leaves the pod out
 	}
-
-	t = t.as(tmpl)
 	if t.IsPodType() {
-		w.pod(key, t, at)
+		w.pod(t, at)
 		return
 	}
 	// The same template with the same inputs leads to the same pods: once is enough, unless now it is surer. This also
 	// ends recursion.
-	if before, ok := w.visited[key]; ok && before >= at.certainty {
+	if before, ok := w.visited[t.key]; ok && before >= at.certainty {
 		return
 	}
-	w.visited[key] = at.certainty
+	w.visited[t.key] = at.certainty
 	switch {
 	case t.Steps != nil:
 		w.steps(t, at)
@@ -146,12 +145,12 @@ func (w *walker) visit(t placed, args wfv1.Arguments, at stop) {
 }
 
 // pod adds the pod of a template, or one more step to a pod that is there.
-func (w *walker) pod(key string, t placed, at stop) {
+func (w *walker) pod(t placed, at stop) {
 	step := strings.Join(at.steps, "/")
 	if len(at.steps) > 1 {
 		step = strings.Join(at.steps[1:], "/") // the entrypoint's own name says nothing
 	}
-	if i, ok := w.pods[key]; ok {
+	if i, ok := w.pods[t.key]; ok {
 		w.out.Pods[i].addStep(step, at.certainty)
 		return
 	}
@@ -162,7 +161,7 @@ func (w *walker) pod(key string, t placed, at stop) {
 	}
 	pod.Origin = Origin{Template: t.Name, Path: t.path}
 	pod.addStep(step, at.certainty)
-	w.pods[key] = len(w.out.Pods)
+	w.pods[t.key] = len(w.out.Pods)
 	w.out.Pods = append(w.out.Pods, pod)
 	if t.Resource != nil {
 		w.out.Created = append(w.out.Created, created(t.Resource, w.wf.Namespace)...)
@@ -176,15 +175,15 @@ func (w *walker) steps(t placed, at stop) {
 			w.call(call{
 				name: step.Name, template: step.Template, inline: step.Inline, ref: step.TemplateRef, args: step.Arguments,
 				when: step.When, items: step.WithItems, param: step.WithParam, sequence: step.WithSequence,
-				exit: step.GetExitHook(step.Arguments), hooks: step.Hooks,
-				path: t.path.Child("steps").Index(i).Index(j),
+				exit: step.GetExitHook(w.wf.Spec.Arguments), hooks: step.Hooks,
+				path: t.path.Child("steps").Index(i).Index(j), within: t.key,
 			}, at)
 		}
 	}
 }
 
 func (w *walker) dag(t placed, at stop) {
-	reached := reachedTasks(t.DAG)
+	reached := reachedTasks(t.DAG, w.mayBeDaemon)
 	for i := range t.DAG.Tasks {
 		task := &t.DAG.Tasks[i]
 		c, ok := reached[task.Name]
@@ -194,10 +193,20 @@ func (w *walker) dag(t placed, at stop) {
 		w.call(call{
 			name: task.Name, template: task.Template, inline: task.Inline, ref: task.TemplateRef, args: task.Arguments,
 			when: task.When, items: task.WithItems, param: task.WithParam, sequence: task.WithSequence,
-			exit: task.GetExitHook(task.Arguments), hooks: task.Hooks,
-			path: t.path.Child("dag", "tasks").Index(i),
+			exit: task.GetExitHook(w.wf.Spec.Arguments), hooks: task.Hooks,
+			path: t.path.Child("dag", "tasks").Index(i), within: t.key,
 		}, stop{steps: at.steps, certainty: min(at.certainty, c)})
 	}
+}
+
+// mayBeDaemon reports whether a task's template is a daemon, or can't be seen.
+func (w *walker) mayBeDaemon(task *wfv1.DAGTask) bool {
+	if task.Inline != nil {
+		return task.Inline.IsDaemon()
+	}
+	i, ok := w.templates[task.Template]
+	defaults := w.wf.Spec.TemplateDefaults
+	return !ok || w.wf.Spec.Templates[i].IsDaemon() || (defaults != nil && defaults.IsDaemon())
 }
 
 // call is what a step and a DAG task have in common.
@@ -214,6 +223,7 @@ type call struct {
 	exit     *wfv1.LifecycleHook
 	hooks    wfv1.LifecycleHooks
 	path     *field.Path
+	within   string // the key of the template that calls
 }
 
 func (w *walker) call(c call, at stop) {
@@ -224,36 +234,49 @@ func (w *walker) call(c call, at stop) {
 	}
 	at.certainty = min(at.certainty, loop.certainty)
 	for _, item := range loop.items {
-		args, err := resolve(c.args, item)
+		one, err := c.with(item)
 		if err != nil {
-			w.gap(at.steps, "the arguments can't be read once the item is filled in: "+err.Error())
+			w.gap(at.steps, "the step can't be read once the item is filled in: "+err.Error())
 			continue
 		}
-		w.target(c.template, c.inline, c.ref, c.path, args, at, item)
-		if c.exit != nil {
-			w.hook("onExit", c.exit, at)
+		w.target(one, at)
+		if one.exit != nil {
+			w.hook("onExit", one.exit, at)
 		}
-		if w.visits > maxVisits {
+		w.otherHooks(one.hooks, at)
+		if w.full {
 			return
 		}
 	}
-	w.otherHooks(c.hooks, at)
+}
+
+// with returns the call of one round of a loop, the item filled in.
+func (c call) with(item values) (call, error) {
+	if len(item) == 0 {
+		return c, nil
+	}
+	var errs [4]error
+	c.template = resolveText(c.template, item)
+	c.args, errs[0] = resolve(c.args, item)
+	c.inline, errs[1] = resolve(c.inline, item)
+	c.exit, errs[2] = resolve(c.exit, item)
+	c.hooks, errs[3] = resolve(c.hooks, item)
+	if c.inline != nil {
+		c.within += "\x00" + item["item"]
+	}
+	return c, errors.Join(errs[:]...)
 }
 
 // target visits what a step, a task or a hook names.
-func (w *walker) target(name string, inline *wfv1.Template, ref *wfv1.TemplateRef, path *field.Path, args wfv1.Arguments, at stop, item values) {
+func (w *walker) target(c call, at stop) {
 	switch {
-	case inline != nil:
-		tmpl, err := resolve(inline, item)
-		if err != nil {
-			w.gap(at.steps, "the inline template can't be read once the item is filled in: "+err.Error())
-			return
-		}
-		w.visit(placedAt(path.Child("inline"), tmpl), args, at)
-	case ref != nil:
-		w.gap(at.steps, fmt.Sprintf("the template %s comes from the templateRef %s", ref.Template, ref.Name))
+	case c.inline != nil:
+		w.visit(placedAt(c.path.Child("inline"), c.inline, c.within), c.args, at)
+	case c.ref != nil:
+		w.gap(at.steps, fmt.Sprintf("the template %s comes from the templateRef %s", c.ref.Template, c.ref.Name))
+		w.mayMakeAnything()
 	default:
-		w.byName(resolveText(name, item), args, at)
+		w.byName(c.template, c.args, at)
 	}
 }
 
@@ -263,7 +286,7 @@ func (w *walker) hook(name string, hook *wfv1.LifecycleHook, at stop) {
 	if hook.Expression != "" {
 		c = Possible
 	}
-	w.target(hook.Template, nil, hook.TemplateRef, nil, hook.Arguments, at.into(name, c), nil)
+	w.target(call{template: hook.Template, ref: hook.TemplateRef, args: hook.Arguments}, at.into(name, c))
 }
 
 // otherHooks visits the hooks that run in the middle of a step, all of which stand behind an expression.
@@ -276,24 +299,29 @@ func (w *walker) otherHooks(hooks wfv1.LifecycleHooks, at stop) {
 	}
 }
 
+// mayMakeAnything says that the Workflow runs templates that can't be seen from here, and any of them may be a resource
+// template.
+func (w *walker) mayMakeAnything() { w.out.Created = append(w.out.Created, Created{}) }
+
 func (w *walker) gap(steps []string, reason string) {
 	w.out.Gaps = append(w.out.Gaps, Gap{Step: strings.Join(steps, "/"), Reason: reason})
 }
 
 // prepare returns the template as it runs with these arguments: templateDefaults merged in, inputs resolved, every tag
-// that is known replaced. The string stands for the resolved inputs: equal strings, equal pods.
+// that is known replaced.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go executeTemplate, workflow/common/util.go ProcessArgs.
-func (w *walker) prepare(t *wfv1.Template, args wfv1.Arguments) (*wfv1.Template, string, error) {
-	tmpl, err := withTemplateDefaults(t, w.wf.Spec.TemplateDefaults)
+func (w *walker) prepare(t placed, args wfv1.Arguments) (placed, error) {
+	tmpl, err := withTemplateDefaults(t.Template, w.wf.Spec.TemplateDefaults)
 	if err != nil {
-		return nil, "", fmt.Errorf("the templateDefaults can't be merged into the template: %w", err)
+		return t, fmt.Errorf("the templateDefaults can't be merged into the template: %w", err)
 	}
-	known := maps.Clone(w.globals)
 	inputs := inputValues(tmpl.Inputs, args)
-	maps.Copy(known, inputs)
-	if tmpl, err = resolve(tmpl, known); err != nil {
-		return nil, "", fmt.Errorf("the template can't be read once its parameters are filled in: %w", err)
+	t.known = maps.Clone(w.globals)
+	maps.Copy(t.known, inputs)
+	if t.Template, err = resolve(tmpl, t.known); err != nil {
+		return t, fmt.Errorf("the template can't be read once its parameters are filled in: %w", err)
 	}
 	key, err := json.Marshal(inputs)
-	return tmpl, string(key), err
+	t.key += "\x00" + string(key)
+	return t, err
 }

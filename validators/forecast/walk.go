@@ -315,12 +315,19 @@ func (w *walker) prepare(t placed, args wfv1.Arguments) (placed, error) {
 	if err != nil {
 		return t, fmt.Errorf("the templateDefaults can't be merged into the template: %w", err)
 	}
+	unreadable := func(err error) error {
+		return fmt.Errorf("the template can't be read once its parameters are filled in: %w", err)
+	}
+	// Two passes, as in Argo: the inputs' own defaults may name the Workflow's parameters.
+	if tmpl, err = resolve(tmpl, w.globals); err != nil {
+		return t, unreadable(err)
+	}
 	inputs := inputValues(tmpl.Inputs, args)
+	if t.Template, err = resolve(tmpl, inputs); err != nil {
+		return t, unreadable(err)
+	}
 	t.known = maps.Clone(w.globals)
 	maps.Copy(t.known, inputs)
-	if t.Template, err = resolve(tmpl, t.known); err != nil {
-		return t, fmt.Errorf("the template can't be read once its parameters are filled in: %w", err)
-	}
 	key, err := json.Marshal(inputs)
 	t.key += "\x00" + string(key)
 	return t, err

@@ -3,6 +3,7 @@ module github.com/kfp-preflight/kfp-preflight
 go 1.26.0
 
 require (
+	github.com/Knetic/govaluate v3.0.1-0.20171022003610-9aa49832a739+incompatible
 	github.com/argoproj/argo-workflows/v3 v3.7.3
 	github.com/go-logr/logr v1.4.3
 	github.com/go-logr/zapr v1.3.0

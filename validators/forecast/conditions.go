@@ -12,19 +12,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// whenCertainty says how sure it is that a step with this condition runs.
-func whenCertainty(when string) Certainty {
-	if when == "" {
-		return Certain
-	}
-	return Possible
-}
-
 // loop is what withItems, withParam or withSequence make of a step.
 type loop struct {
-	items     []values // what the item tags stand for in each round; one round that knows nothing, where there is no loop
+	items     []values // what the item tags stand for in each round; one round that knows nothing where there is no loop, none for a loop over nothing
 	certainty Certainty
-	empty     bool // a loop over nothing: the step does not run
 }
 
 // expand unrolls a step's loop as far as it is known.
@@ -50,7 +41,7 @@ func expand(items []wfv1.Item, param string, sequence *wfv1.Sequence) loop {
 }
 
 func rounds(items []wfv1.Item) loop {
-	out := loop{certainty: Certain, empty: len(items) == 0}
+	out := loop{certainty: Certain}
 	for i := range items {
 		out.items = append(out.items, itemValues(&items[i]))
 	}

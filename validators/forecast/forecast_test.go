@@ -46,15 +46,20 @@ func TestReached(t *testing.T) {
 		spec string
 		want []string
 	}{
-		"the entrypoint":          {"entrypoint: leaf\ntemplates:\n" + leaf, []string{"leaf: certain"}},
-		"not the others":          {"entrypoint: leaf\ntemplates:\n- {name: other, container: {}}\n" + leaf, []string{"leaf: certain"}},
-		"no such template":        {"entrypoint: loaf\ntemplates:\n" + leaf, []string{"loaf? there is no template loaf"}},
-		"suspended at first":      {"suspend: true\nentrypoint: leaf\ntemplates:\n" + leaf, []string{"leaf: certain"}},
-		"told to stop":            {"shutdown: Stop\nentrypoint: leaf\ntemplates:\n" + leaf, nil},
-		"steps, one after other":  {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf}], [{name: b, template: leaf}, {name: c, template: leaf}]]}\n" + leaf, []string{"a,b,c: certain"}},
-		"a step with a condition": {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '1 == 1'}]]}\n" + leaf, []string{"a: possible"}},
-		"one step of two is sure": {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '{{x}}'}, {name: b, template: leaf}]]}\n" + leaf, []string{"a,b: certain"}},
-		"other inputs, other pod": {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf}, {name: b, template: leaf, arguments: {parameters: [{name: x, value: z}]}}]]}\n" + leaf, []string{"a: certain", "b: certain"}},
+		"the entrypoint":             {"entrypoint: leaf\ntemplates:\n" + leaf, []string{"leaf: certain"}},
+		"not the others":             {"entrypoint: leaf\ntemplates:\n- {name: other, container: {}}\n" + leaf, []string{"leaf: certain"}},
+		"no such template":           {"entrypoint: loaf\ntemplates:\n" + leaf, []string{"loaf? there is no template loaf"}},
+		"suspended at first":         {"suspend: true\nentrypoint: leaf\ntemplates:\n" + leaf, []string{"leaf: certain"}},
+		"told to stop":               {"shutdown: Stop\nentrypoint: leaf\ntemplates:\n" + leaf, nil},
+		"steps, one after other":     {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf}], [{name: b, template: leaf}, {name: c, template: leaf}]]}\n" + leaf, []string{"a,b,c: certain"}},
+		"a step with a condition":    {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '{{steps.b.outputs.result}} == 1'}]]}\n" + leaf, []string{"a: possible"}},
+		"a condition that is true":   {"entrypoint: main\narguments: {parameters: [{name: env, value: prod}]}\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '{{workflow.parameters.env}} == prod && 1 < 2'}]]}\n" + leaf, []string{"a: certain"}},
+		"a condition that is false":  {"entrypoint: main\narguments: {parameters: [{name: env, value: test}]}\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '\"{{workflow.parameters.env}}\" == \"prod\"'}]]}\n" + leaf, nil},
+		"a condition on the item":    {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withItems: [1, 2, 3], when: '{{item}} > 1', arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" + leaf, []string{"a: certain", "a: certain"}},
+		"a condition that breaks":    {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '\"{\"a\": 1}\" != \"None\"'}]]}\n" + leaf, []string{"a: possible"}},
+		"a condition on KFP's cache": {"entrypoint: main\ntemplates:\n- {name: main, inputs: {parameters: [{name: cached-decision, default: '{{tasks.d.outputs.parameters.cached-decision}}'}]}, dag: {tasks: [{name: a, template: leaf, when: '{{inputs.parameters.cached-decision}} != true'}]}}\n" + leaf, []string{"a: certain"}},
+		"one step of two is sure":    {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '{{x}}'}, {name: b, template: leaf}]]}\n" + leaf, []string{"a,b: certain"}},
+		"other inputs, other pod":    {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf}, {name: b, template: leaf, arguments: {parameters: [{name: x, value: z}]}}]]}\n" + leaf, []string{"a: certain", "b: certain"}},
 		"a DAG with everything": {`
 entrypoint: main
 templates:

@@ -227,18 +227,19 @@ type call struct {
 }
 
 func (w *walker) call(c call, at stop) {
-	at = at.into(c.name, whenCertainty(c.when))
 	loop := expand(c.items, c.param, c.sequence)
-	if loop.empty {
-		return
-	}
-	at.certainty = min(at.certainty, loop.certainty)
+	step := at.into(c.name, loop.certainty)
 	for _, item := range loop.items {
 		one, err := c.with(item)
 		if err != nil {
-			w.gap(at.steps, "the step can't be read once the item is filled in: "+err.Error())
+			w.gap(step.steps, "the step can't be read once the item is filled in: "+err.Error())
 			continue
 		}
+		certainty, runs := whenRuns(one.when)
+		if !runs {
+			continue
+		}
+		at := stop{step.steps, min(step.certainty, certainty)}
 		w.target(one, at)
 		if one.exit != nil {
 			w.hook("onExit", one.exit, at)
@@ -256,7 +257,7 @@ func (c call) with(item values) (call, error) {
 		return c, nil
 	}
 	var errs [4]error
-	c.template = resolveText(c.template, item)
+	c.when = resolveText(c.when, item)
 	c.args, errs[0] = resolve(c.args, item)
 	c.inline, errs[1] = resolve(c.inline, item)
 	c.exit, errs[2] = resolve(c.exit, item)

@@ -160,7 +160,11 @@ func readCase(t *testing.T, file string) testCase {
 			c.workflow = &wfv1.Workflow{}
 			decode(t, document, c.workflow)
 		case "ConfigMap":
-			decode(t, document, &c.facts.controller)
+			c.facts.configMaps = append(c.facts.configMaps, corev1.ConfigMap{})
+			decode(t, document, &c.facts.configMaps[len(c.facts.configMaps)-1])
+		case "WorkflowTemplate":
+			c.facts.templates = append(c.facts.templates, wfv1.WorkflowTemplate{})
+			decode(t, document, &c.facts.templates[len(c.facts.templates)-1])
 		case "LimitRange":
 			c.facts.limitRanges = append(c.facts.limitRanges, corev1.LimitRange{})
 			decode(t, document, &c.facts.limitRanges[len(c.facts.limitRanges)-1])
@@ -186,14 +190,43 @@ func decode(t *testing.T, document []byte, into any) {
 
 // fileFacts are the facts in a case file.
 type fileFacts struct {
-	controller  corev1.ConfigMap
+	configMaps  []corev1.ConfigMap
+	templates   []wfv1.WorkflowTemplate
 	limitRanges []corev1.LimitRange
 	secrets     []corev1.Secret
 }
 
 func (f fileFacts) Controller() (forecast.Controller, error) {
-	return forecast.ParseController(f.controller.Data)
+	cm, _ := f.ConfigMap("kubeflow", "workflow-controller-configmap")
+	if cm == nil {
+		return forecast.Controller{}, nil
+	}
+	return forecast.ParseController(cm.Data)
 }
+
+func (f fileFacts) ConfigMap(namespace, name string) (*corev1.ConfigMap, error) {
+	for i := range f.configMaps {
+		if cm := &f.configMaps[i]; cm.Namespace == namespace && cm.Name == name {
+			return cm, nil
+		}
+	}
+	return nil, nil
+}
+
+func (f fileFacts) WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error) {
+	for i := range f.templates {
+		if wt := &f.templates[i]; wt.Namespace == namespace && wt.Name == name {
+			return wt, nil
+		}
+	}
+	return nil, nil
+}
+
+func (fileFacts) ClusterWorkflowTemplate(string) (*wfv1.ClusterWorkflowTemplate, error) {
+	return nil, nil
+}
+
+func (fileFacts) ServiceAccount(string, string) (*corev1.ServiceAccount, error) { return nil, nil }
 
 func (f fileFacts) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
 	return slices.DeleteFunc(slices.Clone(f.limitRanges), func(l corev1.LimitRange) bool { return l.Namespace != namespace }), nil

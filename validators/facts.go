@@ -10,8 +10,7 @@ import (
 // Facts are what rules may ask about the cluster. An error means that the answer could not be found out; its text is
 // fit for a user to read. Rules never take it for an answer.
 type Facts interface {
-	// Controller is the configuration of the workflow-controller.
-	Controller() (forecast.Controller, error)
+	forecast.Facts
 	// LimitRanges are those of a namespace; none if the namespace does not exist.
 	LimitRanges(namespace string) ([]corev1.LimitRange, error)
 	// Secrets answers for each of the names, which are asked for together so that they can be looked up together.

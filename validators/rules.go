@@ -61,10 +61,7 @@ func JudgeProfile(change ProfileChange, facts Facts, on func(rule string) bool) 
 
 // JudgeWorkflow forecasts a Workflow and asks the rules about it. on says by ID which rules are to be asked.
 func JudgeWorkflow(wf *wfv1.Workflow, facts Facts, on func(rule string) bool) []Finding {
-	// Without the controller's configuration the forecast lacks what the controller adds. It has all that the author
-	// wrote, and that fails all the same.
-	controller, _ := facts.Controller()
-	return judge(WorkflowRules(), WorkflowForecast{Workflow: wf, Forecast: forecast.Workflow(wf, controller)}, facts, on)
+	return judge(WorkflowRules(), WorkflowForecast{Workflow: wf, Forecast: forecast.Workflow(wf, facts)}, facts, on)
 }
 
 func judge[S any](rules []Rule[S], subject S, facts Facts, on func(string) bool) []Finding {

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"sync"
 
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/sets"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
@@ -75,29 +77,87 @@ func (j *judgementFacts) recall(key string) (any, bool) {
 
 // Controller reads the configuration of the workflow-controller.
 func (j *judgementFacts) Controller() (forecast.Controller, error) {
-	const key = "controller"
-	if value, ok := j.recall(key); ok {
-		return value.(forecast.Controller), nil
-	}
 	namespace, name := j.config.ArgoNamespace, j.config.ArgoConfigMap
-	var cm *corev1.ConfigMap
-	err := j.lookup("configmaps", func() (err error) {
-		cm, err = j.client.ConfigMaps(namespace).Get(j.ctx, name, metav1.GetOptions{})
-		return err
-	})
-	if apierrors.IsNotFound(err) {
-		err = fmt.Errorf("it was not found")
-	}
+	cm, err := j.ConfigMap(namespace, name)
 	if err != nil {
-		return forecast.Controller{}, fmt.Errorf("the workflow-controller's ConfigMap '%s' in namespace '%s' could not be read: %w", name, namespace, err)
+		return forecast.Controller{}, err
+	}
+	if cm == nil {
+		return forecast.Controller{}, fmt.Errorf("the workflow-controller's ConfigMap '%s' was not found in namespace '%s'", name, namespace)
 	}
 	controller, err := forecast.ParseController(cm.Data)
 	if err != nil {
 		j.metrics.lookupErrors.WithLabelValues("configmaps", "unreadable").Inc()
 		return forecast.Controller{}, fmt.Errorf("the workflow-controller's ConfigMap '%s' in namespace '%s' could not be understood: %w", name, namespace, err)
 	}
-	j.memory.keep(key, controller)
+	controller.Namespace = namespace
 	return controller, nil
+}
+
+// ConfigMap reads a ConfigMap.
+func (j *judgementFacts) ConfigMap(namespace, name string) (*corev1.ConfigMap, error) {
+	return object(j, "ConfigMap", "configmaps", namespace, name, func() (*corev1.ConfigMap, error) {
+		return j.client.ConfigMaps(namespace).Get(j.ctx, name, metav1.GetOptions{})
+	})
+}
+
+// ServiceAccount reads a ServiceAccount.
+func (j *judgementFacts) ServiceAccount(namespace, name string) (*corev1.ServiceAccount, error) {
+	return object(j, "ServiceAccount", "serviceaccounts", namespace, name, func() (*corev1.ServiceAccount, error) {
+		return j.client.ServiceAccounts(namespace).Get(j.ctx, name, metav1.GetOptions{})
+	})
+}
+
+// WorkflowTemplate reads a WorkflowTemplate.
+func (j *judgementFacts) WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error) {
+	return object(j, "WorkflowTemplate", "workflowtemplates", namespace, name, func() (*wfv1.WorkflowTemplate, error) {
+		return argoObject[wfv1.WorkflowTemplate](j, "namespaces", namespace, "workflowtemplates", name)
+	})
+}
+
+// ClusterWorkflowTemplate reads a ClusterWorkflowTemplate.
+func (j *judgementFacts) ClusterWorkflowTemplate(name string) (*wfv1.ClusterWorkflowTemplate, error) {
+	return object(j, "ClusterWorkflowTemplate", "clusterworkflowtemplates", "", name, func() (*wfv1.ClusterWorkflowTemplate, error) {
+		return argoObject[wfv1.ClusterWorkflowTemplate](j, "clusterworkflowtemplates", name)
+	})
+}
+
+// argoObject reads an object of Argo's API, for which there is no typed client that would be worth its weight.
+func argoObject[T any](j *judgementFacts, path ...string) (*T, error) {
+	raw, err := j.client.RESTClient().Get().AbsPath(append([]string{"apis", "argoproj.io", "v1alpha1"}, path...)...).DoRaw(j.ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := new(T)
+	if err := kjson.Unmarshal(raw, out); err != nil {
+		return nil, fmt.Errorf("it could not be understood: %w", err)
+	}
+	return out, nil
+}
+
+// object returns an object from memory, or reads it and remembers it; nil if there is none.
+func object[T any](j *judgementFacts, kind, resource, namespace, name string, read func() (*T, error)) (*T, error) {
+	key := resource + "/" + namespace + "/" + name
+	if value, ok := j.recall(key); ok {
+		return value.(*T), nil
+	}
+	var found *T
+	err := j.lookup(resource, func() (err error) {
+		found, err = read()
+		return err
+	})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		where := ""
+		if namespace != "" {
+			where = fmt.Sprintf(" in namespace '%s'", namespace)
+		}
+		return nil, fmt.Errorf("%s '%s'%s could not be read: %w", kind, name, where, err)
+	}
+	j.memory.keep(key, found)
+	return found, nil
 }
 
 // LimitRanges lists the LimitRanges of a namespace.

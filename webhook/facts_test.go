@@ -111,7 +111,7 @@ func TestUnknownController(t *testing.T) {
 		answer http.HandlerFunc
 		says   string
 	}{
-		"not there": {func(w http.ResponseWriter, _ *http.Request) { apiError(w, 404, metav1.StatusReasonNotFound) }, "it was not found"},
+		"not there": {func(w http.ResponseWriter, _ *http.Request) { apiError(w, 404, metav1.StatusReasonNotFound) }, "was not found in namespace 'kubeflow'"},
 		"unreadable": {func(w http.ResponseWriter, _ *http.Request) {
 			apiObject(w, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}, Data: map[string]string{"executor": "resources: 7"}})
 		}, "could not be understood: key executor"},

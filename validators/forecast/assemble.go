@@ -19,9 +19,16 @@ const (
 )
 
 // assemble builds the pod of a template, in the order in which the controller does. Of the mounts and variables that
-// Argo adds for its own use only those matter that a rule can trip over.
+// Argo adds for its own use only those matter that a rule can trip over. exit says that the pod is an exit handler's.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go createWorkflowPod.
-func (w *walker) assemble(t placed) (Pod, error) {
+func (w *walker) assemble(t placed, exit bool) (Pod, error) {
+	located := *t.Template
+	located.ArchiveLocation = w.archiveLocation(t.Template)
+	t.Template = &located
+	workflowDeadline := w.wf.Spec.ActiveDeadlineSeconds
+	if exit {
+		workflowDeadline = nil
+	}
 	main, err := w.mainContainers(t.Template)
 	if err != nil {
 		return Pod{}, err
@@ -29,7 +36,7 @@ func (w *walker) assemble(t placed) (Pod, error) {
 	spec := corev1.PodSpec{
 		RestartPolicy:         corev1.RestartPolicyNever,
 		Volumes:               slices.Clone(t.Volumes),
-		ActiveDeadlineSeconds: deadline(t.Template, w.wf.Spec.ActiveDeadlineSeconds),
+		ActiveDeadlineSeconds: deadline(t.Template, workflowDeadline),
 		ImagePullSecrets:      w.wf.Spec.ImagePullSecrets,
 		ServiceAccountName:    firstSet(t.ServiceAccountName, w.wf.Spec.ServiceAccountName),
 		PriorityClassName:     firstSet(t.PriorityClassName, w.wf.Spec.PodPriorityClassName),
@@ -40,6 +47,10 @@ func (w *walker) assemble(t placed) (Pod, error) {
 	spec.Containers = append(spec.Containers, main...)
 	spec.InitContainers = []corev1.Container{w.executorContainer(InitContainer)}
 	addMountedVolumes(&spec, t.Template, w.wf.Spec.Volumes)
+	addCredentials(&spec, t.Template)
+	if err := w.addExecutorToken(&spec, t.Template); err != nil {
+		return Pod{}, err
+	}
 	for _, c := range t.InitContainers {
 		spec.InitContainers = append(spec.InitContainers, c.Container)
 	}
@@ -47,24 +58,29 @@ func (w *walker) assemble(t placed) (Pod, error) {
 		spec.Containers = append(spec.Containers, c.Container)
 	}
 
-	pod := Pod{sources: sourcesOf(t, w.wf.Spec.Volumes)}
+	pod := Pod{sources: w.sourcesOf(t)}
 	// The spec may hold tags that did not come through the template: the Workflow's volumes, the controller's containers.
 	if pod.Spec, err = resolve(spec, t.known); err != nil {
 		return Pod{}, fmt.Errorf("the pod can't be read once its parameters are filled in: %w", err)
 	}
 	for _, patch := range []string{resolveText(w.wf.Spec.PodSpecPatch, t.known), t.PodSpecPatch} {
-		if patch == "" {
-			continue
-		}
-		if HasTag(patch) {
-			pod.PatchUndecided = true
-			continue
-		}
-		if pod.Spec, err = patched(pod.Spec, patch); err != nil {
+		if err := pod.patch(patch); err != nil {
 			return Pod{}, err
 		}
 	}
 	return pod, nil
+}
+
+// patch applies a podSpecPatch, if there is one. One that is not known before run time is noted.
+func (p *Pod) patch(patch string) (err error) {
+	switch {
+	case patch == "":
+	case HasTag(patch):
+		p.PatchUndecided = true
+	default:
+		p.Spec, err = patched(p.Spec, patch)
+	}
+	return err
 }
 
 // mainContainers are the containers that do the template's work, on top of the controller's mainContainer.
@@ -157,6 +173,33 @@ func addMountedVolumes(spec *corev1.PodSpec, t *wfv1.Template, volumes []corev1.
 			spec.Volumes = append(spec.Volumes, volumes[i])
 		}
 	}
+}
+
+// addExecutorToken mounts the token of the ServiceAccount that Argo's own containers run as, if one is named for them.
+// Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go setupServiceAccount, newExecContainer.
+func (w *walker) addExecutorToken(spec *corev1.PodSpec, t *wfv1.Template) error {
+	var account string
+	for _, executor := range []*wfv1.ExecutorConfig{t.Executor, w.wf.Spec.Executor} {
+		if executor != nil {
+			account = firstSet(account, executor.ServiceAccountName)
+		}
+	}
+	if account == "" {
+		return nil
+	}
+	token, err := w.tokenSecret(account)
+	if err != nil {
+		return err
+	}
+	const name = "exec-sa-token"
+	spec.Volumes = append(spec.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: token}}})
+	mount := corev1.VolumeMount{Name: name, MountPath: "/var/run/secrets/kubernetes.io/serviceaccount", ReadOnly: true}
+	addMount(spec.InitContainers, InitContainer, mount)
+	addMount(spec.Containers, WaitContainer, mount)
+	if t.Resource != nil || t.Data != nil {
+		addMount(spec.Containers, MainContainer, mount)
+	}
+	return nil
 }
 
 func firstSet(first, second string) string {

@@ -15,9 +15,26 @@ func Baseline(controller Controller) (Pod, error) {
 		Entrypoint: "step",
 		Templates:  []wfv1.Template{{Name: "step", Container: &corev1.Container{}}},
 	}}
-	f := Workflow(wf, controller)
+	f := Workflow(wf, onlyController(controller))
 	if len(f.Pods) == 0 {
 		return Pod{}, fmt.Errorf("no pipeline pod can be worked out under this controller configuration: %s", f.Gaps[0].Reason)
 	}
 	return f.Pods[0], nil
 }
+
+// onlyController are the Facts of a cluster with nothing but a workflow-controller.
+type onlyController Controller
+
+func (c onlyController) Controller() (Controller, error) { return Controller(c), nil }
+
+func (onlyController) WorkflowTemplate(string, string) (*wfv1.WorkflowTemplate, error) {
+	return nil, nil
+}
+
+func (onlyController) ClusterWorkflowTemplate(string) (*wfv1.ClusterWorkflowTemplate, error) {
+	return nil, nil
+}
+
+func (onlyController) ConfigMap(string, string) (*corev1.ConfigMap, error) { return nil, nil }
+
+func (onlyController) ServiceAccount(string, string) (*corev1.ServiceAccount, error) { return nil, nil }

@@ -19,6 +19,11 @@ type Controller struct {
 	MainContainer *corev1.Container `json:"mainContainer,omitempty"`
 	// WorkflowDefaults lies under every Workflow.
 	WorkflowDefaults *wfv1.Workflow `json:"workflowDefaults,omitempty"`
+	// ArtifactRepository takes the artifacts and logs of Workflows whose namespace has none of its own.
+	ArtifactRepository *wfv1.ArtifactRepository `json:"artifactRepository,omitempty"`
+
+	// Namespace is where the controller itself runs. It is not part of its configuration.
+	Namespace string `json:"-"`
 }
 
 // ParseController reads the data of the controller's ConfigMap: one YAML document under the key "config", or one
@@ -35,6 +40,7 @@ func ParseController(data map[string]string) (Controller, error) {
 	}
 	for key, into := range map[string]any{
 		"executor": &c.Executor, "mainContainer": &c.MainContainer, "workflowDefaults": &c.WorkflowDefaults,
+		"artifactRepository": &c.ArtifactRepository,
 	} {
 		text := data[key]
 		if strings.TrimSpace(text) == "" {

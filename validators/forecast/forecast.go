@@ -80,22 +80,25 @@ type Created struct {
 	Manifest string
 }
 
-// Workflow forecasts the pods of wf under the given controller configuration. It never fails: what can't be worked out
-// is in Forecast.Gaps. wf is not changed.
-//
-// Templates that lie outside of wf (workflowTemplateRef, templateRef) are gaps.
-func Workflow(wf *wfv1.Workflow, controller Controller) Forecast {
+// Workflow forecasts the pods of wf. It never fails: what can't be worked out is in Forecast.Gaps. wf is not changed.
+func Workflow(wf *wfv1.Workflow, facts Facts) Forecast {
 	if neverRuns(wf) {
 		return Forecast{}
 	}
-	merged, err := withDefaults(wf, controller.WorkflowDefaults)
+	var before []Gap
+	controller, err := facts.Controller()
 	if err != nil {
-		// The controller would stop at the same merge. What the Workflow itself says still stands.
-		merged = wf
+		// The forecast lacks what the controller adds. It has all that the author wrote, and that happens all the same.
+		before = append(before, Gap{Reason: err.Error()})
 	}
-	w := newWalker(merged, controller)
+	home, merged, err := effective(wf, facts, controller)
 	if err != nil {
-		w.gap(nil, "the controller's workflowDefaults can't be merged: "+err.Error())
+		before = append(before, Gap{Reason: err.Error()})
+	}
+	w := newWalker(merged, home, facts, controller)
+	w.out.Gaps = append(before, w.out.Gaps...)
+	if err != nil {
+		w.mayMakeAnything()
 	}
 	w.workflow()
 	return w.out

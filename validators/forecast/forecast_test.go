@@ -82,7 +82,7 @@ templates:
 		"a target known at run time": {"entrypoint: main\ntemplates:\n- {name: main, dag: {target: '{{x}}', tasks: [{name: a, template: leaf}]}}\n" + leaf, []string{"a: possible"}},
 		"nested":                     {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: outer, template: mid}]]}\n- {name: mid, dag: {tasks: [{name: inner, template: leaf}]}}\n" + leaf, []string{"outer/inner: certain"}},
 		"exit handler":               {"entrypoint: leaf\nonExit: last\ntemplates:\n- {name: last, container: {}}\n" + leaf, []string{"leaf: certain", "onExit: certain"}},
-		"hooks":                      {"entrypoint: leaf\nhooks: {exit: {template: last}, running: {template: last, expression: 'true'}}\ntemplates:\n- {name: last, container: {}}\n" + leaf, []string{"leaf: certain", "onExit,hooks.running: certain"}},
+		"hooks":                      {"entrypoint: leaf\nhooks: {exit: {template: last}, running: {template: last, expression: 'true'}}\ntemplates:\n- {name: last, container: {}}\n" + leaf, []string{"leaf: certain", "onExit: certain", "hooks.running: possible"}},
 		"an exit hook that may not":  {"entrypoint: leaf\nhooks: {exit: {template: last, expression: 'true'}}\ntemplates:\n- {name: last, container: {}}\n" + leaf, []string{"leaf: certain", "onExit: possible"}},
 		"hooks of a step":            {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, onExit: last}]]}\n- {name: last, container: {}}\n" + leaf, []string{"a: certain", "a/onExit: certain"}},
 		"inline":                     {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, inline: {container: {}}}]]}", []string{"a: certain"}},
@@ -100,13 +100,13 @@ templates:
 		"after a daemon":             {"entrypoint: main\ntemplates:\n- {name: main, dag: {tasks: [{name: a, template: server}, {name: b, depends: a.Succeeded, template: leaf}]}}\n- {name: server, daemon: true, container: {}}\n" + leaf, []string{"a: certain", "b: possible"}},
 		"inline, inputs from around": {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: mid, withItems: [1, 2], arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n- {name: mid, inputs: {parameters: [{name: x}]}, steps: [[{name: i, inline: {container: {args: ['{{inputs.parameters.x}}']}}}]]}", []string{"a/i: certain", "a/i: certain"}},
 		"inline, items":              {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, withItems: [1, 2], inline: {container: {args: ['{{item}}']}}}]]}", []string{"a: certain", "a: certain"}},
-		"elsewhere":                  {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, templateRef: {name: wt, template: t}}]]}", []string{"main/a? the template t comes from the templateRef wt"}},
-		"all elsewhere":              {"entrypoint: main\nworkflowTemplateRef: {name: wt}", []string{"? the templates come from the workflowTemplateRef wt"}},
-		"an agent's work":            {"entrypoint: main\ntemplates:\n- {name: main, http: {url: a}}", []string{"main? an HTTP or plugin template runs in the Workflow's agent pod"}},
+		"elsewhere":                  {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, templateRef: {name: wt, template: t}}]]}", []string{"main/a? there is no WorkflowTemplate wt"}},
+		"all elsewhere":              {"entrypoint: main\nworkflowTemplateRef: {name: wt}", []string{"? there is no WorkflowTemplate wt", "main? there is no template main"}},
+		"an agent's work":            {"entrypoint: main\ntemplates:\n- {name: main, http: {url: a}}", []string{"main? there is no ServiceAccount default, whose token the pod needs"}},
 		"a name known at run time":   {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: '{{steps.b.outputs.result}}'}]]}", []string{"main/a? the template's name {{steps.b.outputs.result}} is known only at run time"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := told(Workflow(workflow(t, test.spec), Controller{})); !slices.Equal(got, test.want) {
+			if got := told(Workflow(workflow(t, test.spec), onlyController{})); !slices.Equal(got, test.want) {
 				t.Errorf("forecast\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(test.want, "\n  "))
 			}
 		})
@@ -122,7 +122,7 @@ func TestBounds(t *testing.T) {
 		"many items":                 "entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withItems: " + items + "}]]}\n" + leaf,
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := Workflow(workflow(t, spec), Controller{})
+			f := Workflow(workflow(t, spec), onlyController{})
 			if len(f.Pods) > maxVisits || len(f.Gaps) > 1 {
 				t.Errorf("%d pods, %d gaps", len(f.Pods), len(f.Gaps))
 			}
@@ -180,7 +180,7 @@ templates:
     volumeMounts: [{name: used, mountPath: /used}]
   initContainers: [{name: first, image: b}]
   sidecars: [{name: beside, image: c}]
-`), controller)
+`), onlyController(controller))
 	if len(f.Pods) != 1 || len(f.Gaps) > 0 {
 		t.Fatalf("%+v", f)
 	}
@@ -236,7 +236,7 @@ func TestContainers(t *testing.T) {
 		"data: {source: {}, transformation: []}":                        "main",
 		"resource: {action: get}, archiveLocation: {archiveLogs: true}": "wait main",
 	} {
-		f := Workflow(workflow(t, "entrypoint: main\ntemplates: [{name: main, "+template+"}]"), Controller{})
+		f := Workflow(workflow(t, "entrypoint: main\ntemplates: [{name: main, "+template+"}]"), onlyController{})
 		if len(f.Pods) != 1 {
 			t.Errorf("%s: %v", template, told(f))
 			continue

@@ -21,9 +21,18 @@ type source struct {
 	container *corev1.Container
 }
 
-// sourcesOf looks up the parts of a template's pod.
-func sourcesOf(t placed, workflowVolumes []corev1.Volume) sources {
+// sourcesOf looks up the parts of a template's pod. What comes from a WorkflowTemplate has its place where the Workflow
+// refers to that.
+func (w *walker) sourcesOf(t placed) sources {
 	s := sources{template: t.path, containers: map[string]source{}, volumes: map[string]*field.Path{}}
+	if w.home.at == nil {
+		for i, v := range w.wf.Spec.Volumes {
+			s.volumes[v.Name] = field.NewPath("spec", "volumes").Index(i)
+		}
+	}
+	if t.scope.at != nil {
+		return s
+	}
 	written := t.written
 	switch {
 	case written.Container != nil:
@@ -38,9 +47,6 @@ func sourcesOf(t placed, workflowVolumes []corev1.Volume) sources {
 	}
 	s.userContainers(t.path.Child("initContainers"), written.InitContainers)
 	s.userContainers(t.path.Child("sidecars"), written.Sidecars)
-	for i, v := range workflowVolumes {
-		s.volumes[v.Name] = field.NewPath("spec", "volumes").Index(i)
-	}
 	for i, v := range written.Volumes {
 		s.volumes[v.Name] = t.path.Child("volumes").Index(i)
 	}

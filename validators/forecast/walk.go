@@ -21,9 +21,12 @@ const (
 // walker follows a Workflow from its entrypoint and exit handlers to the templates that become pods.
 type walker struct {
 	wf         *wfv1.Workflow
+	facts      Facts
 	controller Controller
+	repository *wfv1.ArtifactRepository
 	globals    values
-	templates  map[string]int // name -> index in spec.templates
+	home       *scope            // the Workflow's own templates
+	others     map[string]*scope // those of the WorkflowTemplates that it refers to, by kind and name
 	out        Forecast
 
 	visits  int
@@ -36,10 +39,24 @@ type walker struct {
 type stop struct {
 	steps     []string
 	certainty Certainty
+	scope     *scope
+	exit      bool // in an exit handler, which the Workflow's deadline does not end
 }
 
 func (s stop) into(step string, c Certainty) stop {
-	return stop{steps: append(slices.Clip(s.steps), step), certainty: min(s.certainty, c)}
+	s.steps, s.certainty = append(slices.Clip(s.steps), step), min(s.certainty, c)
+	return s
+}
+
+// step is the path of steps for a reader. The entrypoint's own name says nothing, unless it is all there is.
+func (s stop) step() string {
+	return strings.Join(s.steps[min(1, len(s.steps)-1):], "/")
+}
+
+// atMost returns the same place, reached no more surely than c.
+func (s stop) atMost(c Certainty) stop {
+	s.certainty = min(s.certainty, c)
+	return s
 }
 
 // placed is a template and where it is written.
@@ -48,25 +65,24 @@ type placed struct {
 	// written is the template as it stands at path, without defaults and with its tags.
 	written *wfv1.Template
 	path    *field.Path
+	scope   *scope
 	// known are the tags that have a value in this template as it runs.
 	known values
 	// key stands for the place and the resolved inputs: equal keys, equal pods.
 	key string
 }
 
-// placedAt is a template before it is prepared. within is the key of the template that an inline template belongs to,
-// whose inputs it shares.
-func placedAt(path *field.Path, t *wfv1.Template, within string) placed {
-	return placed{Template: t, written: t, path: path, key: path.String() + "\x00" + within}
-}
-
-func newWalker(wf *wfv1.Workflow, controller Controller) *walker {
+func newWalker(wf *wfv1.Workflow, home *scope, facts Facts, controller Controller) *walker {
 	w := &walker{
-		wf: wf, controller: controller, globals: globalValues(wf),
-		templates: map[string]int{}, visited: map[string]Certainty{}, pods: map[string]int{},
+		wf: wf, facts: facts, controller: controller, globals: globalValues(wf), home: home,
+		others: map[string]*scope{}, visited: map[string]Certainty{}, pods: map[string]int{},
 	}
-	for i := range wf.Spec.Templates {
-		w.templates[wf.Spec.Templates[i].Name] = i
+	var err error
+	if w.repository, err = w.artifactRepository(); err != nil {
+		w.gap(nil, "where artifacts and logs go is not known: "+err.Error())
+	}
+	if w.repository == nil {
+		w.repository = &wfv1.ArtifactRepository{}
 	}
 	return w
 }
@@ -75,11 +91,7 @@ func newWalker(wf *wfv1.Workflow, controller Controller) *walker {
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go operate.
 func (w *walker) workflow() {
 	spec := &w.wf.Spec
-	if spec.WorkflowTemplateRef != nil {
-		w.gap(nil, "the templates come from the workflowTemplateRef "+spec.WorkflowTemplateRef.Name)
-		w.mayMakeAnything()
-	}
-	from := stop{certainty: Certain}
+	from := stop{certainty: Certain, scope: w.home}
 	if resumed(w.wf) {
 		from.certainty = Possible
 	}
@@ -93,17 +105,17 @@ func (w *walker) workflow() {
 	w.otherHooks(spec.Hooks, from)
 }
 
-// byName visits a template of the Workflow itself.
+// byName visits a template of the scope that the walk is in.
 func (w *walker) byName(name string, args wfv1.Arguments, at stop) {
-	if i, ok := w.templates[name]; ok {
-		w.visit(placedAt(field.NewPath("spec", "templates").Index(i), &w.wf.Spec.Templates[i], ""), args, at)
-		return
-	}
+	t, ok := at.scope.template(name)
 	switch {
+	case ok:
+		w.visit(t, args, at)
 	case HasTag(name):
 		w.gap(at.steps, "the template's name "+name+" is known only at run time")
-	case w.wf.Spec.WorkflowTemplateRef == nil:
-		w.gap(at.steps, "there is no template "+name)
+		w.mayMakeAnything()
+	default:
+		w.gap(at.steps, "there is no template "+name+at.scope.in())
 	}
 }
 
@@ -124,6 +136,9 @@ func (w *walker) visit(t placed, args wfv1.Arguments, at stop) {
 	if t.Memoize != nil {
 		at.certainty = min(at.certainty, Possible) // a cache hit leaves the pod out
 	}
+	if at.exit {
+		t.key += "\x00exit"
+	}
 	if t.IsPodType() {
 		w.pod(t, at)
 		return
@@ -140,21 +155,18 @@ func (w *walker) visit(t placed, args wfv1.Arguments, at stop) {
 	case t.DAG != nil:
 		w.dag(t, at)
 	case t.HTTP != nil, t.Plugin != nil:
-		w.gap(at.steps, "an HTTP or plugin template runs in the Workflow's agent pod")
+		w.agent(t, at)
 	}
 }
 
 // pod adds the pod of a template, or one more step to a pod that is there.
 func (w *walker) pod(t placed, at stop) {
-	step := strings.Join(at.steps, "/")
-	if len(at.steps) > 1 {
-		step = strings.Join(at.steps[1:], "/") // the entrypoint's own name says nothing
-	}
+	step := at.step()
 	if i, ok := w.pods[t.key]; ok {
 		w.out.Pods[i].addStep(step, at.certainty)
 		return
 	}
-	pod, err := w.assemble(t)
+	pod, err := w.assemble(t, at.exit)
 	if err != nil {
 		w.gap(at.steps, err.Error())
 		return
@@ -169,11 +181,17 @@ func (w *walker) pod(t placed, at stop) {
 }
 
 func (w *walker) steps(t placed, at stop) {
+	callees := map[string]string{}
+	for _, group := range t.Steps {
+		for _, step := range group.Steps {
+			callees[step.Name] = step.Template
+		}
+	}
 	for i := range t.Steps {
 		for j := range t.Steps[i].Steps {
 			step := &t.Steps[i].Steps[j]
 			w.call(call{
-				name: step.Name, template: step.Template, inline: step.Inline, ref: step.TemplateRef, args: step.Arguments,
+				name: step.Name, template: step.Template, inline: step.Inline, ref: step.TemplateRef, args: located(t, step.Arguments, callees),
 				when: step.When, items: step.WithItems, param: step.WithParam, sequence: step.WithSequence,
 				exit: step.GetExitHook(w.wf.Spec.Arguments), hooks: step.Hooks,
 				path: t.path.Child("steps").Index(i).Index(j), within: t.key,
@@ -183,7 +201,11 @@ func (w *walker) steps(t placed, at stop) {
 }
 
 func (w *walker) dag(t placed, at stop) {
-	reached := reachedTasks(t.DAG, w.mayBeDaemon)
+	callees := map[string]string{}
+	for _, task := range t.DAG.Tasks {
+		callees[task.Name] = task.Template
+	}
+	reached := reachedTasks(t.DAG, func(task *wfv1.DAGTask) bool { return w.mayBeDaemon(t.scope, task) })
 	for i := range t.DAG.Tasks {
 		task := &t.DAG.Tasks[i]
 		c, ok := reached[task.Name]
@@ -191,22 +213,22 @@ func (w *walker) dag(t placed, at stop) {
 			continue
 		}
 		w.call(call{
-			name: task.Name, template: task.Template, inline: task.Inline, ref: task.TemplateRef, args: task.Arguments,
+			name: task.Name, template: task.Template, inline: task.Inline, ref: task.TemplateRef, args: located(t, task.Arguments, callees),
 			when: task.When, items: task.WithItems, param: task.WithParam, sequence: task.WithSequence,
 			exit: task.GetExitHook(w.wf.Spec.Arguments), hooks: task.Hooks,
 			path: t.path.Child("dag", "tasks").Index(i), within: t.key,
-		}, stop{steps: at.steps, certainty: min(at.certainty, c)})
+		}, at.atMost(c))
 	}
 }
 
 // mayBeDaemon reports whether a task's template is a daemon, or can't be seen.
-func (w *walker) mayBeDaemon(task *wfv1.DAGTask) bool {
+func (w *walker) mayBeDaemon(in *scope, task *wfv1.DAGTask) bool {
 	if task.Inline != nil {
 		return task.Inline.IsDaemon()
 	}
-	i, ok := w.templates[task.Template]
+	t, ok := in.template(task.Template)
 	defaults := w.wf.Spec.TemplateDefaults
-	return !ok || w.wf.Spec.Templates[i].IsDaemon() || (defaults != nil && defaults.IsDaemon())
+	return !ok || t.IsDaemon() || (defaults != nil && defaults.IsDaemon())
 }
 
 // call is what a step and a DAG task have in common.
@@ -223,7 +245,7 @@ type call struct {
 	exit     *wfv1.LifecycleHook
 	hooks    wfv1.LifecycleHooks
 	path     *field.Path
-	within   string // the key of the template that calls
+	within   string // the key of the template that calls, whose inputs an inline template shares
 }
 
 func (w *walker) call(c call, at stop) {
@@ -239,7 +261,7 @@ func (w *walker) call(c call, at stop) {
 		if !runs {
 			continue
 		}
-		at := stop{step.steps, min(step.certainty, certainty)}
+		at := step.atMost(certainty)
 		w.target(one, at)
 		if one.exit != nil {
 			w.hook("onExit", one.exit, at)
@@ -272,10 +294,9 @@ func (c call) with(item values) (call, error) {
 func (w *walker) target(c call, at stop) {
 	switch {
 	case c.inline != nil:
-		w.visit(placedAt(c.path.Child("inline"), c.inline, c.within), c.args, at)
+		w.visit(at.scope.inline(c), c.args, at)
 	case c.ref != nil:
-		w.gap(at.steps, fmt.Sprintf("the template %s comes from the templateRef %s", c.ref.Template, c.ref.Name))
-		w.mayMakeAnything()
+		w.byRef(c, at)
 	default:
 		w.byName(c.template, c.args, at)
 	}
@@ -287,7 +308,9 @@ func (w *walker) hook(name string, hook *wfv1.LifecycleHook, at stop) {
 	if hook.Expression != "" {
 		c = Possible
 	}
-	w.target(call{template: hook.Template, ref: hook.TemplateRef, args: hook.Arguments}, at.into(name, c))
+	at = at.into(name, c)
+	at.exit = at.exit || name == "onExit"
+	w.target(call{template: hook.Template, ref: hook.TemplateRef, args: hook.Arguments}, at)
 }
 
 // otherHooks visits the hooks that run in the middle of a step, all of which stand behind an expression.
@@ -295,7 +318,7 @@ func (w *walker) otherHooks(hooks wfv1.LifecycleHooks, at stop) {
 	for _, name := range slices.Sorted(maps.Keys(hooks)) {
 		if name != wfv1.ExitLifecycleEvent {
 			h := hooks[name]
-			w.hook("hooks."+string(name), &h, stop{at.steps, min(at.certainty, Possible)})
+			w.hook("hooks."+string(name), &h, at.atMost(Possible))
 		}
 	}
 }
@@ -324,12 +347,14 @@ func (w *walker) prepare(t placed, args wfv1.Arguments) (placed, error) {
 		return t, unreadable(err)
 	}
 	inputs := inputValues(tmpl.Inputs, args)
-	if t.Template, err = resolve(tmpl, inputs); err != nil {
+	given := *tmpl
+	given.Inputs.Artifacts = withArguments(tmpl.Inputs.Artifacts, args)
+	if t.Template, err = resolve(&given, inputs); err != nil {
 		return t, unreadable(err)
 	}
 	t.known = maps.Clone(w.globals)
 	maps.Copy(t.known, inputs)
-	key, err := json.Marshal(inputs)
+	key, err := json.Marshal([]any{inputs, t.Inputs.Artifacts})
 	t.key += "\x00" + string(key)
 	return t, err
 }

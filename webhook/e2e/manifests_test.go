@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,25 +27,29 @@ func TestPermissions(t *testing.T) {
 	call := func(err error) error { return err }
 	first := func(_ any, err error) error { return call(err) }
 	for what, err := range map[string]error{
-		"get a Secret":                first(core.Secrets("default").Get(t.Context(), "nowhere", get)),
-		"list LimitRanges":            first(core.LimitRanges("default").List(t.Context(), list)),
-		"read Argo's configuration":   first(core.ConfigMaps("kubeflow").Get(t.Context(), "workflow-controller-configmap", get)),
-		"list LimitRanges of another": first(core.LimitRanges("kubeflow").List(t.Context(), list)),
+		"get a Secret":                  first(core.Secrets("default").Get(t.Context(), "nowhere", get)),
+		"list LimitRanges":              first(core.LimitRanges("default").List(t.Context(), list)),
+		"read Argo's configuration":     first(core.ConfigMaps("kubeflow").Get(t.Context(), "workflow-controller-configmap", get)),
+		"get a ServiceAccount":          first(core.ServiceAccounts("default").Get(t.Context(), "default", get)),
+		"get a WorkflowTemplate":        core.RESTClient().Get().AbsPath("/apis/argoproj.io/v1alpha1/namespaces/default/workflowtemplates/x").Do(t.Context()).Error(),
+		"get a ClusterWorkflowTemplate": core.RESTClient().Get().AbsPath("/apis/argoproj.io/v1alpha1/clusterworkflowtemplates/x").Do(t.Context()).Error(),
+		"list LimitRanges of another":   first(core.LimitRanges("kubeflow").List(t.Context(), list)),
 	} {
 		if err != nil && !apierrors.IsNotFound(err) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	for what, err := range map[string]error{
-		"list Secrets":               first(core.Secrets("default").List(t.Context(), list)),
-		"watch Secrets":              first(core.Secrets("default").Watch(t.Context(), list)),
-		"list all Secrets":           first(core.Secrets("").List(t.Context(), list)),
-		"create a Secret":            first(core.Secrets("default").Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, metav1.CreateOptions{})),
-		"delete a Secret":            core.Secrets("default").Delete(t.Context(), "x", metav1.DeleteOptions{}),
-		"read any other ConfigMap":   first(core.ConfigMaps("kubeflow").Get(t.Context(), "kube-root-ca.crt", get)),
-		"read a ConfigMap elsewhere": first(core.ConfigMaps("default").Get(t.Context(), "workflow-controller-configmap", get)),
-		"list Pods":                  first(core.Pods("default").List(t.Context(), list)),
-		"list namespaces":            first(core.Namespaces().List(t.Context(), list)),
+		"list Secrets":             first(core.Secrets("default").List(t.Context(), list)),
+		"watch Secrets":            first(core.Secrets("default").Watch(t.Context(), list)),
+		"list all Secrets":         first(core.Secrets("").List(t.Context(), list)),
+		"create a Secret":          first(core.Secrets("default").Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, metav1.CreateOptions{})),
+		"delete a Secret":          core.Secrets("default").Delete(t.Context(), "x", metav1.DeleteOptions{}),
+		"list ConfigMaps":          first(core.ConfigMaps("kubeflow").List(t.Context(), list)),
+		"create a ConfigMap":       first(core.ConfigMaps("default").Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, metav1.CreateOptions{})),
+		"a ServiceAccount's token": first(core.ServiceAccounts("default").CreateToken(t.Context(), "default", &authenticationv1.TokenRequest{}, metav1.CreateOptions{})),
+		"list Pods":                first(core.Pods("default").List(t.Context(), list)),
+		"list namespaces":          first(core.Namespaces().List(t.Context(), list)),
 		"change its own webhook configuration": c.AdmissionregistrationV1().ValidatingWebhookConfigurations().
 			Delete(t.Context(), "kfp-preflight", metav1.DeleteOptions{}),
 	} {

@@ -253,8 +253,8 @@ func TestForbiddenLookup(t *testing.T) {
 		return u.warnings.all(), err
 	}
 	for want, text := range map[string]string{
-		"workflow-secret-missing: whether namespace 'forbidden' has the Secret 'nowhere' was not checked: kfp-preflight is not permitted to read it":                                    fmt.Sprintf(needy, "forbidden", "nowhere", "key"),
-		"profile-quota-compute: the quota was not checked against pipeline pods: the LimitRanges of namespace 'forbidden' could not be read: kfp-preflight is not permitted to read it": fmt.Sprintf(badProfile, "forbidden"),
+		"workflow-secret-missing: whether namespace 'forbidden' has the Secret 'nowhere' was not checked: kfp-preflight is not permitted to read it":                                                             fmt.Sprintf(needy, "forbidden", "nowhere", "key"),
+		"profile-quota-compute: the quota was not checked against pipeline pods: ConfigMap 'workflow-controller-configmap' in namespace 'kubeflow' could not be read: kfp-preflight is not permitted to read it": fmt.Sprintf(badProfile, "forbidden"),
 	} {
 		var warnings []string
 		if err := poll(10*time.Second, func() (err error) { // the authorizer notices after a moment

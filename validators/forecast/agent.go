@@ -1,0 +1,81 @@
+package forecast
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// tokenSecretAnnotation on a ServiceAccount names the Secret of its token.
+const tokenSecretAnnotation = "workflows.argoproj.io/service-account-token.name"
+
+// agent adds the pod that runs all HTTP and plugin templates of a Workflow, or one more step to it.
+// Source: argoproj/argo-workflows v3.7.3 workflow/controller/agent.go createAgentPod.
+func (w *walker) agent(t placed, at stop) {
+	if t.Plugin != nil {
+		w.gap(at.steps, "the executor plugins of the cluster add containers to the Workflow's agent pod")
+	}
+	if i, ok := w.pods[agentKey]; ok {
+		w.out.Pods[i].addStep(at.step(), at.certainty)
+		return
+	}
+	token, err := w.tokenSecret(w.wf.Spec.ServiceAccountName)
+	if err != nil {
+		w.gap(at.steps, err.Error())
+		return
+	}
+	container := corev1.Container{
+		Resources: corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{"cpu": resource.MustParse("10m"), "memory": resource.MustParse("64M")},
+			Limits:   corev1.ResourceList{"cpu": resource.MustParse("100m"), "memory": resource.MustParse("256M")},
+		},
+		VolumeMounts: []corev1.VolumeMount{{Name: tokenVolume, MountPath: "/var/run/secrets/kubernetes.io/serviceaccount", ReadOnly: true}},
+	}
+	initContainer, mainContainer := container, container
+	initContainer.Name, mainContainer.Name = InitContainer, MainContainer
+	pod := Pod{sources: sources{template: t.path}, Origin: Origin{Template: t.Name, Path: t.path}}
+	pod.Spec = corev1.PodSpec{
+		RestartPolicy:      corev1.RestartPolicyOnFailure,
+		ImagePullSecrets:   w.wf.Spec.ImagePullSecrets,
+		ServiceAccountName: w.wf.Spec.ServiceAccountName,
+		PriorityClassName:  w.wf.Spec.PodPriorityClassName,
+		InitContainers:     []corev1.Container{initContainer},
+		Containers:         []corev1.Container{mainContainer},
+		Volumes: []corev1.Volume{{Name: tokenVolume, VolumeSource: corev1.VolumeSource{
+			Secret: &corev1.SecretVolumeSource{SecretName: token},
+		}}},
+	}
+	if err := pod.patch(resolveText(w.wf.Spec.PodSpecPatch, w.globals)); err != nil {
+		w.gap(at.steps, err.Error())
+		return
+	}
+	pod.addStep(at.step(), at.certainty)
+	w.pods[agentKey] = len(w.out.Pods)
+	w.out.Pods = append(w.out.Pods, pod)
+}
+
+// agentKey stands for the agent pod among the pods, and tokenVolume is its volume; Argo adds random letters to the name.
+const agentKey, tokenVolume = "agent", "kube-api-access"
+
+// tokenSecret is the name of the Secret with the token of a ServiceAccount, default if it is not named. Kubernetes makes
+// none by itself since 1.24.
+// Source: argoproj/argo-workflows v3.7.3 util/secrets TokenNameForServiceAccount.
+func (w *walker) tokenSecret(name string) (string, error) {
+	if name == "" {
+		name = "default"
+	}
+	account, err := w.facts.ServiceAccount(w.wf.Namespace, name)
+	switch {
+	case err != nil:
+		return "", err
+	case account == nil:
+		return "", fmt.Errorf("there is no ServiceAccount %s, whose token the pod needs", name)
+	case len(account.Secrets) > 0:
+		return account.Secrets[0].Name, nil
+	}
+	if secret, ok := account.Annotations[tokenSecretAnnotation]; ok {
+		return secret, nil
+	}
+	return name + ".service-account-token", nil
+}

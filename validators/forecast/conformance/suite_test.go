@@ -1,0 +1,231 @@
+// Package conformance holds the forecast to Argo's own workflow-controller: it submits Workflows to a real API server
+// with the real controller, lets a stand-in for the kubelet complete the pods so that later steps start, and compares the
+// pods that the controller created with those that were forecast.
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
+)
+
+// lab is a control plane with Argo's workflow-controller.
+type lab struct {
+	client client.WithWatch
+	log    *bytes.Buffer
+}
+
+// newLab starts a control plane and the controller with the given configuration, until the test ends.
+func newLab(t *testing.T, configuration map[string]string) lab {
+	t.Helper()
+	ctx := context.Background()
+	c, err := cluster.Start(ctx, "../../..")
+	t.Cleanup(func() {
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, wfv1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := lab{log: &bytes.Buffer{}}
+	if l.client, err = client.NewWithWatch(c.Admin, client.Options{Scheme: scheme}); err != nil {
+		t.Fatal(err)
+	}
+	l.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kubeflow"}})
+	l.create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kubeflow", Name: "workflow-controller-configmap"}, Data: configuration})
+	l.startController(t, c)
+	return l
+}
+
+func (l lab) create(t *testing.T, o client.Object) {
+	t.Helper()
+	if err := l.client.Create(t.Context(), o); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatal(err)
+	}
+}
+
+func (l lab) startController(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	cmd := exec.Command("../../../bin/workflow-controller", "--kubeconfig", filepath.Join(c.Dir, "admin.kubeconfig"),
+		"--namespace", "kubeflow", "--executor-image", "argoexec", "--loglevel", "info", "--qps", "1000", "--burst", "1000",
+		"--workflow-workers", "16")
+	cmd.Env = append(os.Environ(), "LEADER_ELECTION_DISABLE=true", "DEFAULT_REQUEUE_TIME=100ms")
+	cmd.Stdout, cmd.Stderr = l.log, l.log
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%v; 'make controlplane' builds the workflow-controller", err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	})
+}
+
+// kubelet completes pods until ctx is done, and keeps what the controller asked for.
+type kubelet struct {
+	lab  lab
+	lock sync.Mutex
+	pods map[string][]corev1.Pod // by Workflow
+}
+
+func (l lab) startKubelet(t *testing.T, ctx context.Context, namespace string) *kubelet {
+	t.Helper()
+	k := &kubelet{lab: l, pods: map[string][]corev1.Pod{}}
+	watch, err := l.client.Watch(ctx, &corev1.PodList{}, client.InNamespace(namespace))
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		seen := map[string]bool{}
+		for event := range watch.ResultChan() {
+			pod, ok := event.Object.(*corev1.Pod)
+			if !ok || seen[pod.Name] {
+				continue
+			}
+			seen[pod.Name] = true
+			k.lock.Lock()
+			workflow := pod.Labels["workflows.argoproj.io/workflow"]
+			k.pods[workflow] = append(k.pods[workflow], *pod.DeepCopy())
+			k.lock.Unlock()
+			if err := k.complete(ctx, pod); err != nil && ctx.Err() == nil && !apierrors.IsNotFound(err) {
+				fmt.Fprintln(os.Stderr, "kubelet:", err)
+			}
+		}
+	}()
+	return k
+}
+
+func (k *kubelet) of(workflow string) []corev1.Pod {
+	k.lock.Lock()
+	defer k.lock.Unlock()
+	return k.pods[workflow]
+}
+
+// complete reports outputs for the pod as its wait container would, and then that it has succeeded; a daemon goes on
+// running.
+func (k *kubelet) complete(ctx context.Context, pod *corev1.Pod) error {
+	tmpl := templateOf(pod)
+	if pod.Annotations["workflows.argoproj.io/node-id"] == "" {
+		return nil // the agent, which runs as long as the Workflow
+	}
+	result := &wfv1.WorkflowTaskResult{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: pod.Namespace, Name: pod.Annotations["workflows.argoproj.io/node-id"],
+			Labels: map[string]string{
+				"workflows.argoproj.io/workflow":                 pod.Labels["workflows.argoproj.io/workflow"],
+				"workflows.argoproj.io/report-outputs-completed": "true",
+			},
+		},
+		NodeResult: wfv1.NodeResult{Outputs: outputs(tmpl)},
+	}
+	if err := k.lab.client.Create(ctx, result); err != nil && !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	status := corev1.PodStatus{Phase: corev1.PodSucceeded, PodIP: "10.0.0.1"}
+	state := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 0}}
+	if tmpl != nil && tmpl.IsDaemon() {
+		status.Phase, state = corev1.PodRunning, corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	}
+	for _, c := range pod.Spec.Containers {
+		status.ContainerStatuses = append(status.ContainerStatuses, corev1.ContainerStatus{Name: c.Name, State: state, Ready: true})
+	}
+	pod.Status = status
+	return k.lab.client.Status().Update(ctx, pod)
+}
+
+// outputs are values for everything that the template promises.
+func outputs(tmpl *wfv1.Template) *wfv1.Outputs {
+	zero, result := "0", "[1, 2]"
+	out := &wfv1.Outputs{ExitCode: &zero, Result: &result}
+	if tmpl == nil {
+		return out
+	}
+	for _, p := range tmpl.Outputs.Parameters {
+		p.Value = wfv1.AnyStringPtr("[1, 2]")
+		switch p.Name { // what KFP v2 drivers say
+		case "pod-spec-patch":
+			p.Value = wfv1.AnyStringPtr("{}")
+		case "cached-decision":
+			p.Value = wfv1.AnyStringPtr("false")
+		case "condition":
+			p.Value = wfv1.AnyStringPtr("true")
+		}
+		out.Parameters = append(out.Parameters, p)
+	}
+	for _, a := range tmpl.Outputs.Artifacts {
+		if !a.HasLocation() {
+			a.S3 = &wfv1.S3Artifact{Key: "key"}
+		}
+		out.Artifacts = append(out.Artifacts, a)
+	}
+	return out
+}
+
+// templateOf is the template that the controller wrote into the pod for its executor.
+func templateOf(pod *corev1.Pod) *wfv1.Template {
+	for _, c := range pod.Spec.InitContainers {
+		for _, e := range c.Env {
+			if e.Name != "ARGO_TEMPLATE" {
+				continue
+			}
+			var tmpl wfv1.Template
+			if json.Unmarshal([]byte(e.Value), &tmpl) == nil {
+				return &tmpl
+			}
+		}
+	}
+	return nil
+}
+
+// settle waits until every Workflow is finished, or has not moved for quiet.
+func (l lab) settle(t *testing.T, namespace string, limit, quiet time.Duration) map[string]wfv1.Workflow {
+	t.Helper()
+	deadline := time.Now().Add(limit)
+	out, last, moved := map[string]wfv1.Workflow{}, "", time.Now()
+	for time.Now().Before(deadline) {
+		time.Sleep(500 * time.Millisecond)
+		var list wfv1.WorkflowList
+		if err := l.client.List(t.Context(), &list, client.InNamespace(namespace)); err != nil {
+			t.Fatal(err)
+		}
+		open, state := 0, ""
+		for _, wf := range list.Items {
+			out[wf.Name] = wf
+			if !wf.Status.Fulfilled() {
+				open++
+				state += wf.Name + fmt.Sprint(len(wf.Status.Nodes), wf.Status.Progress)
+			}
+		}
+		if state != last {
+			last, moved = state, time.Now()
+		}
+		if open == 0 || time.Since(moved) > quiet {
+			return out
+		}
+	}
+	return out
+}

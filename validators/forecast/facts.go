@@ -1,0 +1,20 @@
+package forecast
+
+import (
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Facts are what a forecast asks about the cluster. Nil without an error means that there is no such object. An error
+// means that it could not be found out; its text is fit for a user to read, and becomes part of a Gap.
+type Facts interface {
+	// Controller is the configuration of the workflow-controller.
+	Controller() (Controller, error)
+	// WorkflowTemplate and ClusterWorkflowTemplate are what templateRef and workflowTemplateRef name.
+	WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error)
+	ClusterWorkflowTemplate(name string) (*wfv1.ClusterWorkflowTemplate, error)
+	// ConfigMap is asked for artifact repositories.
+	ConfigMap(namespace, name string) (*corev1.ConfigMap, error)
+	// ServiceAccount is asked for the Secret of its token.
+	ServiceAccount(namespace, name string) (*corev1.ServiceAccount, error)
+}

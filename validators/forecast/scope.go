@@ -1,0 +1,154 @@
+package forecast
+
+import (
+	"fmt"
+	"slices"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// scope is a set of templates that call each other by name: a Workflow's own, or those of a WorkflowTemplate.
+type scope struct {
+	// name is empty for the Workflow's own.
+	name      string
+	templates []wfv1.Template
+	// at is where the Workflow refers to the scope; nil for its own templates.
+	at *field.Path
+}
+
+// template is a template of the scope, before it is prepared.
+func (s *scope) template(name string) (placed, bool) {
+	i := slices.IndexFunc(s.templates, func(t wfv1.Template) bool { return t.Name == name })
+	if i < 0 {
+		return placed{}, false
+	}
+	t := &s.templates[i]
+	return s.placed(t, field.NewPath("spec", "templates").Index(i), ""), true
+}
+
+// inline is the inline template of a call.
+func (s *scope) inline(c call) placed {
+	return s.placed(c.inline, c.path.Child("inline"), c.within)
+}
+
+func (s *scope) placed(t *wfv1.Template, path *field.Path, within string) placed {
+	p := placed{Template: t, written: t, path: path, scope: s, key: s.name + "\x00" + path.String() + "\x00" + within}
+	if s.at != nil {
+		p.path = s.at
+	}
+	return p
+}
+
+// in says which scope this is, for the end of a sentence.
+func (s *scope) in() string {
+	if s.name == "" {
+		return ""
+	}
+	return " in " + s.name
+}
+
+// byRef visits a template of a WorkflowTemplate or ClusterWorkflowTemplate. Of the rest of its spec nothing comes along.
+// Source: argoproj/argo-workflows v3.7.3 workflow/templateresolution/context.go GetTemplateFromRef.
+func (w *walker) byRef(c call, at stop) {
+	ref := c.ref
+	if HasTag(ref.Name) || HasTag(ref.Template) {
+		w.gap(at.steps, fmt.Sprintf("the templateRef %s/%s is known only at run time", ref.Name, ref.Template))
+		w.mayMakeAnything()
+		return
+	}
+	other, err := w.other(ref.Name, ref.ClusterScope, c.path.Child("templateRef"))
+	if err != nil {
+		w.gap(at.steps, err.Error())
+		w.mayMakeAnything()
+		return
+	}
+	at.scope = other
+	w.byName(ref.Template, c.args, at)
+}
+
+// other is the scope of a WorkflowTemplate or ClusterWorkflowTemplate that the Workflow refers to at a place.
+func (w *walker) other(name string, cluster bool, at *field.Path) (*scope, error) {
+	title := templateTitle(name, cluster)
+	if s, ok := w.others[title]; ok {
+		return s, nil
+	}
+	spec, err := templateSpec(w.facts, w.wf.Namespace, name, cluster)
+	if err != nil {
+		return nil, err
+	}
+	s := &scope{name: title, templates: spec.Templates, at: at}
+	w.others[title] = s
+	return s, nil
+}
+
+func templateTitle(name string, cluster bool) string {
+	if cluster {
+		return "ClusterWorkflowTemplate " + name
+	}
+	return "WorkflowTemplate " + name
+}
+
+func templateSpec(facts Facts, namespace, name string, cluster bool) (*wfv1.WorkflowSpec, error) {
+	if cluster {
+		t, err := facts.ClusterWorkflowTemplate(name)
+		if err != nil || t != nil {
+			return specOf(t, err)
+		}
+	} else {
+		t, err := facts.WorkflowTemplate(namespace, name)
+		if err != nil || t != nil {
+			return specOf(t, err)
+		}
+	}
+	return nil, fmt.Errorf("there is no %s", templateTitle(name, cluster))
+}
+
+func specOf(t wfv1.WorkflowSpecHolder, err error) (*wfv1.WorkflowSpec, error) {
+	if err != nil {
+		return nil, err
+	}
+	return t.GetWorkflowSpec(), nil
+}
+
+// effective returns the Workflow as the controller executes it, on top of the WorkflowTemplate that it names and of the
+// controller's workflowDefaults, and the scope of its templates. With an error it is what is known of it.
+// Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go setStoredWfSpec, workflow/util/merge.go
+// JoinWorkflowSpec.
+func effective(wf *wfv1.Workflow, facts Facts, controller Controller) (*scope, *wfv1.Workflow, error) {
+	home, merged := &scope{templates: wf.Spec.Templates}, wf
+	if ref := wf.Spec.WorkflowTemplateRef; ref != nil {
+		spec := wf.Status.StoredWorkflowSpec // the controller trusts what it finds there
+		if spec == nil {
+			var err error
+			if spec, err = templateSpec(facts, wf.Namespace, ref.Name, ref.ClusterScope); err != nil {
+				return home, wf, err
+			}
+		}
+		joined, err := withDefaults(wf, &wfv1.Workflow{Spec: *spec})
+		if err != nil {
+			return home, wf, fmt.Errorf("the %s can't be merged into the Workflow: %w", templateTitle(ref.Name, ref.ClusterScope), err)
+		}
+		onlyHighestValue(joined.Spec.Arguments.Parameters, wf.Spec.Arguments, spec.Arguments)
+		merged, home.at = joined, field.NewPath("spec", "workflowTemplateRef")
+	}
+	withAll, err := withDefaults(merged, controller.WorkflowDefaults)
+	if err != nil {
+		return home, merged, fmt.Errorf("the controller's workflowDefaults can't be merged into the Workflow: %w", err)
+	}
+	home.templates = withAll.Spec.Templates
+	return home, withAll, nil
+}
+
+// onlyHighestValue undoes what the merge of two definitions of a parameter mixes: value, default and source come from the
+// definition of the highest priority that has any.
+func onlyHighestValue(parameters []wfv1.Parameter, priority ...wfv1.Arguments) {
+	for i, p := range parameters {
+		for _, args := range priority {
+			if own := args.GetParameterByName(p.Name); own != nil && own.HasValue() {
+				parameters[i] = *own
+				break
+			}
+		}
+	}
+}

@@ -33,7 +33,7 @@ func requiredSecrets(pod *forecast.Pod) []secretRef {
 	}
 	for i := range pod.Spec.Volumes {
 		if v := &pod.Spec.Volumes[i]; mounted[v.Name] {
-			refs = append(refs, volumeSecrets(v, pod.VolumePath(v.Name))...)
+			refs = append(refs, volumeSecrets(pod, v)...)
 		}
 	}
 	return refs
@@ -43,7 +43,7 @@ func variableSecrets(pod *forecast.Pod, c *corev1.Container) []secretRef {
 	var refs []secretRef
 	for _, e := range c.EnvFrom {
 		if s := e.SecretRef; s != nil && !isTrue(s.Optional) {
-			refs = append(refs, secretRef{secret: s.Name, path: pod.EnvFromPath(c.Name, s.Name).Child("secretRef")})
+			refs = append(refs, secretRef{secret: s.Name, path: pod.EnvFromPath(c.Name, s.Name, child("secretRef"))})
 		}
 	}
 	for _, e := range c.Env {
@@ -51,33 +51,40 @@ func variableSecrets(pod *forecast.Pod, c *corev1.Container) []secretRef {
 			continue
 		}
 		s := e.ValueFrom.SecretKeyRef
-		refs = append(refs, secretRef{secret: s.Name, key: s.Key, path: pod.EnvPath(c.Name, e.Name).Child("valueFrom", "secretKeyRef")})
+		refs = append(refs, secretRef{secret: s.Name, key: s.Key, path: pod.EnvPath(c.Name, e.Name, child("valueFrom", "secretKeyRef"))})
 	}
 	return refs
 }
 
-func volumeSecrets(v *corev1.Volume, path *field.Path) []secretRef {
+func volumeSecrets(pod *forecast.Pod, v *corev1.Volume) []secretRef {
 	var refs []secretRef
-	add := func(name string, optional *bool, items []corev1.KeyToPath, path *field.Path) {
+	add := func(name string, optional *bool, items []corev1.KeyToPath, at forecast.Within) {
 		if isTrue(optional) {
 			return
 		}
-		refs = append(refs, secretRef{secret: name, path: path, volume: true})
+		refs = append(refs, secretRef{secret: name, path: pod.VolumePath(v.Name, at), volume: true})
 		for i, item := range items {
-			refs = append(refs, secretRef{secret: name, key: item.Key, path: path.Child("items").Index(i), volume: true})
+			path := pod.VolumePath(v.Name, func(p *field.Path) *field.Path { return at(p).Child("items").Index(i) })
+			refs = append(refs, secretRef{secret: name, key: item.Key, path: path, volume: true})
 		}
 	}
 	if s := v.Secret; s != nil {
-		add(s.SecretName, s.Optional, s.Items, path.Child("secret"))
+		add(s.SecretName, s.Optional, s.Items, child("secret"))
 	}
 	if v.Projected != nil {
 		for i, source := range v.Projected.Sources {
 			if s := source.Secret; s != nil {
-				add(s.Name, s.Optional, s.Items, path.Child("projected", "sources").Index(i).Child("secret"))
+				add(s.Name, s.Optional, s.Items, func(p *field.Path) *field.Path {
+					return p.Child("projected", "sources").Index(i).Child("secret")
+				})
 			}
 		}
 	}
 	return refs
+}
+
+func child(name string, more ...string) forecast.Within {
+	return func(p *field.Path) *field.Path { return p.Child(name, more...) }
 }
 
 func isTrue(b *bool) bool { return b != nil && *b }

@@ -8,6 +8,7 @@ import (
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
 )
 
@@ -206,10 +207,12 @@ templates:
 	check(t, "wait's cpu", wait.Resources.Requests.Cpu().String(), "10m")
 	check(t, "init's variables", spec.InitContainers[0].Env[0].Name, "FROM_EXECUTOR")
 
-	check(t, "where OWN is written", pod.EnvPath("main", "OWN").String(), "spec.templates[0].container.env[0]")
-	check(t, "where a default is written", pod.EnvPath("main", "FROM_DEFAULTS").String(), "spec.templates[0]")
-	check(t, "where the volume is written", pod.VolumePath("used").String(), "spec.volumes[0]")
+	check(t, "where OWN is written", pod.EnvPath("main", "OWN", inside).String(), "spec.templates[0].container.env[0].inside")
+	check(t, "where a default is written", pod.EnvPath("main", "FROM_DEFAULTS", inside).String(), "spec.templates[0]")
+	check(t, "where the volume is written", pod.VolumePath("used", inside).String(), "spec.volumes[0].inside")
 }
+
+func inside(p *field.Path) *field.Path { return p.Child("inside") }
 
 func check[T comparable](t *testing.T, what string, got, want T) {
 	t.Helper()

@@ -59,9 +59,12 @@ func (s sources) userContainers(path *field.Path, containers []wfv1.UserContaine
 	}
 }
 
-// EnvPath is the place in the Workflow where a container's variable is written; the template's place where it comes
-// from elsewhere, such as the controller's configuration or a patch.
-func (p *Pod) EnvPath(container, variable string) *field.Path {
+// Within leads from the place of a part to a place inside of it.
+type Within func(*field.Path) *field.Path
+
+// EnvPath is the place in the Workflow where a container's variable is written, and in it the place that within leads to.
+// Where the variable comes from elsewhere, such as the controller's configuration or a patch, it is the template's place.
+func (p *Pod) EnvPath(container, variable string, within Within) *field.Path {
 	src, ok := p.sources.containers[container]
 	if !ok {
 		return p.sources.template
@@ -70,12 +73,11 @@ func (p *Pod) EnvPath(container, variable string) *field.Path {
 	if i < 0 {
 		return p.sources.template
 	}
-	return src.path.Child("env").Index(i)
+	return within(src.path.Child("env").Index(i))
 }
 
-// EnvFromPath is the place in the Workflow where a container takes all of a Secret's keys as variables; the template's
-// place where that comes from elsewhere.
-func (p *Pod) EnvFromPath(container, secret string) *field.Path {
+// EnvFromPath is the same for the place where a container takes all of a Secret's keys as variables.
+func (p *Pod) EnvFromPath(container, secret string, within Within) *field.Path {
 	src, ok := p.sources.containers[container]
 	if !ok {
 		return p.sources.template
@@ -86,13 +88,13 @@ func (p *Pod) EnvFromPath(container, secret string) *field.Path {
 	if i < 0 {
 		return p.sources.template
 	}
-	return src.path.Child("envFrom").Index(i)
+	return within(src.path.Child("envFrom").Index(i))
 }
 
-// VolumePath is the place in the Workflow where a volume is written; the template's place where it comes from elsewhere.
-func (p *Pod) VolumePath(name string) *field.Path {
+// VolumePath is the same for the place where a volume is written.
+func (p *Pod) VolumePath(name string, within Within) *field.Path {
 	if path, ok := p.sources.volumes[name]; ok {
-		return path
+		return within(path)
 	}
 	return p.sources.template
 }

@@ -48,8 +48,8 @@ func playCase(t *testing.T, verdict, text, want string) {
 	last := len(documents) - 1
 	for _, document := range documents[:last] {
 		state := decode(t, document)
-		switch state.GetKind() {
-		case "ConfigMap":
+		switch {
+		case state.GetNamespace() == "kubeflow":
 			data, _, _ := unstructured.NestedStringMap(state.Object, "data")
 			if err := setController(t.Context(), data); err != nil {
 				t.Fatal(err)
@@ -60,7 +60,7 @@ func playCase(t *testing.T, verdict, text, want string) {
 				}
 			})
 			continue
-		case "Profile":
+		case state.GetKind() == "Profile":
 			// The state before an update, which may be bad: it comes in past the rule.
 			state.SetAnnotations(map[string]string{validators.SkipAnnotation: validators.ProfileQuotaCompute})
 		default:

@@ -12,13 +12,10 @@ import (
 	"testing"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
-
-	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
 var update = flag.Bool("update", false, "write what the rules say beside the cases in testdata")
@@ -116,7 +113,7 @@ func TestRulesHavePages(t *testing.T) {
 type testCase struct {
 	profile, oldProfile *Profile
 	workflow            *wfv1.Workflow
-	facts               fileFacts
+	facts               State
 }
 
 func judgeCase(t *testing.T, c testCase) []Finding {
@@ -129,9 +126,9 @@ func judgeCase(t *testing.T, c testCase) []Finding {
 		return func(rule string) bool { return !slices.Contains(skipped, rule) }
 	}
 	if c.profile != nil {
-		return JudgeProfile(ProfileChange{New: c.profile, Old: c.oldProfile}, c.facts, on(c.profile))
+		return JudgeProfile(ProfileChange{New: c.profile, Old: c.oldProfile}, &c.facts, on(c.profile))
 	}
-	return JudgeWorkflow(c.workflow, c.facts, on(c.workflow))
+	return JudgeWorkflow(c.workflow, &c.facts, on(c.workflow))
 }
 
 func readCase(t *testing.T, file string) testCase {
@@ -143,7 +140,7 @@ func readCase(t *testing.T, file string) testCase {
 	if !bytes.HasPrefix(text, []byte("# ")) {
 		t.Errorf("the first line of a case is a comment that says why")
 	}
-	var c testCase
+	c := testCase{facts: State{Complete: true}}
 	documents := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
 	for {
 		document, err := documents.Read()
@@ -159,20 +156,10 @@ func readCase(t *testing.T, file string) testCase {
 		case "Workflow":
 			c.workflow = &wfv1.Workflow{}
 			decode(t, document, c.workflow)
-		case "ConfigMap":
-			c.facts.configMaps = append(c.facts.configMaps, corev1.ConfigMap{})
-			decode(t, document, &c.facts.configMaps[len(c.facts.configMaps)-1])
-		case "WorkflowTemplate":
-			c.facts.templates = append(c.facts.templates, wfv1.WorkflowTemplate{})
-			decode(t, document, &c.facts.templates[len(c.facts.templates)-1])
-		case "LimitRange":
-			c.facts.limitRanges = append(c.facts.limitRanges, corev1.LimitRange{})
-			decode(t, document, &c.facts.limitRanges[len(c.facts.limitRanges)-1])
-		case "Secret":
-			c.facts.secrets = append(c.facts.secrets, corev1.Secret{})
-			decode(t, document, &c.facts.secrets[len(c.facts.secrets)-1])
 		default:
-			t.Fatalf("a case can't have a %s", meta.Kind)
+			if err := c.facts.Add(document, ""); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if (c.profile == nil) == (c.workflow == nil) {
@@ -186,58 +173,4 @@ func decode(t *testing.T, document []byte, into any) {
 	if err := sigsyaml.Unmarshal(document, into); err != nil {
 		t.Fatalf("%v\n%s", err, document)
 	}
-}
-
-// fileFacts are the facts in a case file.
-type fileFacts struct {
-	configMaps  []corev1.ConfigMap
-	templates   []wfv1.WorkflowTemplate
-	limitRanges []corev1.LimitRange
-	secrets     []corev1.Secret
-}
-
-func (f fileFacts) Controller() (forecast.Controller, error) {
-	cm, _ := f.ConfigMap("kubeflow", "workflow-controller-configmap")
-	if cm == nil {
-		return forecast.Controller{}, nil
-	}
-	return forecast.ParseController(cm.Data)
-}
-
-func (f fileFacts) ConfigMap(namespace, name string) (*corev1.ConfigMap, error) {
-	for i := range f.configMaps {
-		if cm := &f.configMaps[i]; cm.Namespace == namespace && cm.Name == name {
-			return cm, nil
-		}
-	}
-	return nil, nil
-}
-
-func (f fileFacts) WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error) {
-	for i := range f.templates {
-		if wt := &f.templates[i]; wt.Namespace == namespace && wt.Name == name {
-			return wt, nil
-		}
-	}
-	return nil, nil
-}
-
-func (fileFacts) ClusterWorkflowTemplate(string) (*wfv1.ClusterWorkflowTemplate, error) {
-	return nil, nil
-}
-
-func (fileFacts) ServiceAccount(string, string) (*corev1.ServiceAccount, error) { return nil, nil }
-
-func (f fileFacts) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
-	return slices.DeleteFunc(slices.Clone(f.limitRanges), func(l corev1.LimitRange) bool { return l.Namespace != namespace }), nil
-}
-
-func (f fileFacts) Secrets(namespace string, names []string) map[string]Secret {
-	out := map[string]Secret{}
-	for _, s := range f.secrets {
-		if s.Namespace == namespace && slices.Contains(names, s.Name) {
-			out[s.Name] = Secret{Exists: true, Keys: sets.KeySet(s.StringData)}
-		}
-	}
-	return out
 }

@@ -1,6 +1,8 @@
 package validators
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -88,3 +90,25 @@ func child(name string, more ...string) forecast.Within {
 }
 
 func isTrue(b *bool) bool { return b != nil && *b }
+
+// SecretUse is a Secret that a pod can't start without, and the keys that it needs of it.
+type SecretUse struct {
+	Name string
+	Keys []string
+}
+
+// SecretUses lists what a pod can't start without, in the pod's order.
+func SecretUses(pod *forecast.Pod) []SecretUse {
+	var out []SecretUse
+	for _, ref := range requiredSecrets(pod) {
+		i := slices.IndexFunc(out, func(u SecretUse) bool { return u.Name == ref.secret })
+		if i < 0 {
+			i = len(out)
+			out = append(out, SecretUse{Name: ref.secret})
+		}
+		if ref.key != "" && !slices.Contains(out[i].Keys, ref.key) {
+			out[i].Keys = append(out[i].Keys, ref.key)
+		}
+	}
+	return out
+}

@@ -26,6 +26,6 @@ is not there.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServe())
+	root.AddCommand(newServe(), newPods())
 	return root
 }

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
+)
+
+func newPods() *cobra.Command {
+	var files []string
+	var state, namespace, output string
+	cmd := &cobra.Command{
+		Use:   "pods -f FILE...",
+		Short: "Show which pods a Workflow would lead to",
+		Long: `Show which pods Argo would create for the Workflows in the given files, with their containers, resources and Secrets,
+the steps that they belong to, and whether they surely run. What can't be worked out is said as well, and why.
+
+Without --state nothing is known of the cluster: the workflow-controller has the configuration of a stock installation,
+and templates of WorkflowTemplates are not followed. With --state the manifests in that folder are the cluster: its
+workflow-controller-configmap, WorkflowTemplates, ServiceAccounts and the ConfigMaps of artifact repositories.
+
+-o json and -o yaml print a List of Pods that carry their origin as annotations under kfp-preflight.dev/; what can't be
+worked out goes to standard error.`,
+		Example: `  kfp-preflight pods -f workflow.yaml
+  kfp-preflight pods -f workflow.yaml --state cluster/ -n team-a
+  kubectl get workflow run -o yaml | kfp-preflight pods -f - -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			print, ok := podPrinters[output]
+			if !ok {
+				return fmt.Errorf("-o is text, json or yaml, not %q", output)
+			}
+			facts := &validators.State{}
+			if state != "" {
+				facts.Complete = true
+				manifests, err := readManifests(cmd.InOrStdin(), []string{state})
+				if err != nil {
+					return fmt.Errorf("--state: %w", err)
+				}
+				for _, m := range manifests {
+					if err := facts.Add(m.text, namespace); err != nil {
+						return fmt.Errorf("--state: %s: %w", m.where, err)
+					}
+				}
+			}
+			forecasts, err := forecastFiles(cmd.InOrStdin(), files, namespace, facts)
+			if err != nil {
+				return err
+			}
+			return print(cmd.OutOrStdout(), cmd.ErrOrStderr(), forecasts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&files, "file", "f", nil, "file or folder with Workflows, - for standard input; may be given again")
+	flags.StringVar(&state, "state", "", "file or folder with manifests that stand for the cluster")
+	flags.StringVarP(&namespace, "namespace", "n", "default", "namespace of objects that name none")
+	flags.StringVarP(&output, "output", "o", "text", "text, json or yaml")
+	_ = cmd.MarkFlagRequired("file")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// forecasted is a Workflow and its forecast.
+type forecasted struct {
+	where    string
+	workflow *wfv1.Workflow
+	forecast.Forecast
+}
+
+// forecastFiles forecasts the Workflows in files; other objects are passed over.
+func forecastFiles(stdin io.Reader, files []string, namespace string, facts forecast.Facts) ([]forecasted, error) {
+	manifests, err := readManifests(stdin, files)
+	if err != nil {
+		return nil, err
+	}
+	var out []forecasted
+	for _, m := range manifests {
+		var meta metav1.PartialObjectMetadata
+		if err := yaml.Unmarshal(m.text, &meta); err != nil {
+			return nil, fmt.Errorf("%s: %w", m.where, err)
+		}
+		if meta.Kind != "Workflow" {
+			continue
+		}
+		wf := &wfv1.Workflow{}
+		if err := yaml.Unmarshal(m.text, wf); err != nil {
+			return nil, fmt.Errorf("%s: %w", m.where, err)
+		}
+		if wf.Namespace == "" {
+			wf.Namespace = namespace
+		}
+		out = append(out, forecasted{m.where, wf, forecast.Workflow(wf, facts)})
+	}
+	if len(out) == 0 {
+		return nil, errors.New("there is no Workflow in the files that were given")
+	}
+	return out, nil
+}
+
+var podPrinters = map[string]func(out, trouble io.Writer, forecasts []forecasted) error{
+	"text": printPodsText,
+	"json": func(out, trouble io.Writer, forecasts []forecasted) error {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(podList(trouble, forecasts))
+	},
+	"yaml": func(out, trouble io.Writer, forecasts []forecasted) error {
+		text, err := yaml.Marshal(podList(trouble, forecasts))
+		if err != nil {
+			return err
+		}
+		_, err = out.Write(text)
+		return err
+	},
+}
+
+// printPodsText prints a tree: Workflows, their pods by step, what each pod is made of.
+func printPodsText(out, _ io.Writer, forecasts []forecasted) error {
+	var text strings.Builder
+	for i, f := range forecasts {
+		if i > 0 {
+			text.WriteString("\n")
+		}
+		fmt.Fprintf(&text, "Workflow %s in namespace %s (%s)\n", title(f.workflow), f.workflow.Namespace, f.where)
+		for i := range f.Pods {
+			describe(&text, &f.Pods[i])
+		}
+		for _, g := range f.Gaps {
+			fmt.Fprintf(&text, "  ? %s\n", gap(g))
+		}
+	}
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+func describe(text *strings.Builder, pod *forecast.Pod) {
+	template := "inline template"
+	if pod.Origin.Template != "" {
+		template = "template " + pod.Origin.Template
+	}
+	fmt.Fprintf(text, "  %s  (%s, %s)\n", strings.Join(pod.Origin.Steps, ", "), template, runs(pod.Origin.Certainty))
+	for _, c := range pod.Spec.InitContainers {
+		fmt.Fprintf(text, "    init container %s%s\n", c.Name, resources(c.Resources))
+	}
+	for _, c := range pod.Spec.Containers {
+		fmt.Fprintf(text, "    container %s%s\n", c.Name, resources(c.Resources))
+	}
+	for _, s := range validators.SecretUses(pod) {
+		fmt.Fprintf(text, "    needs Secret %s", s.Name)
+		if len(s.Keys) > 0 {
+			fmt.Fprintf(text, " with %s", strings.Join(s.Keys, ", "))
+		}
+		text.WriteString("\n")
+	}
+	if pod.PatchUndecided {
+		text.WriteString("    ? a podSpecPatch that exists only at run time may change any of this\n")
+	}
+}
+
+func runs(c forecast.Certainty) string {
+	if c == forecast.Certain {
+		return "runs"
+	}
+	return "may run"
+}
+
+// resources says what a container sets: " requests cpu=1 memory=1Gi, limits memory=1Gi".
+func resources(r corev1.ResourceRequirements) string {
+	var parts []string
+	for _, set := range []struct {
+		word string
+		list corev1.ResourceList
+	}{{"requests", r.Requests}, {"limits", r.Limits}} {
+		var amounts []string
+		for name, quantity := range set.list {
+			amounts = append(amounts, fmt.Sprintf("%s=%s", name, quantity.String()))
+		}
+		if len(amounts) > 0 {
+			slices.Sort(amounts)
+			parts = append(parts, set.word+" "+strings.Join(amounts, " "))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(parts, ", ")
+}
+
+func title(wf *wfv1.Workflow) string {
+	if wf.Name != "" {
+		return wf.Name
+	}
+	return wf.GenerateName + "*"
+}
+
+func gap(g forecast.Gap) string {
+	if g.Step == "" {
+		return g.Reason
+	}
+	return g.Step + ": " + g.Reason
+}
+
+// podList makes Pods of forecasts. They could be created as they are, but for the images that only a patch gives.
+func podList(trouble io.Writer, forecasts []forecasted) *corev1.List {
+	list := &corev1.List{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "List"}}
+	for _, f := range forecasts {
+		for i, p := range f.Pods {
+			annotations := map[string]string{
+				"kfp-preflight.dev/workflow":  title(f.workflow),
+				"kfp-preflight.dev/template":  p.Origin.Template,
+				"kfp-preflight.dev/steps":     strings.Join(p.Origin.Steps, ","),
+				"kfp-preflight.dev/certainty": p.Origin.Certainty.String(),
+				"kfp-preflight.dev/field":     p.Origin.Path.String(),
+			}
+			if p.PatchUndecided {
+				annotations["kfp-preflight.dev/patch-undecided"] = "true"
+			}
+			pod := corev1.Pod{
+				TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+				ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", strings.TrimRight(f.workflow.Name+f.workflow.GenerateName, "-"), i+1), Namespace: f.workflow.Namespace, Annotations: annotations},
+				Spec:       p.Spec,
+			}
+			raw, err := json.Marshal(pod)
+			if err != nil {
+				fmt.Fprintf(trouble, "kfp-preflight: %s: %v\n", f.where, err)
+				continue
+			}
+			list.Items = append(list.Items, runtime.RawExtension{Raw: raw})
+		}
+		for _, g := range f.Gaps {
+			fmt.Fprintf(trouble, "kfp-preflight: %s: %s\n", f.where, gap(g))
+		}
+	}
+	return list
+}

@@ -1,0 +1,153 @@
+package validators
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
+)
+
+// State is a cluster made of manifests: Facts without an API server. The zero value is a cluster of which nothing is
+// known.
+type State struct {
+	// Complete says that what the manifests don't have does not exist. Otherwise it is not known.
+	Complete bool
+
+	configMaps       map[string]*corev1.ConfigMap
+	serviceAccounts  map[string]*corev1.ServiceAccount
+	templates        map[string]*wfv1.WorkflowTemplate
+	clusterTemplates map[string]*wfv1.ClusterWorkflowTemplate
+	secrets          map[string]sets.Set[string]
+	limitRanges      []corev1.LimitRange
+}
+
+var _ Facts = (*State)(nil)
+
+// controllerConfigMap is the name that Argo's manifests give to the workflow-controller's configuration.
+const controllerConfigMap = "workflow-controller-configmap"
+
+// errNotGiven is the answer to a question about a cluster that is not fully known.
+var errNotGiven = errors.New("not among the manifests that were given")
+
+// Add takes up one object, in YAML or JSON. Objects of kinds that no rule asks for are passed over. An object without a
+// namespace is taken to be in the given one.
+func (s *State) Add(manifest []byte, namespace string) error {
+	var meta metav1.PartialObjectMetadata
+	if err := yaml.Unmarshal(manifest, &meta); err != nil {
+		return err
+	}
+	if meta.Namespace != "" {
+		namespace = meta.Namespace
+	}
+	key := namespace + "/" + meta.Name
+	switch meta.Kind {
+	case "ConfigMap":
+		return add(&s.configMaps, key, manifest)
+	case "ServiceAccount":
+		return add(&s.serviceAccounts, key, manifest)
+	case "WorkflowTemplate":
+		return add(&s.templates, key, manifest)
+	case "ClusterWorkflowTemplate":
+		return add(&s.clusterTemplates, meta.Name, manifest)
+	case "LimitRange":
+		var l corev1.LimitRange
+		if err := yaml.Unmarshal(manifest, &l); err != nil {
+			return err
+		}
+		l.Namespace = namespace
+		s.limitRanges = append(s.limitRanges, l)
+	case "Secret":
+		// Only the names of the keys: values may be left out of such files, and don't belong into memory.
+		var secret struct {
+			Data       map[string]any `json:"data"`
+			StringData map[string]any `json:"stringData"`
+		}
+		if err := yaml.Unmarshal(manifest, &secret); err != nil {
+			return err
+		}
+		if s.secrets == nil {
+			s.secrets = map[string]sets.Set[string]{}
+		}
+		s.secrets[key] = sets.KeySet(secret.Data).Union(sets.KeySet(secret.StringData))
+	}
+	return nil
+}
+
+func add[T any](to *map[string]*T, key string, manifest []byte) error {
+	object := new(T)
+	if err := yaml.Unmarshal(manifest, object); err != nil {
+		return err
+	}
+	if *to == nil {
+		*to = map[string]*T{}
+	}
+	(*to)[key] = object
+	return nil
+}
+
+func find[T any](s *State, kind string, in map[string]*T, key string) (*T, error) {
+	if object, ok := in[key]; ok || s.Complete {
+		return object, nil
+	}
+	return nil, fmt.Errorf("%s %s is %w", kind, key, errNotGiven)
+}
+
+// Controller implements Facts. A cluster whose manifests have no configuration has the one of a stock installation.
+func (s *State) Controller() (forecast.Controller, error) {
+	for _, cm := range s.configMaps {
+		if cm.Name == controllerConfigMap {
+			controller, err := forecast.ParseController(cm.Data)
+			controller.Namespace = cm.Namespace
+			return controller, err
+		}
+	}
+	return forecast.Controller{}, nil
+}
+
+// ConfigMap implements Facts.
+func (s *State) ConfigMap(namespace, name string) (*corev1.ConfigMap, error) {
+	return find(s, "ConfigMap", s.configMaps, namespace+"/"+name)
+}
+
+// ServiceAccount implements Facts.
+func (s *State) ServiceAccount(namespace, name string) (*corev1.ServiceAccount, error) {
+	return find(s, "ServiceAccount", s.serviceAccounts, namespace+"/"+name)
+}
+
+// WorkflowTemplate implements Facts.
+func (s *State) WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error) {
+	return find(s, "WorkflowTemplate", s.templates, namespace+"/"+name)
+}
+
+// ClusterWorkflowTemplate implements Facts.
+func (s *State) ClusterWorkflowTemplate(name string) (*wfv1.ClusterWorkflowTemplate, error) {
+	return find(s, "ClusterWorkflowTemplate", s.clusterTemplates, name)
+}
+
+// LimitRanges implements Facts.
+func (s *State) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
+	if !s.Complete {
+		return nil, fmt.Errorf("LimitRanges are %w", errNotGiven)
+	}
+	return slices.DeleteFunc(slices.Clone(s.limitRanges), func(l corev1.LimitRange) bool { return l.Namespace != namespace }), nil
+}
+
+// Secrets implements Facts.
+func (s *State) Secrets(namespace string, names []string) map[string]Secret {
+	out := map[string]Secret{}
+	for _, name := range names {
+		keys, ok := s.secrets[namespace+"/"+name]
+		out[name] = Secret{Exists: ok, Keys: keys}
+		if !ok && !s.Complete {
+			out[name] = Secret{Err: fmt.Errorf("it is %w", errNotGiven)}
+		}
+	}
+	return out
+}

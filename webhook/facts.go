@@ -34,9 +34,17 @@ const (
 type clusterFacts struct {
 	client  corev1client.CoreV1Interface
 	config  Config
-	memory  *memory
 	metrics *metrics
 	log     logr.Logger
+	// secrets remembers the names of Secrets' keys, objects everything else.
+	secrets, objects *memory
+}
+
+func newClusterFacts(client corev1client.CoreV1Interface, config Config, metrics *metrics, log logr.Logger) *clusterFacts {
+	return &clusterFacts{
+		client: client, config: config, metrics: metrics, log: log,
+		secrets: newMemory(secretsKept, config.Remember), objects: newMemory(objectsKept, config.Remember),
+	}
 }
 
 // open returns the facts for one judgement, which ends with ctx.
@@ -61,12 +69,12 @@ func (j *judgementFacts) usedMemory() bool {
 	return j.fromMemory
 }
 
-// recall returns what is remembered under key, unless the judgement wants live facts.
-func (j *judgementFacts) recall(key string) (any, bool) {
+// recall returns what a memory has under key, unless the judgement wants live facts.
+func (j *judgementFacts) recall(m *memory, key string) (any, bool) {
 	if j.freshness == live {
 		return nil, false
 	}
-	value, ok := j.memory.get(key)
+	value, ok := m.get(key)
 	if ok {
 		j.lock.Lock()
 		j.fromMemory = true
@@ -138,7 +146,7 @@ func argoObject[T any](j *judgementFacts, path ...string) (*T, error) {
 // object returns an object from memory, or reads it and remembers it; nil if there is none.
 func object[T any](j *judgementFacts, kind, resource, namespace, name string, read func() (*T, error)) (*T, error) {
 	key := resource + "/" + namespace + "/" + name
-	if value, ok := j.recall(key); ok {
+	if value, ok := j.recall(j.objects, key); ok {
 		return value.(*T), nil
 	}
 	var found *T
@@ -156,14 +164,14 @@ func object[T any](j *judgementFacts, kind, resource, namespace, name string, re
 		}
 		return nil, fmt.Errorf("%s '%s'%s could not be read: %w", kind, name, where, err)
 	}
-	j.memory.keep(key, found)
+	j.objects.keep(key, found)
 	return found, nil
 }
 
 // LimitRanges lists the LimitRanges of a namespace.
 func (j *judgementFacts) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
 	key := "limitranges/" + namespace
-	if value, ok := j.recall(key); ok {
+	if value, ok := j.recall(j.objects, key); ok {
 		return value.([]corev1.LimitRange), nil
 	}
 	var list *corev1.LimitRangeList
@@ -174,7 +182,7 @@ func (j *judgementFacts) LimitRanges(namespace string) ([]corev1.LimitRange, err
 		return nil, fmt.Errorf("the LimitRanges of namespace '%s' could not be read: %w", namespace, err)
 	}
 	if len(list.Items) > 0 {
-		j.memory.keep(key, list.Items)
+		j.objects.keep(key, list.Items)
 	}
 	return list.Items, nil
 }
@@ -202,8 +210,8 @@ func (j *judgementFacts) Secrets(namespace string, names []string) map[string]va
 }
 
 func (j *judgementFacts) secret(namespace, name string) validators.Secret {
-	key := "secrets/" + namespace + "/" + name
-	if value, ok := j.recall(key); ok {
+	key := namespace + "/" + name
+	if value, ok := j.recall(j.secrets, key); ok {
 		return validators.Secret{Exists: true, Keys: value.(sets.Set[string])}
 	}
 	var keys sets.Set[string]
@@ -220,7 +228,7 @@ func (j *judgementFacts) secret(namespace, name string) validators.Secret {
 	case err != nil:
 		return validators.Secret{Err: err}
 	}
-	j.memory.keep(key, keys)
+	j.secrets.keep(key, keys)
 	return validators.Secret{Exists: true, Keys: keys}
 }
 

@@ -128,7 +128,7 @@ func TestUnknownController(t *testing.T) {
 
 // TestDeniedOnlyOnFreshFacts has memory that is out of date: it may let an object in for a moment, never keep one out.
 func TestDeniedOnlyOnFreshFacts(t *testing.T) {
-	const key = "secrets/team-a/credentials"
+	const key = "team-a/credentials"
 	for name, test := range map[string]struct {
 		remembered sets.Set[string] // nil for nothing
 		now        map[string][]byte
@@ -156,7 +156,7 @@ func TestDeniedOnlyOnFreshFacts(t *testing.T) {
 				}
 			})
 			if test.remembered != nil {
-				b.facts.memory.keep(key, test.remembered)
+				b.facts.secrets.keep(key, test.remembered)
 			}
 			_, answer := b.post(t, review(t, needy))
 			if answer.Allowed != test.allowed || len(answer.Warnings) > 0 {
@@ -165,7 +165,7 @@ func TestDeniedOnlyOnFreshFacts(t *testing.T) {
 			if got := lookups.Load(); got != test.lookups {
 				t.Errorf("%d lookups, want %d", got, test.lookups)
 			}
-			if _, ok := b.facts.memory.get(key); ok != (test.remembered != nil || test.now != nil) {
+			if _, ok := b.facts.secrets.get(key); ok != (test.remembered != nil || test.now != nil) {
 				t.Error("a Secret that is not there is remembered, or one that is there is not")
 			}
 		})
@@ -175,7 +175,7 @@ func TestDeniedOnlyOnFreshFacts(t *testing.T) {
 // TestSecondLookFails has the second look fail after the first one would have denied.
 func TestSecondLookFails(t *testing.T) {
 	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) { apiError(w, 500, metav1.StatusReasonInternalError) })
-	b.facts.memory.keep("secrets/team-a/credentials", sets.New("other"))
+	b.facts.secrets.keep("team-a/credentials", sets.New("other"))
 	_, answer := b.post(t, review(t, needy))
 	if !answer.Allowed || len(answer.Warnings) != 1 {
 		t.Errorf("answered %+v", answer)

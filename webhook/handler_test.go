@@ -52,7 +52,8 @@ func newBench(t *testing.T, k kind, api http.HandlerFunc) bench {
 		defer lock.Unlock()
 		fmt.Fprintln(log, args)
 	}, funcr.Options{Verbosity: 1})
-	facts := &clusterFacts{client: client, config: config, memory: newMemory(time.Minute), metrics: m, log: logger}
+	config.Remember = time.Minute
+	facts := newClusterFacts(client, config, m, logger)
 	return bench{&handler{kind: k, config: config, facts: facts, metrics: m, log: logger}, log}
 }
 

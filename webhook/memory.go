@@ -13,10 +13,14 @@ type memory struct {
 	ttl     time.Duration
 }
 
-const memorySize = 10_000
+// How many answers are kept: key names are short, objects may have up to a MiB each.
+const (
+	secretsKept = 10_000
+	objectsKept = 64
+)
 
-func newMemory(ttl time.Duration) *memory {
-	return &memory{answers: cache.NewLRUExpireCache(memorySize), ttl: ttl}
+func newMemory(size int, ttl time.Duration) *memory {
+	return &memory{answers: cache.NewLRUExpireCache(size), ttl: ttl}
 }
 
 func (m *memory) get(key string) (any, bool)  { return m.answers.Get(key) }

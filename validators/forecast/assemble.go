@@ -92,7 +92,12 @@ func (w *walker) mainContainers(t *wfv1.Template) ([]corev1.Container, error) {
 	case wfv1.TemplateTypeScript:
 		main = []corev1.Container{t.Script.Container}
 	case wfv1.TemplateTypeContainerSet:
-		main = t.ContainerSet.GetContainers()
+		for _, node := range t.ContainerSet.GetGraph() {
+			c := node.Container
+			// A new slice: the template may belong to somebody who looks at it at the same time.
+			c.VolumeMounts = slices.Concat(c.VolumeMounts, t.ContainerSet.VolumeMounts)
+			main = append(main, c)
+		}
 	case wfv1.TemplateTypeResource, wfv1.TemplateTypeData:
 		main = []corev1.Container{w.executorContainer(MainContainer)}
 	}

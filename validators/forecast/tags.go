@@ -2,6 +2,7 @@ package forecast
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -24,10 +25,13 @@ func resolve[T any](v T, known values) (T, error) {
 	if !HasTag(text) {
 		return v, nil
 	}
-	replaced := replaceTags(text, func(value string) string {
+	replaced, ok := replaceTags(text, func(value string) string {
 		quoted := strconv.Quote(value)
 		return quoted[1 : len(quoted)-1]
 	}, known)
+	if !ok {
+		return v, fmt.Errorf("it grows to more than %d MiB", maxBytes>>20)
+	}
 	if replaced == text {
 		return v, nil
 	}
@@ -38,19 +42,24 @@ func resolve[T any](v T, known values) (T, error) {
 	return out, nil
 }
 
-// resolveText is resolve for a text that is not JSON.
+// resolveText is resolve for a text that is not JSON. A text that would grow too long stays as it is.
 func resolveText(text string, known values) string {
-	return replaceTags(text, func(value string) string { return value }, known)
+	if replaced, ok := replaceTags(text, func(value string) string { return value }, known); ok {
+		return replaced
+	}
+	return text
 }
 
-// replaceTags replaces the innermost tags whose names are known, in one pass: what is put in is not looked at again.
-func replaceTags(text string, escape func(string) string, known values) string {
+// replaceTags replaces the innermost tags whose names are known, in one pass: what is put in is not looked at again. ok is
+// false if the text would grow beyond maxBytes: values that name each other can double it at every step.
+func replaceTags(text string, escape func(string) string, known values) (replaced string, ok bool) {
 	var out strings.Builder
 	rest := text
-	for {
+	for out.Len() <= maxBytes {
 		end := strings.Index(rest, "}}")
 		if end < 0 {
-			break
+			out.WriteString(rest)
+			return out.String(), true
 		}
 		start := strings.LastIndex(rest[:end], "{{")
 		if start >= 0 {
@@ -64,6 +73,5 @@ func replaceTags(text string, escape func(string) string, known values) string {
 		out.WriteString(rest[:end+2])
 		rest = rest[end+2:]
 	}
-	out.WriteString(rest)
-	return out.String()
+	return "", false
 }

@@ -16,6 +16,8 @@ import (
 const (
 	maxVisits = 10_000
 	maxDepth  = 100
+	// maxBytes bounds what the visited templates add up to.
+	maxBytes = 16 << 20
 )
 
 // walker follows a Workflow from its entrypoint and exit handlers to the templates that become pods.
@@ -30,6 +32,7 @@ type walker struct {
 	out        Forecast
 
 	visits  int
+	bytes   int
 	full    bool                 // a bound was reached
 	visited map[string]Certainty // template and inputs -> with what certainty they were walked
 	pods    map[string]int       // template and inputs -> index in out.Pods
@@ -121,9 +124,13 @@ func (w *walker) byName(name string, args wfv1.Arguments, at stop) {
 
 // visit walks one template with the arguments of one caller.
 func (w *walker) visit(t placed, args wfv1.Arguments, at stop) {
-	if w.visits++; w.visits > maxVisits || len(at.steps) > maxDepth {
+	w.visits++
+	w.bytes += t.Size()
+	if w.visits > maxVisits || w.bytes > maxBytes || len(at.steps) > maxDepth {
 		if !w.full {
-			w.gap(at.steps, fmt.Sprintf("more than %d steps, or steps nested more than %d deep: not all of them were looked at", maxVisits, maxDepth))
+			w.gap(at.steps, fmt.Sprintf("more than %d steps, steps nested more than %d deep, or templates of more than %d MiB in all: not everything was looked at",
+				maxVisits, maxDepth, maxBytes>>20))
+			w.mayMakeAnything()
 		}
 		w.full = true
 		return
@@ -133,6 +140,7 @@ func (w *walker) visit(t placed, args wfv1.Arguments, at stop) {
 		w.gap(at.steps, err.Error())
 		return
 	}
+	w.bytes += t.Size()
 	if t.Memoize != nil {
 		at.certainty = min(at.certainty, Possible) // a cache hit leaves the pod out
 	}

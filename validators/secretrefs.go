@@ -82,7 +82,42 @@ func volumeSecrets(pod *forecast.Pod, v *corev1.Volume) []secretRef {
 			}
 		}
 	}
+	if source, name := pluginSecret(v); name != "" {
+		refs = append(refs, secretRef{secret: name, path: pod.VolumePath(v.Name, child(source)), volume: true})
+	}
 	return refs
+}
+
+// pluginSecret is the Secret with which a volume's plugin logs in, and the kind of the volume. None can be optional.
+// Source: k8s.io/kubernetes v1.37.2 pkg/api/v1/pod/util.go VisitPodSecretNames.
+func pluginSecret(v *corev1.Volume) (source, name string) {
+	ref := func(r *corev1.LocalObjectReference) string {
+		if r == nil {
+			return ""
+		}
+		return r.Name
+	}
+	switch {
+	case v.CSI != nil:
+		return "csi", ref(v.CSI.NodePublishSecretRef)
+	case v.AzureFile != nil:
+		return "azureFile", v.AzureFile.SecretName
+	case v.CephFS != nil:
+		return "cephfs", ref(v.CephFS.SecretRef)
+	case v.Cinder != nil:
+		return "cinder", ref(v.Cinder.SecretRef)
+	case v.FlexVolume != nil:
+		return "flexVolume", ref(v.FlexVolume.SecretRef)
+	case v.ISCSI != nil:
+		return "iscsi", ref(v.ISCSI.SecretRef)
+	case v.RBD != nil:
+		return "rbd", ref(v.RBD.SecretRef)
+	case v.ScaleIO != nil:
+		return "scaleIO", ref(v.ScaleIO.SecretRef)
+	case v.StorageOS != nil:
+		return "storageos", ref(v.StorageOS.SecretRef)
+	}
+	return "", ""
 }
 
 func child(name string, more ...string) forecast.Within {

@@ -88,6 +88,9 @@ func sequenceNumbers(s *wfv1.Sequence) (items []wfv1.Item, ok bool) {
 	if start > end {
 		step = -1
 	}
+	if len(fmt.Sprintf(format, start)) > 256 {
+		return nil, false // a width that only costs memory
+	}
 	for i := start; len(items) <= maxVisits; i += step {
 		text, err := json.Marshal(fmt.Sprintf(format, i))
 		if err != nil {

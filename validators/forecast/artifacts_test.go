@@ -1,0 +1,58 @@
+package forecast
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// TestEveryCredential sets each field of an artifact location that selects a Secret, one after the other, and requires
+// that it is mounted. A driver or a field that a new Argo adds fails the test.
+func TestEveryCredential(t *testing.T) {
+	count := 0
+	selectors(reflect.TypeFor[wfv1.ArtifactLocation](), nil, func(path []int) {
+		count++
+		var location wfv1.ArtifactLocation
+		v := reflect.ValueOf(&location).Elem()
+		for _, i := range path {
+			if v.Kind() == reflect.Pointer {
+				if v.IsNil() {
+					v.Set(reflect.New(v.Type().Elem()))
+				}
+				v = v.Elem()
+			}
+			v = v.Field(i)
+		}
+		selector := &corev1.SecretKeySelector{Key: "key", LocalObjectReference: corev1.LocalObjectReference{Name: "credentials"}}
+		v.Set(reflect.ValueOf(selector))
+		if location.S3 != nil && location.S3.EncryptionOptions != nil {
+			location.S3.EncryptionOptions.EnableEncryption = true
+		}
+		if !slices.Contains(credentials(&location), selector) {
+			t.Errorf("a Secret is not looked at: %+v", location)
+		}
+	})
+	if count != 23 {
+		t.Errorf("an artifact location selects %d Secrets, not 23", count)
+	}
+}
+
+// selectors calls found with the index path of every SecretKeySelector in a type.
+func selectors(typ reflect.Type, path []int, found func(path []int)) {
+	if typ == reflect.TypeFor[*corev1.SecretKeySelector]() {
+		found(path)
+		return
+	}
+	if typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	if typ.Kind() != reflect.Struct {
+		return
+	}
+	for i := range typ.NumField() {
+		selectors(typ.Field(i).Type, append(slices.Clip(path), i), found)
+	}
+}

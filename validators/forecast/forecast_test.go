@@ -54,6 +54,7 @@ func TestReached(t *testing.T) {
 		"told to stop":               {"shutdown: Stop\nentrypoint: leaf\ntemplates:\n" + leaf, nil},
 		"steps, one after other":     {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf}], [{name: b, template: leaf}, {name: c, template: leaf}]]}\n" + leaf, []string{"a,b,c: certain"}},
 		"a step with a condition":    {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '{{steps.b.outputs.result}} == 1'}]]}\n" + leaf, []string{"a: possible"}},
+		"a condition in quotes":      {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '\"{{steps.b.outputs.result}}\" == \"1\"'}]]}\n" + leaf, []string{"a: possible"}},
 		"a condition that is true":   {"entrypoint: main\narguments: {parameters: [{name: env, value: prod}]}\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '{{workflow.parameters.env}} == prod && 1 < 2'}]]}\n" + leaf, []string{"a: certain"}},
 		"a condition that is false":  {"entrypoint: main\narguments: {parameters: [{name: env, value: test}]}\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '\"{{workflow.parameters.env}}\" == \"prod\"'}]]}\n" + leaf, nil},
 		"a condition on the item":    {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withItems: [1, 2, 3], when: '{{item}} > 1', arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" + leaf, []string{"a: certain", "a: certain"}},

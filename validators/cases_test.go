@@ -174,3 +174,20 @@ func decode(t *testing.T, document []byte, into any) {
 		t.Fatalf("%v\n%s", err, document)
 	}
 }
+
+// TestReadmeQuotesCases holds the README to what the rules really say.
+func TestReadmeQuotesCases(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"profile/profile-quota-compute/deny-cpu-and-memory.txt", "workflow/workflow-secret-missing/deny-secret-absent.txt"} {
+		said, err := os.ReadFile("../testdata/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(readme, bytes.TrimSpace(said)) {
+			t.Errorf("the README does not quote %s", file)
+		}
+	}
+}

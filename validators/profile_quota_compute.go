@@ -66,7 +66,7 @@ func (r profileQuota) missing(profile *Profile) ([]quota.Missing, Certainty, err
 		ScopeSelector: profile.Spec.ResourceQuotaSpec.ScopeSelector,
 	}
 	scopes := quota.ScopeNames(q)
-	if len(q.Hard) == 0 || slices.Contains(scopes, corev1.ResourceQuotaScopeBestEffort) {
+	if !quota.Forces(q.Hard) || slices.Contains(scopes, corev1.ResourceQuotaScopeBestEffort) {
 		return nil, Certain, nil // the API server stores no BestEffort quota on anything but pods
 	}
 	controller, err := r.facts.Controller()
@@ -76,10 +76,6 @@ func (r profileQuota) missing(profile *Profile) ([]quota.Missing, Certainty, err
 	pod, err := forecast.Baseline(controller)
 	if err != nil {
 		return nil, Unknown, err
-	}
-	// Without LimitRanges first: most quotas pass, and then there is nothing to look up.
-	if len(quota.Decide(&pod.Spec, []quota.Quota{q}, nil)) == 0 {
-		return nil, Certain, nil
 	}
 	limitRanges, err := r.facts.LimitRanges(profile.OwnNamespace())
 	if err != nil {

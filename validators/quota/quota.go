@@ -50,6 +50,11 @@ var forcing = []corev1.ResourceName{
 	corev1.ResourceRequestsCPU, corev1.ResourceRequestsMemory,
 }
 
+// Forces reports whether a quota with these limits asks anything of containers.
+func Forces(hard corev1.ResourceList) bool {
+	return slices.ContainsFunc(forcing, func(name corev1.ResourceName) bool { _, ok := hard[name]; return ok })
+}
+
 // Decide returns the refusal of each quota that would not let the pod in, in the order of quotas; none means that it is
 // let in. spec is the pod as it is submitted and is not changed.
 func Decide(spec *corev1.PodSpec, quotas []Quota, limitRanges []corev1.LimitRange) []Refusal {

@@ -48,8 +48,8 @@ func TestCases(t *testing.T) {
 				if f.Rule != rule {
 					t.Errorf("rule %s also has something to say: %s", f.Rule, f.Message())
 				}
-				if f.Message() != Plain(f.Message()) {
-					t.Errorf("the message does not survive the way to the user: %q", f.Message())
+				if m := f.Message(); strings.ContainsAny(m, "\"&<>\\\n") || strings.Contains(m, "exceeded quota") || strings.Contains(m, "metadata.name") {
+					t.Errorf("the message does not survive the way to the user: %q", m)
 				}
 				said.WriteString(f.Field + ": " + f.Message() + "\n")
 				switch {

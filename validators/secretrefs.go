@@ -88,36 +88,26 @@ func volumeSecrets(pod *forecast.Pod, v *corev1.Volume) []secretRef {
 	return refs
 }
 
-// pluginSecret is the Secret with which a volume's plugin logs in, and the kind of the volume. None can be optional.
-// Source: k8s.io/kubernetes v1.37.2 pkg/api/v1/pod/util.go VisitPodSecretNames.
+// pluginSecret is the Secret with which a volume's plugin logs in, and the kind of the volume. None can be optional. The
+// other kinds of volumes that name one have no plugin in the kubelet any more, or don't hand it on.
+// Source: k8s.io/kubernetes v1.37.2 pkg/volume/csi, pkg/volume/iscsi/iscsi.go, pkg/volume/flexvolume;
+// k8s.io/csi-translation-lib v0.37.2 plugins/azure_file.go.
 func pluginSecret(v *corev1.Volume) (source, name string) {
-	ref := func(r *corev1.LocalObjectReference) string {
-		if r == nil {
-			return ""
-		}
-		return r.Name
-	}
+	var ref *corev1.LocalObjectReference
 	switch {
 	case v.CSI != nil:
-		return "csi", ref(v.CSI.NodePublishSecretRef)
+		source, ref = "csi", v.CSI.NodePublishSecretRef
 	case v.AzureFile != nil:
 		return "azureFile", v.AzureFile.SecretName
-	case v.CephFS != nil:
-		return "cephfs", ref(v.CephFS.SecretRef)
-	case v.Cinder != nil:
-		return "cinder", ref(v.Cinder.SecretRef)
 	case v.FlexVolume != nil:
-		return "flexVolume", ref(v.FlexVolume.SecretRef)
-	case v.ISCSI != nil:
-		return "iscsi", ref(v.ISCSI.SecretRef)
-	case v.RBD != nil:
-		return "rbd", ref(v.RBD.SecretRef)
-	case v.ScaleIO != nil:
-		return "scaleIO", ref(v.ScaleIO.SecretRef)
-	case v.StorageOS != nil:
-		return "storageos", ref(v.StorageOS.SecretRef)
+		source, ref = "flexVolume", v.FlexVolume.SecretRef
+	case v.ISCSI != nil && (v.ISCSI.DiscoveryCHAPAuth || v.ISCSI.SessionCHAPAuth):
+		source, ref = "iscsi", v.ISCSI.SecretRef
 	}
-	return "", ""
+	if ref == nil {
+		return source, ""
+	}
+	return source, ref.Name
 }
 
 func child(name string, more ...string) forecast.Within {

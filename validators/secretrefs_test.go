@@ -13,7 +13,12 @@ import (
 
 // notRequired are the fields of a PodSpec that name a Secret which the kubelet does not insist on, and why.
 var notRequired = map[string]string{
-	"ImagePullSecrets.Name": "the kubelet pulls without it; only a private image fails",
+	"Volumes.VolumeSource.RBD.SecretRef.Name":                                                           "the kubelet has no such plugin any more",
+	"Volumes.VolumeSource.CephFS.SecretRef.Name":                                                        "the kubelet has no such plugin any more",
+	"Volumes.VolumeSource.ScaleIO.SecretRef.Name":                                                       "the kubelet has no such plugin any more",
+	"Volumes.VolumeSource.StorageOS.SecretRef.Name":                                                     "the kubelet has no such plugin any more",
+	"Volumes.VolumeSource.Cinder.SecretRef.Name":                                                        "the translation to CSI drops it",
+	"ImagePullSecrets.Name":                                                                             "the kubelet pulls without it; only a private image fails",
 	"EphemeralContainers.EphemeralContainerCommon.Env.ValueFrom.SecretKeyRef.LocalObjectReference.Name": "no pod is created with one",
 	"EphemeralContainers.EphemeralContainerCommon.EnvFrom.SecretRef.LocalObjectReference.Name":          "no pod is created with one",
 }
@@ -31,6 +36,9 @@ func TestEverySecretField(t *testing.T) {
 		setField(reflect.ValueOf(&spec).Elem(), strings.Split(field, "."), "the-secret")
 		for i := range spec.Volumes {
 			spec.Volumes[i].Name = "volume"
+			if spec.Volumes[i].ISCSI != nil {
+				spec.Volumes[i].ISCSI.SessionCHAPAuth = true // else there is no log-in
+			}
 			spec.Containers = []corev1.Container{{VolumeMounts: []corev1.VolumeMount{{Name: "volume"}}}}
 		}
 		found := slices.ContainsFunc(requiredSecrets(&forecast.Pod{Spec: spec}), func(r secretRef) bool { return r.secret == "the-secret" })

@@ -27,8 +27,22 @@ var workflowSecretMissing = Rule[WorkflowForecast]{
 
 func judgeWorkflowSecrets(subject WorkflowForecast, facts Facts) []Finding {
 	needs := secretNeeds(subject.Forecast.Pods)
+	var out []Finding
+	unchecked := func(format string, args ...any) {
+		out = append(out, Finding{
+			Rule: WorkflowSecretMissing, Certainty: Unknown, Type: metav1.CauseTypeFieldValueNotFound, Field: "spec",
+			Problem: fmt.Sprintf(format, args...),
+		})
+	}
+	if err := subject.Forecast.ControllerError; err != nil {
+		unchecked("the Secrets of the Workflow were checked without certainty: %v", err)
+	}
+	if len(needs) > maxSecrets {
+		unchecked("of the %d Secrets that the Workflow needs, %d were not checked", len(needs), len(needs)-maxSecrets)
+		needs = needs[:maxSecrets]
+	}
 	if len(needs) == 0 {
-		return nil
+		return out
 	}
 	namespace := subject.Workflow.Namespace
 	names := make([]string, len(needs))
@@ -36,14 +50,16 @@ func judgeWorkflowSecrets(subject WorkflowForecast, facts Facts) []Finding {
 		names[i] = need.secret
 	}
 	secrets := facts.Secrets(namespace, names)
-	var out []Finding
 	for _, need := range needs {
-		if f, ok := need.judge(namespace, secrets[need.secret], subject.Forecast.Created); ok {
+		if f, ok := need.judge(namespace, secrets[need.secret], subject.Forecast); ok {
 			out = append(out, f)
 		}
 	}
 	return out
 }
+
+// maxSecrets bounds how many Secrets of one Workflow are looked up.
+const maxSecrets = 200
 
 // secretNeed is everything that a Workflow's pods need of one Secret.
 type secretNeed struct {
@@ -84,7 +100,7 @@ func secretNeeds(pods []forecast.Pod) []secretNeed {
 }
 
 // judge says what is wrong with the Secret, if anything is.
-func (n secretNeed) judge(namespace string, secret Secret, created []forecast.Created) (Finding, bool) {
+func (n secretNeed) judge(namespace string, secret Secret, fc forecast.Forecast) (Finding, bool) {
 	f := Finding{Rule: WorkflowSecretMissing, Type: metav1.CauseTypeFieldValueNotFound}
 	if secret.Err != nil {
 		f.Field = n.uses[0].path.String()
@@ -113,27 +129,25 @@ func (n secretNeed) judge(namespace string, secret Secret, created []forecast.Cr
 	case f.Certainty == Possible:
 		condition = "if it comes to that step, "
 	}
-	for _, c := range created {
-		switch c.Makes("Secret", n.secret) {
-		case Certain:
-			return f, false
-		case Possible:
-			f.Certainty = min(f.Certainty, Possible)
-			condition = "unless a step of the Workflow brings it about in time, "
-		}
+	switch fc.Makes("Secret", n.secret) {
+	case Certain:
+		return f, false
+	case Possible:
+		f.Certainty = min(f.Certainty, Possible)
+		condition = "unless a step of the Workflow brings it about in time, "
 	}
 	f.Field = first.path.String()
 
 	keys, steps := keysAndSteps(uses)
 	if secret.Exists {
 		f.Problem = fmt.Sprintf("Secret '%s' in namespace '%s' has no %s, needed by %s", n.secret, namespace, plural("key", keys), plural("step", steps))
-		f.Fix = "to fix, add what is missing to the Secret, or correct the name of the key in the Workflow"
+		f.Fix = "to fix, add what is missing to the Secret, or correct the name of the key where it is written"
 	} else {
 		f.Problem = fmt.Sprintf("namespace '%s' has no Secret '%s', needed by %s", namespace, n.secret, plural("step", steps))
 		if len(keys) > 0 {
 			f.Problem += fmt.Sprintf(" (%s)", plural("key", keys))
 		}
-		f.Fix = fmt.Sprintf("to fix, create the Secret in this namespace before the run (kubectl -n %s create secret generic %s --from-literal=KEY=VALUE), or correct the name in the Workflow", namespace, n.secret)
+		f.Fix = fmt.Sprintf("to fix, create the Secret in this namespace before the run (kubectl -n %s create secret generic %s --from-literal=KEY=VALUE), or correct the name where it is written", namespace, n.secret)
 	}
 	f.Outcome = fmt.Sprintf("%sthe pod would hang in Pending for ever (%s)", condition, kubeletWords(first, namespace, secret.Exists))
 	return f, true

@@ -73,7 +73,7 @@ func (a *answer) message() string {
 	return strings.Join(lines, " | ")
 }
 
-// maxWarnings keeps the warnings of one answer within what the API server passes on: 4096 characters in all.
+// maxWarnings keeps the warnings of one answer within what the API server passes on whole, about 4096 characters in all.
 const maxWarnings = 5
 
 // warnings are for the client of an object that is let in, or in addition to a denial.

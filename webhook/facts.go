@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kjson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
@@ -91,12 +92,13 @@ func (j *judgementFacts) Controller() (forecast.Controller, error) {
 		return forecast.Controller{}, err
 	}
 	if cm == nil {
-		return forecast.Controller{}, fmt.Errorf("the workflow-controller's ConfigMap '%s' was not found in namespace '%s'", name, namespace)
+		return forecast.Controller{}, fmt.Errorf("the workflow-controller's ConfigMap '%s' in namespace '%s': %w", name, namespace, forecast.ErrNoConfiguration)
 	}
 	controller, err := forecast.ParseController(cm.Data)
 	if err != nil {
 		j.metrics.lookupErrors.WithLabelValues("configmaps", "unreadable").Inc()
-		return forecast.Controller{}, fmt.Errorf("the workflow-controller's ConfigMap '%s' in namespace '%s' could not be understood: %w", name, namespace, err)
+		j.log.Error(err, "the workflow-controller's ConfigMap could not be understood", "namespace", namespace, "name", name)
+		return forecast.Controller{}, fmt.Errorf("the workflow-controller's ConfigMap '%s' in namespace '%s' could not be understood", name, namespace)
 	}
 	controller.Namespace = namespace
 	return controller, nil
@@ -210,6 +212,9 @@ func (j *judgementFacts) Secrets(namespace string, names []string) map[string]va
 }
 
 func (j *judgementFacts) secret(namespace, name string) validators.Secret {
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return validators.Secret{} // no Secret can be called that
+	}
 	key := namespace + "/" + name
 	if value, ok := j.recall(j.secrets, key); ok {
 		return validators.Secret{Exists: true, Keys: value.(sets.Set[string])}

@@ -111,10 +111,10 @@ func TestUnknownController(t *testing.T) {
 		answer http.HandlerFunc
 		says   string
 	}{
-		"not there": {func(w http.ResponseWriter, _ *http.Request) { apiError(w, 404, metav1.StatusReasonNotFound) }, "was not found in namespace 'kubeflow'"},
+		"not there": {func(w http.ResponseWriter, _ *http.Request) { apiError(w, 404, metav1.StatusReasonNotFound) }, "in namespace 'kubeflow': it was not found"},
 		"unreadable": {func(w http.ResponseWriter, _ *http.Request) {
 			apiObject(w, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}, Data: map[string]string{"executor": "resources: 7"}})
-		}, "could not be understood: key executor"},
+		}, "could not be understood"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, profiles, test.answer)
@@ -174,11 +174,93 @@ func TestDeniedOnlyOnFreshFacts(t *testing.T) {
 
 // TestSecondLookFails has the second look fail after the first one would have denied.
 func TestSecondLookFails(t *testing.T) {
-	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) { apiError(w, 500, metav1.StatusReasonInternalError) })
+	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "secrets") {
+			apiError(w, 500, metav1.StatusReasonInternalError)
+			return
+		}
+		apiError(w, 404, metav1.StatusReasonNotFound)
+	})
 	b.facts.secrets.keep("team-a/credentials", sets.New("other"))
 	_, answer := b.post(t, review(t, needy))
 	if !answer.Allowed || len(answer.Warnings) != 1 {
 		t.Errorf("answered %+v", answer)
+	}
+}
+
+// TestOtherLookupFails fails one kind of lookup at a time, none of which is that of the Secret itself. The Secret is not
+// there, and each time something that could not be found out might bring it about, or do without it.
+func TestOtherLookupFails(t *testing.T) {
+	const use = `{"name":"use","container":{"envFrom":[{"secretRef":{"name":"made"}}]}}`
+	for resource, templates := range map[string]string{
+		"configmaps/workflow-controller-configmap": `{"name":"main","steps":[[{"name":"use","template":"use"}]]},` + use,
+		"serviceaccounts": `{"name":"main","steps":[[{"name":"make","template":"make"}],[{"name":"use","template":"use"}]]},` + use + `,
+			{"name":"make","executor":{"serviceAccountName":"exec"},"resource":{"action":"create","manifest":"{apiVersion: v1, kind: Secret, metadata: {name: made}}"}}`,
+		"workflowtemplates": `{"name":"main","steps":[[{"name":"make","templateRef":{"name":"a","template":"b"}}],[{"name":"use","template":"use"}]]},` + use,
+	} {
+		t.Run(resource, func(t *testing.T) {
+			b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+				if strings.Contains(r.URL.Path, resource) {
+					apiError(w, 500, metav1.StatusReasonInternalError)
+					return
+				}
+				apiError(w, 404, metav1.StatusReasonNotFound)
+			})
+			if _, answer := b.post(t, review(t, workflow(templates))); !answer.Allowed {
+				t.Errorf("denied: %s", answer.Result.Message)
+			}
+			if got := testutil.CollectAndCount(b.metrics.lookupErrors); got != 1 {
+				t.Errorf("%d series of lookup errors", got)
+			}
+		})
+	}
+}
+
+// TestLookupsAreBounded has Workflows that ask for more than anybody needs.
+func TestLookupsAreBounded(t *testing.T) {
+	var refs []string
+	for i := range 1000 {
+		refs = append(refs, fmt.Sprintf(`{"secretRef":{"name":"secret-%d"}}`, i))
+	}
+	items := strings.TrimSuffix(strings.Repeat("1,", 1000), ",")
+	for name, test := range map[string]struct {
+		templates string
+		lookups   int32
+	}{
+		"many Secrets": {`{"name":"main","container":{"envFrom":[` + strings.Join(refs, ",") + `]}}`, 210},
+		"loops over a WorkflowTemplate": {`{"name":"main","steps":[[{"name":"a","template":"u","withItems":[` + items + `],"arguments":{"parameters":[{"name":"x","value":"{{item}}"}]}}]]},
+			{"name":"u","inputs":{"parameters":[{"name":"x"}]},"steps":[[{"name":"b","withItems":[` + items + `],"templateRef":{"name":"a","template":"b"}}]]}`, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var lookups atomic.Int32
+			b := newBench(t, workflows, func(w http.ResponseWriter, _ *http.Request) {
+				lookups.Add(1)
+				apiError(w, 404, metav1.StatusReasonNotFound)
+			})
+			b.config.LookupTimeout = 10 * time.Second
+			_, answer := b.post(t, review(t, workflow(test.templates)))
+			if got := lookups.Load(); got > test.lookups {
+				t.Errorf("%d lookups", got)
+			}
+			if name == "many Secrets" && (answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "of the 1000 Secrets that the Workflow needs, 800 were not checked")) {
+				t.Errorf("allowed %v, warnings %q", answer.Allowed, answer.Warnings)
+			}
+		})
+	}
+}
+
+// TestImpossibleName has a name that no Secret can have, which need not be looked up.
+func TestImpossibleName(t *testing.T) {
+	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/secrets/") {
+			t.Errorf("lookup of %s", r.URL.Path)
+		}
+		apiError(w, 404, metav1.StatusReasonNotFound)
+	})
+	for _, name := range []string{"A_B", "a/b", "..", "a%b"} {
+		if _, answer := b.post(t, review(t, strings.Replace(needy, "credentials", name, 1))); answer.Allowed {
+			t.Errorf("%s is let in", name)
+		}
 	}
 }
 

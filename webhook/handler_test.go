@@ -127,6 +127,7 @@ func TestBadInput(t *testing.T) {
 		"no object":                        {review(t, needy, func(r *admissionv1.AdmissionRequest) { r.Object.Raw = nil }), 200, "can't be decoded", passUnreadable},
 		"a step with an unknown field":     {review(t, workflow(`{"steps":[[{"name":"a","novel":1}]]}`)), 200, `unknown field 'novel'`, passUnreadable},
 		"an amount with a tag":             {review(t, workflow(`{"container":{"resources":{"limits":{"cpu":"{{x}}"}}}}`)), 200, "quantities must match", passUnreadable},
+		"templates within templates":       {review(t, workflow(strings.Repeat(`{"steps":[[{"name":"a","inline":`, 1000)+"{}"+strings.Repeat("}]]}", 1000))), 200, "nested 4", passUnreadable},
 		"templates that are no list":       {review(t, `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"a"},"spec":{"templates":7}}`), 200, "can't be decoded", passUnreadable},
 		"a plugin template with two names": {review(t, workflow(`{"plugin":{"a":1,"b":2}}`)), 200, "can't be decoded", passUnreadable},
 	} {
@@ -238,9 +239,9 @@ func TestModes(t *testing.T) {
 	certain := validators.Finding{Rule: "a", Certainty: validators.Certain, Field: "spec", Problem: "certain"}
 	possible := validators.Finding{Rule: "a", Certainty: validators.Possible, Field: "spec", Problem: "possible"}
 	for mode, want := range map[Mode]struct {
-		allowed            bool
-		causes, warnings   int
-		audited, evaluated bool
+		allowed          bool
+		causes, warnings int
+		audited          bool
 	}{
 		Deny:  {allowed: false, causes: 1, warnings: 1},
 		Warn:  {allowed: true, warnings: 2},

@@ -41,7 +41,7 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 		}, []string{"rule"}),
 		lookupErrors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kfp_preflight_lookup_errors_total",
-			Help: "Lookups that gave no answer, by resource and reason. Each let an object in that could not be checked.",
+			Help: "Lookups that gave no answer, by resource and reason. No object is denied for what they would have told.",
 		}, []string{"resource", "reason"}),
 		badRequests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kfp_preflight_bad_requests_total",

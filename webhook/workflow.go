@@ -1,6 +1,8 @@
 package webhook
 
 import (
+	"fmt"
+
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,6 +19,9 @@ var workflows = kind{
 	path:       "/validate-workflow",
 	operations: []admissionv1.Operation{admissionv1.Create},
 	decode: func(req *admissionv1.AdmissionRequest) (subject, error) {
+		if depth := nesting(req.Object.Raw); depth > maxNesting {
+			return nil, fmt.Errorf("it is nested %d levels deep, more than %d", depth, maxNesting)
+		}
 		wf := &wfv1.Workflow{}
 		if err := kjson.Unmarshal(req.Object.Raw, wf); err != nil {
 			return nil, err
@@ -25,6 +30,30 @@ var workflows = kind{
 		wf.Namespace = req.Namespace
 		return workflowCreation{wf}, nil
 	},
+}
+
+// maxNesting bounds the levels of JSON. Argo's types decode templates within templates again at every level, so that a
+// small object could cost minutes; a real one has some thirty.
+const maxNesting = 128
+
+// nesting is how deep JSON is nested.
+func nesting(raw []byte) int {
+	deepest, depth, quoted := 0, 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++ // the next character is escaped
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return deepest
 }
 
 type workflowCreation struct{ workflow *wfv1.Workflow }

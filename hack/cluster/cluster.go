@@ -176,7 +176,9 @@ func (c *Cluster) asServiceAccount(ctx context.Context) (*rest.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, err := client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, serviceAccount, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	token, err := client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, serviceAccount, &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(24 * 60 * 60))},
+	}, metav1.CreateOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("getting a token for the shipped ServiceAccount: %w", err)
 	}

@@ -65,6 +65,21 @@ func (w *walker) tokenSecret(name string) (string, error) {
 	if name == "" {
 		name = "default"
 	}
+	t, ok := w.tokens[name]
+	if !ok {
+		t.secret, t.err = w.readTokenSecret(name)
+		w.tokens[name] = t
+	}
+	return t.secret, t.err
+}
+
+// token is what is known of the token of a ServiceAccount: it is asked for once.
+type token struct {
+	secret string
+	err    error
+}
+
+func (w *walker) readTokenSecret(name string) (string, error) {
 	account, err := w.facts.ServiceAccount(w.wf.Namespace, name)
 	switch {
 	case err != nil:

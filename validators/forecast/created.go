@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
@@ -53,7 +54,12 @@ func (c Created) Makes(kind, name string) Certainty {
 		return Possible
 	case c.Kind == kind && c.Name == name:
 		return Certain
-	case c.Kind == kind && !HasTag(c.Name), usesOnly[c.Kind]:
+	case c.Kind == kind && !HasTag(c.Name):
+		return Unknown
+	case usesOnly[c.Kind]:
+		if mentions(c.Manifest, name) && makesSecrets.MatchString(c.Manifest) {
+			return Possible // a Job that runs kubectl
+		}
 		return Unknown
 	case HasTag(c.Name) && tagPattern(c.Name).MatchString(name),
 		strings.Contains(c.Manifest, name),
@@ -61,6 +67,57 @@ func (c Created) Makes(kind, name string) Certainty {
 		return Possible
 	}
 	return Unknown
+}
+
+// Makes says whether the Workflow itself brings the named object about, by the objects that it creates or by a program that
+// it runs: one that speaks of it, and of its kind besides.
+func (f Forecast) Makes(kind, name string) Certainty {
+	c := Unknown
+	for _, object := range f.Created {
+		c = max(c, object.Makes(kind, name))
+	}
+	for _, program := range f.Programs {
+		if c == Unknown && mentions(program, name) && strings.Contains(strings.ToLower(strings.ReplaceAll(program, name, "")), strings.ToLower(kind)) {
+			c = Possible
+		}
+	}
+	return c
+}
+
+// mentions reports whether a text has a name, and not only as a part of a longer one.
+func mentions(text, name string) bool {
+	found, err := regexp.MatchString(`(^|[^a-zA-Z0-9-])`+regexp.QuoteMeta(name)+`($|[^a-zA-Z0-9-])`, text)
+	return found && err == nil
+}
+
+// makesSecrets matches what programs say to make one: to kubectl, in a client library, in the path of the API.
+var makesSecrets = regexp.MustCompile(`(?i)kubectl|namespaced_secret|/secrets\b`)
+
+// programOf is the text that a template executes, without its variables: those are how it uses Secrets.
+func programOf(t *wfv1.Template) string {
+	var parts []string
+	add := func(c corev1.Container) { parts = append(append(parts, c.Command...), c.Args...) }
+	if t.Container != nil {
+		add(*t.Container)
+	}
+	if t.Script != nil {
+		add(t.Script.Container)
+		parts = append(parts, t.Script.Source)
+	}
+	if t.ContainerSet != nil {
+		for _, c := range t.ContainerSet.Containers {
+			add(c.Container)
+		}
+	}
+	for _, containers := range [][]wfv1.UserContainer{t.InitContainers, t.Sidecars} {
+		for _, c := range containers {
+			add(c.Container)
+		}
+	}
+	if t.HTTP != nil {
+		parts = append(parts, t.HTTP.URL, t.HTTP.Body)
+	}
+	return strings.Join(parts, " ")
 }
 
 // usesOnly are Kubernetes' own kinds that mention other objects because they need them, and don't bring them about.

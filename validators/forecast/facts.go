@@ -1,9 +1,15 @@
 package forecast
 
 import (
+	"errors"
+
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 )
+
+// ErrNoConfiguration is the error of Facts.Controller where the workflow-controller's ConfigMap is not where it was looked
+// for.
+var ErrNoConfiguration = errors.New("it was not found")
 
 // Facts are what a forecast asks about the cluster. Nil without an error means that there is no such object. An error
 // means that it could not be found out; its text is fit for a user to read, and becomes part of a Gap.

@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"errors"
 	"slices"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -34,6 +35,11 @@ type Forecast struct {
 	Created []Created
 	// Gaps are the places that could not be followed. Pods may be missing there; none of Pods is wrong because of them.
 	Gaps []Gap
+	// Programs are texts that the Workflow's steps execute: commands, arguments, scripts, URLs.
+	Programs []string
+	// ControllerError is set if the controller's configuration could not be found out. It may change any pod, so that
+	// none is Certain. A configuration that is not there is none.
+	ControllerError error
 }
 
 // Gap is a place in a Workflow whose pods can't be worked out at admission.
@@ -74,7 +80,7 @@ type Origin struct {
 type Created struct {
 	// Kind of the object; empty when the manifest can't be read before run time.
 	Kind string
-	// Names are the object's names: one, or several for a manifest of several objects.
+	// Name of the object; it may hold tags.
 	Name string
 	// Manifest is the text that the step submits, with the parameters that are known filled in.
 	Manifest string
@@ -88,15 +94,18 @@ func Workflow(wf *wfv1.Workflow, facts Facts) Forecast {
 	var before []Gap
 	controller, err := facts.Controller()
 	if err != nil {
-		// The forecast lacks what the controller adds. It has all that the author wrote, and that happens all the same.
 		before = append(before, Gap{Reason: err.Error()})
+	}
+	var controllerError error
+	if err != nil && !errors.Is(err, ErrNoConfiguration) {
+		controllerError = err
 	}
 	home, merged, err := effective(wf, facts, controller)
 	if err != nil {
 		before = append(before, Gap{Reason: err.Error()})
 	}
 	w := newWalker(merged, home, facts, controller)
-	w.out.Gaps = append(before, w.out.Gaps...)
+	w.out.Gaps, w.out.ControllerError = append(before, w.out.Gaps...), controllerError
 	if err != nil {
 		w.mayMakeAnything()
 	}

@@ -317,6 +317,29 @@ func TestMakes(t *testing.T) {
 	}
 }
 
+// TestProgramMakes has programs that may make the Secret "made", or only use it.
+func TestProgramMakes(t *testing.T) {
+	for template, want := range map[string]Certainty{
+		"script: {image: a, source: 'kubectl create secret generic made'}":                                              Possible,
+		"container: {image: a, command: [sh, -c, 'kubectl create secret generic made-up']}":                             Unknown,
+		"container: {image: a, args: [--out, made]}":                                                                    Unknown,
+		"container: {image: a, envFrom: [{secretRef: {name: made}}]}":                                                   Unknown,
+		"http: {url: 'http://factory/make?secret=made'}":                                                                Possible,
+		"resource: {action: create, manifest: '{kind: Job, spec: {args: [kubectl create secret generic made]}}'}":       Possible,
+		"resource: {action: create, manifest: '{kind: Job, spec: {volumes: [{name: a, secret: {secretName: made}}]}}'}": Unknown,
+	} {
+		f := Workflow(workflow(t, "entrypoint: main\ntemplates: [{name: main, "+template+"}]"), account{})
+		check(t, template, f.Makes("Secret", "made"), want)
+	}
+}
+
+// account are the Facts of a cluster with every ServiceAccount.
+type account struct{ onlyController }
+
+func (account) ServiceAccount(string, string) (*corev1.ServiceAccount, error) {
+	return &corev1.ServiceAccount{}, nil
+}
+
 func TestCreated(t *testing.T) {
 	for manifest, want := range map[string]string{
 		"{kind: Secret, metadata: {name: a}}":                                          "Secret/a",

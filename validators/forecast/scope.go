@@ -54,32 +54,36 @@ func (w *walker) byRef(c call, at stop) {
 	ref := c.ref
 	if HasTag(ref.Name) || HasTag(ref.Template) {
 		w.gap(at.steps, fmt.Sprintf("the templateRef %s/%s is known only at run time", ref.Name, ref.Template))
-		w.mayMakeAnything()
 		return
 	}
-	other, err := w.other(ref.Name, ref.ClusterScope, c.path.Child("templateRef"))
+	to, err := w.other(ref.Name, ref.ClusterScope, c.path.Child("templateRef"))
 	if err != nil {
 		w.gap(at.steps, err.Error())
-		w.mayMakeAnything()
 		return
 	}
-	at.scope = other
+	at.scope = to
 	w.byName(ref.Template, c.args, at)
 }
 
 // other is the scope of a WorkflowTemplate or ClusterWorkflowTemplate that the Workflow refers to at a place.
 func (w *walker) other(name string, cluster bool, at *field.Path) (*scope, error) {
 	title := templateTitle(name, cluster)
-	if s, ok := w.others[title]; ok {
-		return s, nil
+	if o, ok := w.others[title]; ok {
+		return o.scope, o.err
 	}
+	var o other
 	spec, err := templateSpec(w.facts, w.wf.Namespace, name, cluster)
-	if err != nil {
-		return nil, err
+	if o.err = err; err == nil {
+		o.scope = &scope{name: title, templates: spec.Templates, at: at}
 	}
-	s := &scope{name: title, templates: spec.Templates, at: at}
-	w.others[title] = s
-	return s, nil
+	w.others[title] = o
+	return o.scope, o.err
+}
+
+// other is what is known of a WorkflowTemplate: it is asked for once.
+type other struct {
+	scope *scope
+	err   error
 }
 
 func templateTitle(name string, cluster bool) string {

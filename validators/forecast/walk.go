@@ -17,7 +17,7 @@ const (
 	maxVisits = 10_000
 	maxDepth  = 100
 	// maxBytes bounds what the visited templates add up to.
-	maxBytes = 16 << 20
+	maxBytes = 32 << 20
 )
 
 // walker follows a Workflow from its entrypoint and exit handlers to the templates that become pods.
@@ -27,8 +27,8 @@ type walker struct {
 	controller Controller
 	repository *wfv1.ArtifactRepository
 	globals    values
-	home       *scope            // the Workflow's own templates
-	others     map[string]*scope // those of the WorkflowTemplates that it refers to, by kind and name
+	home       *scope           // the Workflow's own templates
+	others     map[string]other // those of the WorkflowTemplates that it refers to, by kind and name
 	out        Forecast
 
 	visits  int
@@ -36,6 +36,10 @@ type walker struct {
 	full    bool                 // a bound was reached
 	visited map[string]Certainty // template and inputs -> with what certainty they were walked
 	pods    map[string]int       // template and inputs -> index in out.Pods
+	gaps    map[Gap]bool
+	tokens  map[string]token // by ServiceAccount
+
+	anything bool // out.Created has the unknown object
 }
 
 // stop is where the walk has got to.
@@ -78,11 +82,11 @@ type placed struct {
 func newWalker(wf *wfv1.Workflow, home *scope, facts Facts, controller Controller) *walker {
 	w := &walker{
 		wf: wf, facts: facts, controller: controller, globals: globalValues(wf), home: home,
-		others: map[string]*scope{}, visited: map[string]Certainty{}, pods: map[string]int{},
+		others: map[string]other{}, visited: map[string]Certainty{}, pods: map[string]int{}, gaps: map[Gap]bool{}, tokens: map[string]token{},
 	}
 	var err error
 	if w.repository, err = w.artifactRepository(); err != nil {
-		w.gap(nil, "where artifacts and logs go is not known: "+err.Error())
+		w.out.Gaps = append(w.out.Gaps, Gap{Reason: "where artifacts and logs go is not known: " + err.Error()})
 	}
 	if w.repository == nil {
 		w.repository = &wfv1.ArtifactRepository{}
@@ -95,7 +99,7 @@ func newWalker(wf *wfv1.Workflow, home *scope, facts Facts, controller Controlle
 func (w *walker) workflow() {
 	spec := &w.wf.Spec
 	from := stop{certainty: Certain, scope: w.home}
-	if resumed(w.wf) {
+	if resumed(w.wf) || w.out.ControllerError != nil {
 		from.certainty = Possible
 	}
 	if spec.Entrypoint != "" {
@@ -116,23 +120,28 @@ func (w *walker) byName(name string, args wfv1.Arguments, at stop) {
 		w.visit(t, args, at)
 	case HasTag(name):
 		w.gap(at.steps, "the template's name "+name+" is known only at run time")
-		w.mayMakeAnything()
 	default:
 		w.gap(at.steps, "there is no template "+name+at.scope.in())
 	}
 }
 
+// enough counts one more step and reports whether the walk has reached one of its bounds.
+func (w *walker) enough(at stop) bool {
+	w.visits++
+	if w.visits <= maxVisits && w.bytes <= maxBytes && len(at.steps) <= maxDepth {
+		return w.full
+	}
+	if !w.full {
+		w.gap(at.steps, fmt.Sprintf("more than %d steps, steps nested more than %d deep, or templates of more than %d MiB in all: not everything was looked at",
+			maxVisits, maxDepth, maxBytes>>20))
+	}
+	w.full = true
+	return true
+}
+
 // visit walks one template with the arguments of one caller.
 func (w *walker) visit(t placed, args wfv1.Arguments, at stop) {
-	w.visits++
-	w.bytes += t.Size()
-	if w.visits > maxVisits || w.bytes > maxBytes || len(at.steps) > maxDepth {
-		if !w.full {
-			w.gap(at.steps, fmt.Sprintf("more than %d steps, steps nested more than %d deep, or templates of more than %d MiB in all: not everything was looked at",
-				maxVisits, maxDepth, maxBytes>>20))
-			w.mayMakeAnything()
-		}
-		w.full = true
+	if w.enough(at) {
 		return
 	}
 	t, err := w.prepare(t, args)
@@ -163,6 +172,7 @@ func (w *walker) visit(t placed, args wfv1.Arguments, at stop) {
 	case t.DAG != nil:
 		w.dag(t, at)
 	case t.HTTP != nil, t.Plugin != nil:
+		w.out.Programs = append(w.out.Programs, programOf(t.Template))
 		w.agent(t, at)
 	}
 }
@@ -174,6 +184,11 @@ func (w *walker) pod(t placed, at stop) {
 		w.out.Pods[i].addStep(step, at.certainty)
 		return
 	}
+	if t.Resource != nil {
+		w.made(created(t.Resource, w.wf.Namespace))
+	} else if program := programOf(t.Template); program != "" {
+		w.out.Programs = append(w.out.Programs, program)
+	}
 	pod, err := w.assemble(t, at.exit)
 	if err != nil {
 		w.gap(at.steps, err.Error())
@@ -183,9 +198,17 @@ func (w *walker) pod(t placed, at stop) {
 	pod.addStep(step, at.certainty)
 	w.pods[t.key] = len(w.out.Pods)
 	w.out.Pods = append(w.out.Pods, pod)
-	if t.Resource != nil {
-		w.out.Created = append(w.out.Created, created(t.Resource, w.wf.Namespace)...)
+}
+
+// maxCreated bounds the objects that a Workflow is known to make; beyond it, it may make anything.
+const maxCreated = 256
+
+func (w *walker) made(objects []Created) {
+	if len(w.out.Created)+len(objects) > maxCreated {
+		w.mayMakeAnything()
+		return
 	}
+	w.out.Created = append(w.out.Created, objects...)
 }
 
 func (w *walker) steps(t placed, at stop) {
@@ -270,14 +293,14 @@ func (w *walker) call(c call, at stop) {
 			continue
 		}
 		at := step.atMost(certainty)
+		if w.enough(at) {
+			return
+		}
 		w.target(one, at)
 		if one.exit != nil {
 			w.hook("onExit", one.exit, at)
 		}
 		w.otherHooks(one.hooks, at)
-		if w.full {
-			return
-		}
 	}
 }
 
@@ -333,10 +356,21 @@ func (w *walker) otherHooks(hooks wfv1.LifecycleHooks, at stop) {
 
 // mayMakeAnything says that the Workflow runs templates that can't be seen from here, and any of them may be a resource
 // template.
-func (w *walker) mayMakeAnything() { w.out.Created = append(w.out.Created, Created{}) }
+func (w *walker) mayMakeAnything() {
+	if !w.anything {
+		w.out.Created = append(w.out.Created, Created{})
+	}
+	w.anything = true
+}
 
+// gap records a place that can't be followed, each once. What would run there may make any object.
 func (w *walker) gap(steps []string, reason string) {
-	w.out.Gaps = append(w.out.Gaps, Gap{Step: strings.Join(steps, "/"), Reason: reason})
+	g := Gap{Step: strings.Join(steps, "/"), Reason: reason}
+	if !w.gaps[g] {
+		w.gaps[g] = true
+		w.out.Gaps = append(w.out.Gaps, g)
+	}
+	w.mayMakeAnything()
 }
 
 // prepare returns the template as it runs with these arguments: templateDefaults merged in, inputs resolved, every tag

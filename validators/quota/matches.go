@@ -2,22 +2,14 @@ package quota
 
 import (
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
 
-// matches reports whether a quota is concerned with the pod at all: it names something that pods use, and every one of
-// its scopes fits. pod has the API server's defaults.
+// matches reports whether every scope of a quota fits the pod, which has the API server's defaults. That the quota names
+// something that pods use, which the API server asks as well, is true of every quota that can refuse one here.
 // Source: k8s.io/apiserver v0.37.2 pkg/quota/v1/generic/evaluator.go Matches.
 func matches(q Quota, pod *corev1.PodSpec) bool {
-	concerned := false
-	for name := range q.Hard {
-		concerned = concerned || usedByPods(name)
-	}
-	if !concerned {
-		return false
-	}
 	for _, scope := range q.Scopes {
 		if !scopeMatches(corev1.ScopedResourceSelectorRequirement{ScopeName: scope, Operator: corev1.ScopeSelectorOpExists}, pod) {
 			return false
@@ -31,25 +23,6 @@ func matches(q Quota, pod *corev1.PodSpec) bool {
 		}
 	}
 	return true
-}
-
-// usedByPods reports whether a name of a quota counts something of pods.
-// Source: k8s.io/kubernetes v1.37.2 pkg/quota/v1/evaluator/core/pods.go podResources, podResourcePrefixes.
-func usedByPods(name corev1.ResourceName) bool {
-	if slices.Contains(forcing, name) {
-		return true
-	}
-	switch name {
-	case corev1.ResourcePods, "count/pods", corev1.ResourceEphemeralStorage, corev1.ResourceRequestsEphemeralStorage,
-		corev1.ResourceLimitsEphemeralStorage:
-		return true
-	}
-	s, requests := strings.CutPrefix(string(name), corev1.DefaultResourceRequestsPrefix)
-	if strings.HasPrefix(s, corev1.ResourceHugePagesPrefix) {
-		return true
-	}
-	// requests.nvidia.com/gpu: an extended resource, a name with a domain that is not Kubernetes' own.
-	return requests && strings.Contains(s, "/") && !strings.Contains(s, corev1.ResourceDefaultNamespacePrefix)
 }
 
 // scopeMatches reports whether one scope of a quota fits the pod.

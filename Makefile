@@ -43,12 +43,12 @@ CORE := etcd kube-apiserver kubectl
 REST := kube-controller-manager workflow-controller
 
 .PHONY: controlplane controlplane-core
-controlplane: controlplane-core $(REST:%=bin/%) ## build the whole test control plane (about 12 minutes cold)
+controlplane: controlplane-core $(REST:%=bin/%) ## build the whole test control plane (about 12 minutes cold on two cores)
 ifdef KUBEBUILDER_ASSETS
 controlplane-core:
 	@echo "using the control plane in $(KUBEBUILDER_ASSETS)"
 else
-controlplane-core: $(CORE:%=bin/%) ## build what the demo needs of it (about 7 minutes cold)
+controlplane-core: $(CORE:%=bin/%) ## build what the demo needs of it (about 7 minutes cold on two cores)
 endif
 
 bin/etcd: hack/kubernetes/go.mod

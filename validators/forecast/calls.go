@@ -1,0 +1,156 @@
+package forecast
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// steps follows the steps of a template.
+func (w *walker) steps(t placed, at stop) {
+	callees := map[string]string{}
+	for _, group := range t.Steps {
+		for _, step := range group.Steps {
+			callees[step.Name] = step.Template
+		}
+	}
+	for i := range t.Steps {
+		for j := range t.Steps[i].Steps {
+			step := &t.Steps[i].Steps[j]
+			w.call(call{
+				name: step.Name, template: step.Template, inline: step.Inline, ref: step.TemplateRef, args: located(t, step.Arguments, callees),
+				when: step.When, items: step.WithItems, param: step.WithParam, sequence: step.WithSequence,
+				exit: step.GetExitHook(w.wf.Spec.Arguments), hooks: step.Hooks,
+				path: t.path.Child("steps").Index(i).Index(j), within: t.key,
+			}, at)
+		}
+	}
+}
+
+// dag follows the tasks of a template that can run at all.
+func (w *walker) dag(t placed, at stop) {
+	callees := map[string]string{}
+	for _, task := range t.DAG.Tasks {
+		callees[task.Name] = task.Template
+	}
+	reached := reachedTasks(t.DAG, func(task *wfv1.DAGTask) bool { return w.mayBeDaemon(t.scope, task) })
+	for i := range t.DAG.Tasks {
+		task := &t.DAG.Tasks[i]
+		c, ok := reached[task.Name]
+		if !ok {
+			continue
+		}
+		w.call(call{
+			name: task.Name, template: task.Template, inline: task.Inline, ref: task.TemplateRef, args: located(t, task.Arguments, callees),
+			when: task.When, items: task.WithItems, param: task.WithParam, sequence: task.WithSequence,
+			exit: task.GetExitHook(w.wf.Spec.Arguments), hooks: task.Hooks,
+			path: t.path.Child("dag", "tasks").Index(i), within: t.key,
+		}, at.atMost(c))
+	}
+}
+
+// mayBeDaemon reports whether a task's template is a daemon, or can't be seen.
+func (w *walker) mayBeDaemon(in *scope, task *wfv1.DAGTask) bool {
+	if task.Inline != nil {
+		return task.Inline.IsDaemon()
+	}
+	t, ok := in.template(task.Template)
+	defaults := w.wf.Spec.TemplateDefaults
+	return !ok || t.IsDaemon() || (defaults != nil && defaults.IsDaemon())
+}
+
+// call is what a step and a DAG task have in common.
+type call struct {
+	name     string
+	template string
+	inline   *wfv1.Template
+	ref      *wfv1.TemplateRef
+	args     wfv1.Arguments
+	when     string
+	items    []wfv1.Item
+	param    string
+	sequence *wfv1.Sequence
+	exit     *wfv1.LifecycleHook
+	hooks    wfv1.LifecycleHooks
+	path     *field.Path
+	within   string // the key of the template that calls, whose inputs an inline template shares
+}
+
+// call follows one step or task, each round of its loop, with its hooks.
+func (w *walker) call(c call, at stop) {
+	loop := expand(c.items, c.param, c.sequence)
+	step := at.into(c.name, loop.certainty)
+	for _, item := range loop.items {
+		one, err := c.with(item)
+		if err != nil {
+			w.gap(step.steps, "the step can't be read once the item is filled in: "+err.Error())
+			continue
+		}
+		certainty, runs := whenRuns(one.when)
+		if !runs {
+			continue
+		}
+		at := step.atMost(certainty)
+		if w.enough(at) {
+			return
+		}
+		w.target(one, at)
+		if one.exit != nil {
+			w.hook("onExit", one.exit, at)
+		}
+		w.otherHooks(one.hooks, at)
+	}
+}
+
+// with returns the call of one round of a loop, the item filled in.
+func (c call) with(item values) (call, error) {
+	if len(item) == 0 {
+		return c, nil
+	}
+	var errs [4]error
+	c.when = resolveText(c.when, item)
+	c.args, errs[0] = resolve(c.args, item)
+	c.inline, errs[1] = resolve(c.inline, item)
+	c.exit, errs[2] = resolve(c.exit, item)
+	c.hooks, errs[3] = resolve(c.hooks, item)
+	if c.inline != nil {
+		c.within += "\x00" + item["item"]
+	}
+	return c, errors.Join(errs[:]...)
+}
+
+// target visits what a step, a task or a hook names.
+func (w *walker) target(c call, at stop) {
+	switch {
+	case c.inline != nil:
+		w.visit(at.scope.inline(c), c.args, at)
+	case c.ref != nil:
+		w.byRef(c, at)
+	default:
+		w.byName(c.template, c.args, at)
+	}
+}
+
+// hook visits the template of an exit handler or a lifecycle hook.
+func (w *walker) hook(name string, hook *wfv1.LifecycleHook, at stop) {
+	c := Certain
+	if hook.Expression != "" {
+		c = Possible
+	}
+	at = at.into(name, c)
+	at.exit = at.exit || name == "onExit"
+	w.target(call{template: hook.Template, ref: hook.TemplateRef, args: hook.Arguments}, at)
+}
+
+// otherHooks visits the hooks that run in the middle of a step, all of which stand behind an expression.
+func (w *walker) otherHooks(hooks wfv1.LifecycleHooks, at stop) {
+	for _, name := range slices.Sorted(maps.Keys(hooks)) {
+		if name != wfv1.ExitLifecycleEvent {
+			h := hooks[name]
+			w.hook("hooks."+string(name), &h, at.atMost(Possible))
+		}
+	}
+}

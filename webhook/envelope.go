@@ -27,6 +27,7 @@ type badRequest struct {
 	err    error
 }
 
+// Error says what is wrong with the request.
 func (b *badRequest) Error() string { return b.err.Error() }
 
 // errTooLarge is a review that is over maxBody, of which only the UID is known.

@@ -17,7 +17,10 @@ type lookupError struct {
 	cause  error
 }
 
+// Error is fit for a user to read.
 func (e *lookupError) Error() string { return e.words }
+
+// Unwrap is what really went wrong.
 func (e *lookupError) Unwrap() error { return e.cause }
 
 func newLookupError(err error) *lookupError {

@@ -25,16 +25,21 @@ func Baseline(controller Controller) (Pod, error) {
 // onlyController are the Facts of a cluster with nothing but a workflow-controller.
 type onlyController Controller
 
+// Controller implements Facts.
 func (c onlyController) Controller() (Controller, error) { return Controller(c), nil }
 
+// WorkflowTemplate implements Facts: there are none.
 func (onlyController) WorkflowTemplate(string, string) (*wfv1.WorkflowTemplate, error) {
 	return nil, nil
 }
 
+// ClusterWorkflowTemplate implements Facts: there are none.
 func (onlyController) ClusterWorkflowTemplate(string) (*wfv1.ClusterWorkflowTemplate, error) {
 	return nil, nil
 }
 
+// ConfigMap implements Facts: there are none.
 func (onlyController) ConfigMap(string, string) (*corev1.ConfigMap, error) { return nil, nil }
 
+// ServiceAccount implements Facts: there are none.
 func (onlyController) ServiceAccount(string, string) (*corev1.ServiceAccount, error) { return nil, nil }

@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
+
+	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
 var update = flag.Bool("update", false, "write what the rules say beside the cases in testdata")
@@ -154,8 +156,9 @@ func readCase(t *testing.T, file string) testCase {
 			c.oldProfile, c.profile = c.profile, &Profile{}
 			decode(t, document, c.profile)
 		case "Workflow":
-			c.workflow = &wfv1.Workflow{}
-			decode(t, document, c.workflow)
+			if c.workflow, err = forecast.DecodeYAML[wfv1.Workflow](document); err != nil {
+				t.Fatal(err)
+			}
 		default:
 			if err := c.facts.Add(document, ""); err != nil {
 				t.Fatal(err)

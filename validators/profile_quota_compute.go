@@ -86,7 +86,7 @@ func (r profileQuota) missing(profile *Profile) ([]quota.Missing, Certainty, err
 		return nil, Certain, nil
 	}
 	certainty := Certain
-	if pod.PatchUndecided || slices.Contains(scopes, corev1.ResourceQuotaScopePriorityClass) {
+	if pod.Unknown != "" || slices.Contains(scopes, corev1.ResourceQuotaScopePriorityClass) {
 		certainty = Possible // a default PriorityClass of the cluster may take the pod out of the quota's reach
 	}
 	return refusals[0].Missing, certainty, nil

@@ -49,13 +49,13 @@ func (s *State) Add(manifest []byte, namespace string) error {
 	key := namespace + "/" + meta.Name
 	switch meta.Kind {
 	case "ConfigMap":
-		return add(&s.configMaps, key, manifest)
+		return add(&s.configMaps, key, manifest, plain)
 	case "ServiceAccount":
-		return add(&s.serviceAccounts, key, manifest)
+		return add(&s.serviceAccounts, key, manifest, plain)
 	case "WorkflowTemplate":
-		return add(&s.templates, key, manifest)
+		return add(&s.templates, key, manifest, forecast.DecodeYAML[wfv1.WorkflowTemplate])
 	case "ClusterWorkflowTemplate":
-		return add(&s.clusterTemplates, meta.Name, manifest)
+		return add(&s.clusterTemplates, meta.Name, manifest, forecast.DecodeYAML[wfv1.ClusterWorkflowTemplate])
 	case "LimitRange":
 		var l corev1.LimitRange
 		if err := yaml.Unmarshal(manifest, &l); err != nil {
@@ -80,9 +80,9 @@ func (s *State) Add(manifest []byte, namespace string) error {
 	return nil
 }
 
-func add[T any](to *map[string]*T, key string, manifest []byte) error {
-	object := new(T)
-	if err := yaml.Unmarshal(manifest, object); err != nil {
+func add[T any](to *map[string]*T, key string, manifest []byte, read func([]byte) (*T, error)) error {
+	object, err := read(manifest)
+	if err != nil {
 		return err
 	}
 	if *to == nil {
@@ -90,6 +90,12 @@ func add[T any](to *map[string]*T, key string, manifest []byte) error {
 	}
 	(*to)[key] = object
 	return nil
+}
+
+// plain reads an object that has nothing to it.
+func plain[T any](manifest []byte) (*T, error) {
+	object := new(T)
+	return object, yaml.Unmarshal(manifest, object)
 }
 
 func find[T any](s *State, kind string, in map[string]*T, key string) (*T, error) {

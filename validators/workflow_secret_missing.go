@@ -80,8 +80,8 @@ func secretNeeds(pods []forecast.Pod) []secretNeed {
 	for i := range pods {
 		pod := &pods[i]
 		certainty := pod.Origin.Certainty
-		if pod.PatchUndecided {
-			certainty = min(certainty, Possible) // the patch may take the reference away
+		if pod.Unknown != "" {
+			certainty = min(certainty, Possible) // the reference may not be there
 		}
 		for _, ref := range requiredSecrets(pod) {
 			if ref.secret == "" || forecast.HasTag(ref.secret) {
@@ -124,8 +124,8 @@ func (n secretNeed) judge(namespace string, secret Secret, fc forecast.Forecast)
 	}
 	condition := ""
 	switch {
-	case first.pod.PatchUndecided:
-		condition = "unless the podSpecPatch of the step changes it, "
+	case first.pod.Unknown != "":
+		condition = "unless that changes (" + first.pod.Unknown + "), "
 	case f.Certainty == Possible:
 		condition = "if it comes to that step, "
 	}

@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	kjson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -133,13 +132,13 @@ func (j *judgementFacts) ClusterWorkflowTemplate(name string) (*wfv1.ClusterWork
 }
 
 // argoObject reads an object of Argo's API, for which there is no typed client that would be worth its weight.
-func argoObject[T any](j *judgementFacts, path ...string) (*T, error) {
+func argoObject[T wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTemplate](j *judgementFacts, path ...string) (*T, error) {
 	raw, err := j.client.RESTClient().Get().AbsPath(append([]string{"apis", "argoproj.io", "v1alpha1"}, path...)...).DoRaw(j.ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := new(T)
-	if err := kjson.Unmarshal(raw, out); err != nil {
+	out, err := forecast.Decode[T](raw)
+	if err != nil {
 		return nil, fmt.Errorf("it could not be understood: %w", err)
 	}
 	return out, nil

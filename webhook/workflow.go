@@ -6,9 +6,9 @@ import (
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	kjson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
 // workflows reviews Argo Workflows on CREATE only: the CRD has no status subresource, so that the controller's every
@@ -22,8 +22,8 @@ var workflows = kind{
 		if depth := nesting(req.Object.Raw); depth > maxNesting {
 			return nil, fmt.Errorf("it is nested %d levels deep, more than %d", depth, maxNesting)
 		}
-		wf := &wfv1.Workflow{}
-		if err := kjson.Unmarshal(req.Object.Raw, wf); err != nil {
+		wf, err := forecast.Decode[wfv1.Workflow](req.Object.Raw)
+		if err != nil {
 			return nil, err
 		}
 		// Lookups never leave the request's namespace, whatever the object says.

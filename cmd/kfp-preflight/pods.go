@@ -95,8 +95,8 @@ func forecastFiles(stdin io.Reader, files []string, namespace string, facts fore
 		if meta.Kind != "Workflow" {
 			continue
 		}
-		wf := &wfv1.Workflow{}
-		if err := yaml.Unmarshal(m.text, wf); err != nil {
+		wf, err := forecast.DecodeYAML[wfv1.Workflow](m.text)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", m.where, err)
 		}
 		if wf.Namespace == "" {
@@ -165,8 +165,11 @@ func describe(text *strings.Builder, pod *forecast.Pod) {
 		}
 		text.WriteString("\n")
 	}
-	if pod.PatchUndecided {
-		text.WriteString("    ? a podSpecPatch that exists only at run time may change any of this\n")
+	for _, u := range pod.Undecided {
+		fmt.Fprintf(text, "    ? %s: %s\n", strings.TrimSpace(u.Container+" "+u.Resource), u.Reason)
+	}
+	if pod.Unknown != "" {
+		fmt.Fprintf(text, "    ? any of this may be different: %s\n", pod.Unknown)
 	}
 }
 
@@ -225,8 +228,8 @@ func podList(trouble io.Writer, forecasts []forecasted) *corev1.List {
 				"kfp-preflight.dev/certainty": p.Origin.Certainty.String(),
 				"kfp-preflight.dev/field":     p.Origin.Path.String(),
 			}
-			if p.PatchUndecided {
-				annotations["kfp-preflight.dev/patch-undecided"] = "true"
+			if p.Unknown != "" {
+				annotations["kfp-preflight.dev/unknown"] = p.Unknown
 			}
 			pod := corev1.Pod{
 				TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},

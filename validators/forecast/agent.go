@@ -13,11 +13,11 @@ const tokenSecretAnnotation = "workflows.argoproj.io/service-account-token.name"
 // agent adds the pod that runs all HTTP and plugin templates of a Workflow, or one more step to it.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/agent.go createAgentPod.
 func (w *walker) agent(t placed, at stop) {
-	if t.Plugin != nil {
+	if t.Plugin != nil || w.marked(executorPluginsMark) {
 		w.gap(at.steps, "the executor plugins of the cluster add containers to the Workflow's agent pod")
 	}
 	if i, ok := w.pods[agentKey]; ok {
-		w.out.Pods[i].addStep(at.step(), at.certainty)
+		w.reach(i, at)
 		return
 	}
 	token, err := w.tokenSecret(w.wf.Spec.ServiceAccountName)
@@ -50,9 +50,7 @@ func (w *walker) agent(t placed, at stop) {
 		w.gap(at.steps, err.Error())
 		return
 	}
-	pod.addStep(at.step(), at.certainty)
-	w.pods[agentKey] = len(w.out.Pods)
-	w.out.Pods = append(w.out.Pods, pod)
+	w.add(agentKey, pod, at)
 }
 
 // agentKey stands for the agent pod among the pods, and tokenVolume is its volume; Argo adds random letters to the name.

@@ -20,9 +20,9 @@ const (
 
 // artifactRepository finds the repository that the Workflow's artifacts and logs go to: the one that it names, in its own
 // namespace or the controller's; else the default of its namespace; else the controller's.
-func (w *walker) artifactRepository() (*wfv1.ArtifactRepository, error) {
+func (w *walker) artifactRepository() (*ArtifactRepository, error) {
 	if status := w.wf.Status.ArtifactRepositoryRef; status != nil && status.ArtifactRepository != nil {
-		return status.ArtifactRepository, nil
+		return &ArtifactRepository{ArtifactRepository: *status.ArtifactRepository}, nil
 	}
 	ref := w.wf.Spec.ArtifactRepositoryRef
 	namespaces := []string{w.wf.Namespace}
@@ -41,7 +41,7 @@ func (w *walker) artifactRepository() (*wfv1.ArtifactRepository, error) {
 		if !ok {
 			continue
 		}
-		var repository wfv1.ArtifactRepository
+		var repository ArtifactRepository
 		if err := yaml.Unmarshal([]byte(text), &repository); err != nil {
 			return nil, fmt.Errorf("the artifact repository in ConfigMap %s of namespace %s can't be read: %w", cm.Name, namespace, err)
 		}

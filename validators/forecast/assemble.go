@@ -35,7 +35,7 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 	}
 	spec := corev1.PodSpec{
 		RestartPolicy:         corev1.RestartPolicyNever,
-		Volumes:               slices.Clone(t.Volumes),
+		Volumes:               slices.Concat(w.controller.kubeConfigVolume(), t.Volumes),
 		ActiveDeadlineSeconds: deadline(t.Template, workflowDeadline),
 		ImagePullSecrets:      w.wf.Spec.ImagePullSecrets,
 		ServiceAccountName:    firstSet(t.ServiceAccountName, w.wf.Spec.ServiceAccountName),
@@ -59,12 +59,18 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 	}
 
 	pod := Pod{sources: w.sourcesOf(t)}
+	w.noteNewer(&pod, t.Template)
 	// The spec may hold tags that did not come through the template: the Workflow's volumes, the controller's containers.
 	if pod.Spec, err = resolve(spec, t.known); err != nil {
 		return Pod{}, fmt.Errorf("the pod can't be read once its parameters are filled in: %w", err)
 	}
 	for _, patch := range []string{resolveText(w.wf.Spec.PodSpecPatch, t.known), t.PodSpecPatch} {
-		if err := pod.patch(patch); err != nil {
+		if p, ok := w.kfp.Patch(patch); ok {
+			err = pod.patchKFP(p, w.configPath(p.Config))
+		} else {
+			err = pod.patch(patch)
+		}
+		if err != nil {
 			return Pod{}, err
 		}
 	}
@@ -76,7 +82,7 @@ func (p *Pod) patch(patch string) (err error) {
 	switch {
 	case patch == "":
 	case HasTag(patch):
-		p.PatchUndecided = true
+		p.Unknown = "its podSpecPatch exists only at run time"
 	default:
 		p.Spec, err = patched(p.Spec, patch)
 	}
@@ -120,9 +126,10 @@ func (w *walker) mainContainers(t *wfv1.Template) ([]corev1.Container, error) {
 // executorContainer is a container that runs Argo's executor.
 func (w *walker) executorContainer(name string) corev1.Container {
 	return corev1.Container{
-		Name:      name,
-		Env:       slices.Clone(w.controller.executorEnv()),
-		Resources: w.controller.executorResources(),
+		Name:         name,
+		Env:          slices.Clone(w.controller.executorEnv()),
+		Resources:    w.controller.executorResources(),
+		VolumeMounts: w.controller.kubeConfigMount(),
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
 // steps follows the steps of a template.
@@ -36,6 +38,9 @@ func (w *walker) dag(t placed, at stop) {
 	for _, task := range t.DAG.Tasks {
 		callees[task.Name] = task.Template
 	}
+	if w.isKFP {
+		t.Template = w.withDriverOutputs(t)
+	}
 	reached := reachedTasks(t.DAG, func(task *wfv1.DAGTask) bool { return w.mayBeDaemon(t.scope, task) })
 	for i := range t.DAG.Tasks {
 		task := &t.DAG.Tasks[i]
@@ -47,7 +52,7 @@ func (w *walker) dag(t placed, at stop) {
 			name: task.Name, template: task.Template, inline: task.Inline, ref: task.TemplateRef, args: located(t, task.Arguments, callees),
 			when: task.When, items: task.WithItems, param: task.WithParam, sequence: task.WithSequence,
 			exit: task.GetExitHook(w.wf.Spec.Arguments), hooks: task.Hooks,
-			path: t.path.Child("dag", "tasks").Index(i), within: t.key,
+			path: t.path.Child("dag", "tasks").Index(i), within: t.key, scaffolding: w.isKFP && kfp.Scaffolding(t.Name, task.Name),
 		}, at.atMost(c))
 	}
 }
@@ -77,12 +82,17 @@ type call struct {
 	hooks    wfv1.LifecycleHooks
 	path     *field.Path
 	within   string // the key of the template that calls, whose inputs an inline template shares
+	// scaffolding says that the name says nothing to the author
+	scaffolding bool
 }
 
 // call follows one step or task, each round of its loop, with its hooks.
 func (w *walker) call(c call, at stop) {
 	loop := expand(c.items, c.param, c.sequence)
-	step := at.into(c.name, loop.certainty)
+	step := at.within(loop.certainty)
+	if !c.scaffolding {
+		step = at.into(c.name, loop.certainty)
+	}
 	for _, item := range loop.items {
 		one, err := c.with(item)
 		if err != nil {

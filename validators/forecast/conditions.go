@@ -198,8 +198,11 @@ func (r *reach) dependsCertainty(task *wfv1.DAGTask) Certainty {
 	return Certain
 }
 
-func mayBeSkipped(task *wfv1.DAGTask) bool {
-	return task.When != "" || len(task.WithItems) > 0 || task.WithParam != "" || task.WithSequence != nil
+func mayBeSkipped(task *wfv1.DAGTask) bool { return task.When != "" || mayLoop(task) }
+
+// mayLoop reports whether a task stands for any number of rounds, also none.
+func mayLoop(task *wfv1.DAGTask) bool {
+	return len(task.WithItems) > 0 || task.WithParam != "" || task.WithSequence != nil
 }
 
 func dependencies(task *wfv1.DAGTask) []string {

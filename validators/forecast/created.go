@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
 // created lists the objects that a resource template makes in namespace. A manifest that can't be read before run time
@@ -93,8 +95,14 @@ func mentions(text, name string) bool {
 // makesSecrets matches what programs say to make one: to kubectl, in a client library, in the path of the API.
 var makesSecrets = regexp.MustCompile(`(?i)kubectl|namespaced_secret|/secrets\b`)
 
-// programOf is the text that a template executes, without its variables: those are how it uses Secrets.
-func programOf(t *wfv1.Template) string {
+// programOf is the text that a template executes, without its variables: those are how it uses Secrets. A driver of KFP v2
+// is given all that there is to say of a step, and executes none of it; what counts is the step's own program.
+func (w *walker) programOf(t *wfv1.Template) string {
+	if w.isKFP && t.Container != nil {
+		if program, ok := kfp.Program(t.Container.Args); ok {
+			return program
+		}
+	}
 	var parts []string
 	add := func(c corev1.Container) { parts = append(append(parts, c.Command...), c.Args...) }
 	if t.Container != nil {

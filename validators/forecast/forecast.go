@@ -7,6 +7,8 @@ import (
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
 // Certainty says how sure a statement about the future is. The zero value is Unknown: nothing may be concluded from it.
@@ -56,19 +58,24 @@ type Pod struct {
 	Spec corev1.PodSpec
 	// Origin says where the pod comes from.
 	Origin Origin
-	// PatchUndecided is set when a podSpecPatch could not be applied because part of it exists only at run time. The
-	// patch may change anything in Spec.
-	PatchUndecided bool
+	// Unknown says why anything in Spec may be different; empty if nothing may. A podSpecPatch could not be applied because
+	// part of it exists only at run time, or the template has something that only newer versions of Argo know.
+	Unknown string
+	// Undecided are resources that are set to an amount which exists only at run time. They are not in Spec.
+	Undecided []UndecidedResource
 
 	sources sources
 }
+
+// UndecidedResource is a resource of a container whose amount exists only at run time. Without a container it is the pod's.
+type UndecidedResource = kfp.UndecidedResource
 
 // Origin says which part of a Workflow a pod comes from.
 type Origin struct {
 	// Template is the template's name; empty for an inline template.
 	Template string
-	// Steps are the paths of step names that run the template, in the Workflow's order. The entrypoint's own template
-	// stands under its own name.
+	// Steps are the paths of step names that run the template, in the Workflow's order and no more than 500. The
+	// entrypoint's own template stands under its own name.
 	Steps []string
 	// Certainty says whether at least one of Steps surely runs.
 	Certainty Certainty
@@ -127,9 +134,12 @@ func resumed(wf *wfv1.Workflow) bool {
 	return s.Phase != "" || len(s.Nodes) > 0 || s.CompressedNodes != "" || s.OffloadNodeStatusVersion != ""
 }
 
+// maxSteps bounds the steps of a pod.
+const maxSteps = 500
+
 // addStep records one more step that runs the pod.
 func (p *Pod) addStep(step string, c Certainty) {
-	if !slices.Contains(p.Origin.Steps, step) {
+	if len(p.Origin.Steps) < maxSteps && !slices.Contains(p.Origin.Steps, step) {
 		p.Origin.Steps = append(p.Origin.Steps, step)
 	}
 	p.Origin.Certainty = max(p.Origin.Certainty, c)

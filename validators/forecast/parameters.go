@@ -1,12 +1,19 @@
 package forecast
 
 import (
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
 )
 
 // globalValues are the workflow.* tags that are known at admission.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go setGlobalParameters.
-func globalValues(wf *wfv1.Workflow) values {
+func (w *walker) globalValues() values {
+	wf := w.wf
 	known := values{
 		"workflow.mainEntrypoint":     wf.Spec.Entrypoint,
 		"workflow.serviceAccountName": wf.Spec.ServiceAccountName,
@@ -19,34 +26,116 @@ func globalValues(wf *wfv1.Workflow) values {
 			known[tag] = value
 		}
 	}
+	if created := wf.CreationTimestamp; !created.IsZero() {
+		known["workflow.creationTimestamp"] = created.UTC().Format(time.RFC3339)
+		known["workflow.creationTimestamp.RFC3339"] = created.UTC().Format(time.RFC3339)
+		known["workflow.creationTimestamp.s"] = strconv.FormatInt(created.Unix(), 10)
+	}
+	if wf.Spec.Priority != nil {
+		known["workflow.priority"] = strconv.Itoa(int(*wf.Spec.Priority))
+	}
+	w.metadataValues(known)
 	for _, p := range wf.Spec.Arguments.Parameters {
-		if p.Value != nil && !HasTag(p.Value.String()) {
-			known["workflow.parameters."+p.Name] = p.Value.String()
+		tag := "workflow.parameters." + p.Name
+		switch {
+		case p.Value != nil:
+			known[tag] = p.Value.String()
+		case p.ValueFrom != nil && p.ValueFrom.ConfigMapKeyRef != nil:
+			if value, ok := w.configMapValue(p.Name, p.ValueFrom, nil); ok {
+				known[tag] = value
+			}
 		}
 	}
 	return known
+}
+
+// metadataValues adds the tags of labels and annotations. Those that are made from an expression come later.
+func (w *walker) metadataValues(known values) {
+	labels, annotations := maps.Clone(w.wf.Labels), maps.Clone(w.wf.Annotations)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	if m := w.wf.Spec.WorkflowMetadata; m != nil {
+		maps.Copy(labels, m.Labels)
+		maps.Copy(annotations, m.Annotations)
+		for name := range m.LabelsFrom {
+			delete(labels, name)
+		}
+	}
+	for name, value := range labels {
+		known["workflow.labels."+name] = value
+	}
+	for name, value := range annotations {
+		known["workflow.annotations."+name] = value
+	}
 }
 
 // inputValues are the inputs.parameters.* tags of a template that was called with args: the caller's argument, else the
 // input's own value, else its default. A value that still has a tag is put in as it is, which keeps it recognisable as
 // something that exists only at run time.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/util.go ProcessArgs.
-func inputValues(inputs wfv1.Inputs, args wfv1.Arguments) values {
+func (w *walker) inputValues(inputs wfv1.Inputs, args wfv1.Arguments) values {
 	known := values{}
 	for _, in := range inputs.Parameters {
-		value := in.Value
+		value, from := in.Value, in.ValueFrom
 		if value == nil {
 			value = in.Default
 		}
-		if in.ValueFrom != nil {
-			value = nil // a ConfigMap, or an output: it comes before the default
-		}
 		if arg := args.GetParameterByName(in.Name); arg != nil {
-			value = arg.Value // nil when it comes from somewhere (valueFrom): then only the run knows it
+			value, from = arg.Value, nil
+			if arg.Value == nil {
+				from = arg.ValueFrom
+			}
 		}
-		if value != nil {
-			known["inputs.parameters."+in.Name] = value.String()
+		tag := "inputs.parameters." + in.Name
+		if from != nil && from.ConfigMapKeyRef != nil {
+			if value, ok := w.configMapValue(in.Name, from, w.globals); ok {
+				known[tag] = value
+			}
+		} else if value != nil {
+			known[tag] = value.String()
 		}
 	}
 	return known
+}
+
+// A ConfigMap has this label, or the controller takes no parameters from it.
+// Source: argoproj/argo-workflows v3.7.3 workflow/common/configmap.go.
+const configMapTypeLabel, configMapOfParameters = "workflows.argoproj.io/configmap-type", "Parameter"
+
+// configMapValue is the value that a parameter has from a ConfigMap of the Workflow's namespace; ok is false where it is
+// not known. The ConfigMap's name and key may have tags.
+// Source: argoproj/argo-workflows v3.7.3 workflow/common/configmap.go GetConfigMapValue, util.go substituteAndGetConfigMapValue.
+func (w *walker) configMapValue(parameter string, from *wfv1.ValueFrom, known values) (value string, ok bool) {
+	name, key := resolveText(from.ConfigMapKeyRef.Name, known), resolveText(from.ConfigMapKeyRef.Key, known)
+	if HasTag(name) || HasTag(key) {
+		return "", false
+	}
+	cm, err := w.facts.ConfigMap(w.wf.Namespace, name)
+	if err != nil {
+		w.note("", fmt.Sprintf("the value of parameter %s is not known: %v", parameter, err))
+		return "", false
+	}
+	if cm != nil {
+		if value, ok := parameterIn(cm, key); ok {
+			return value, true
+		}
+	}
+	if from.Default != nil {
+		return from.Default.String(), true
+	}
+	w.note("", fmt.Sprintf("parameter %s has no value: there is no ConfigMap %s with the label %s: %s and the key %s", parameter, name,
+		configMapTypeLabel, configMapOfParameters, key))
+	return "", false
+}
+
+func parameterIn(cm *corev1.ConfigMap, key string) (value string, ok bool) {
+	if cm.Labels[configMapTypeLabel] != configMapOfParameters {
+		return "", false
+	}
+	value, ok = cm.Data[key]
+	return value, ok
 }

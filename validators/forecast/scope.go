@@ -3,6 +3,7 @@ package forecast
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -13,12 +14,17 @@ type scope struct {
 	// name is empty for the Workflow's own.
 	name      string
 	templates []wfv1.Template
+	// stored are templates that a run before this one has taken from there, by name. The controller prefers them.
+	stored map[string]*wfv1.Template
 	// at is where the Workflow refers to the scope; nil for its own templates.
 	at *field.Path
 }
 
 // template is a template of the scope, before it is prepared.
 func (s *scope) template(name string) (placed, bool) {
+	if t, ok := s.stored[name]; ok {
+		return s.placed(t, field.NewPath("status", "storedTemplates").Key(name), ""), true
+	}
 	i := slices.IndexFunc(s.templates, func(t wfv1.Template) bool { return t.Name == name })
 	if i < 0 {
 		return placed{}, false
@@ -57,7 +63,7 @@ func (w *walker) byRef(c call, at stop) {
 		return
 	}
 	to, err := w.other(ref.Name, ref.ClusterScope, c.path.Child("templateRef"))
-	if err != nil {
+	if _, stored := to.template(ref.Template); err != nil && !stored {
 		w.gap(at.steps, err.Error())
 		return
 	}
@@ -65,19 +71,37 @@ func (w *walker) byRef(c call, at stop) {
 	w.byName(ref.Template, c.args, at)
 }
 
-// other is the scope of a WorkflowTemplate or ClusterWorkflowTemplate that the Workflow refers to at a place.
+// other is the scope of a WorkflowTemplate or ClusterWorkflowTemplate that the Workflow refers to at a place. With an error
+// it has no more than what the Workflow's status carries.
 func (w *walker) other(name string, cluster bool, at *field.Path) (*scope, error) {
 	title := templateTitle(name, cluster)
 	if o, ok := w.others[title]; ok {
 		return o.scope, o.err
 	}
-	var o other
+	o := other{scope: &scope{name: title, stored: w.storedTemplates(name, cluster), at: at}}
 	spec, err := templateSpec(w.facts, w.wf.Namespace, name, cluster)
 	if o.err = err; err == nil {
-		o.scope = &scope{name: title, templates: spec.Templates, at: at}
+		o.scope.templates = spec.Templates
 	}
 	w.others[title] = o
 	return o.scope, o.err
+}
+
+// storedTemplates are those of a WorkflowTemplate that the Workflow's status carries.
+// Source: argoproj/argo-workflows v3.7.3 pkg/apis/workflow/v1alpha1/workflow_types.go resolveTemplateReference,
+// workflow/templateresolution/context.go resolveTemplateImpl.
+func (w *walker) storedTemplates(name string, cluster bool) map[string]*wfv1.Template {
+	prefix := string(wfv1.ResourceScopeNamespaced) + "/" + name + "/"
+	if cluster {
+		prefix = string(wfv1.ResourceScopeCluster) + "/" + name + "/"
+	}
+	stored := map[string]*wfv1.Template{}
+	for key, t := range w.wf.Status.StoredTemplates {
+		if template, ok := strings.CutPrefix(key, prefix); ok {
+			stored[template] = &t
+		}
+	}
+	return stored
 }
 
 // other is what is known of a WorkflowTemplate: it is asked for once.

@@ -5,6 +5,7 @@ import (
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -14,6 +15,10 @@ type sources struct {
 	template   *field.Path
 	containers map[string]source
 	volumes    map[string]*field.Path
+	// config is where KFP v2 has the step's Kubernetes configuration, and configured what comes from there: the main
+	// container's variables, and volumes.
+	config     *field.Path
+	configured sets.Set[string]
 }
 
 type source struct {
@@ -70,6 +75,9 @@ func (p *Pod) EnvPath(container, variable string, within Within) *field.Path {
 		return p.sources.template
 	}
 	i := slices.IndexFunc(src.container.Env, func(e corev1.EnvVar) bool { return e.Name == variable })
+	if i < 0 && container == MainContainer {
+		return p.sources.of("env/" + variable)
+	}
 	if i < 0 {
 		return p.sources.template
 	}
@@ -96,5 +104,13 @@ func (p *Pod) VolumePath(name string, within Within) *field.Path {
 	if path, ok := p.sources.volumes[name]; ok {
 		return within(path)
 	}
-	return p.sources.template
+	return p.sources.of("volume/" + name)
+}
+
+// of is the place of something that the template doesn't have.
+func (s sources) of(part string) *field.Path {
+	if s.config != nil && s.configured.Has(part) {
+		return s.config
+	}
+	return s.template
 }

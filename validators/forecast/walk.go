@@ -9,6 +9,8 @@ import (
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
 // Bounds of a forecast. A Workflow beyond them gets a Gap, so that no Workflow can cost more than this.
@@ -24,7 +26,7 @@ type walker struct {
 	wf         *wfv1.Workflow
 	facts      Facts
 	controller Controller
-	repository *wfv1.ArtifactRepository
+	repository *ArtifactRepository
 	globals    values
 	home       *scope           // the Workflow's own templates
 	others     map[string]other // those of the WorkflowTemplates that it refers to, by kind and name
@@ -32,25 +34,59 @@ type walker struct {
 
 	visits  int
 	bytes   int
-	full    bool                 // a bound was reached
-	visited map[string]Certainty // template and inputs -> with what certainty they were walked
-	pods    map[string]int       // template and inputs -> index in out.Pods
+	full    bool               // a bound was reached
+	visited map[string]*walked // by template and inputs
+	open    []*walked          // those that are being walked, from the outside in
+	pods    map[string]int     // template and inputs -> index in out.Pods
 	gaps    map[Gap]bool
 	tokens  map[string]token // by ServiceAccount
 
 	anything bool // out.Created has the unknown object
+
+	isKFP bool    // a run of KFP v2
+	kfp   kfp.Run // what its drivers have put out
 }
+
+// walked is a template that was walked with some inputs. With the same inputs it leads to the same pods again.
+type walked struct {
+	certainty Certainty
+	depth     int // of the steps that lead to it
+	reached   []reachedPod
+}
+
+// reachedPod is a pod and the steps inside of the walked template that lead to it.
+type reachedPod struct {
+	pod   int // index in out.Pods
+	steps []string
+}
+
+// maxReached bounds what is remembered of a template: a chain of templates each of which calls the next one twice leads to
+// the same pod by more ways than anybody would read.
+const maxReached = 64
 
 // stop is where the walk has got to.
 type stop struct {
-	steps     []string
+	steps     []string // the names that say something to a reader
+	depth     int
 	certainty Certainty
 	scope     *scope
 	exit      bool // in an exit handler, which the Workflow's deadline does not end
 }
 
 func (s stop) into(step string, c Certainty) stop {
-	s.steps, s.certainty = append(slices.Clip(s.steps), step), min(s.certainty, c)
+	s.steps = append(slices.Clip(s.steps), step)
+	return s.within(c)
+}
+
+// within is into for a step whose name says nothing.
+func (s stop) within(c Certainty) stop {
+	s.depth, s.certainty = s.depth+1, min(s.certainty, c)
+	return s
+}
+
+// further is the stop that some more steps lead to.
+func (s stop) further(steps []string) stop {
+	s.steps = slices.Concat(s.steps, steps)
 	return s
 }
 
@@ -80,15 +116,17 @@ type placed struct {
 
 func newWalker(wf *wfv1.Workflow, home *scope, facts Facts, controller Controller) *walker {
 	w := &walker{
-		wf: wf, facts: facts, controller: controller, globals: globalValues(wf), home: home,
-		others: map[string]other{}, visited: map[string]Certainty{}, pods: map[string]int{}, gaps: map[Gap]bool{}, tokens: map[string]token{},
+		wf: wf, facts: facts, controller: controller, home: home,
+		others: map[string]other{}, visited: map[string]*walked{}, pods: map[string]int{}, gaps: map[Gap]bool{}, tokens: map[string]token{},
+		isKFP: kfp.IsV2(wf),
 	}
+	w.globals = w.globalValues()
 	var err error
 	if w.repository, err = w.artifactRepository(); err != nil {
-		w.out.Gaps = append(w.out.Gaps, Gap{Reason: "where artifacts and logs go is not known: " + err.Error()})
+		w.note("", "where artifacts and logs go is not known: "+err.Error())
 	}
 	if w.repository == nil {
-		w.repository = &wfv1.ArtifactRepository{}
+		w.repository = &ArtifactRepository{}
 	}
 	return w
 }
@@ -127,7 +165,7 @@ func (w *walker) byName(name string, args wfv1.Arguments, at stop) {
 // enough counts one more step and reports whether the walk has reached one of its bounds.
 func (w *walker) enough(at stop) bool {
 	w.visits++
-	if w.visits <= maxVisits && w.bytes <= maxBytes && len(at.steps) <= maxDepth {
+	if w.visits <= maxVisits && w.bytes <= maxBytes && at.depth <= maxDepth {
 		return w.full
 	}
 	if !w.full {
@@ -161,31 +199,38 @@ func (w *walker) visit(t placed, args wfv1.Arguments, at stop) {
 	}
 	// The same template with the same inputs leads to the same pods: once is enough, unless now it is surer. This also
 	// ends recursion.
-	if before, ok := w.visited[t.key]; ok && before >= at.certainty {
+	if before, ok := w.visited[t.key]; ok && before.certainty >= at.certainty {
+		for _, r := range before.reached {
+			w.reach(r.pod, at.further(r.steps))
+		}
 		return
 	}
-	w.visited[t.key] = at.certainty
+	walk := &walked{certainty: at.certainty, depth: len(at.steps)}
+	w.visited[t.key] = walk
+	w.open = append(w.open, walk)
+	defer func() { w.open = w.open[:len(w.open)-1] }()
 	switch {
 	case t.Steps != nil:
 		w.steps(t, at)
 	case t.DAG != nil:
 		w.dag(t, at)
 	case t.HTTP != nil, t.Plugin != nil:
-		w.out.Programs = append(w.out.Programs, programOf(t.Template))
+		w.out.Programs = append(w.out.Programs, w.programOf(t.Template))
 		w.agent(t, at)
+	case t.Suspend == nil:
+		w.gap(at.steps, "the template is of a kind that is not known here")
 	}
 }
 
 // pod adds the pod of a template, or one more step to a pod that is there.
 func (w *walker) pod(t placed, at stop) {
-	step := at.step()
 	if i, ok := w.pods[t.key]; ok {
-		w.out.Pods[i].addStep(step, at.certainty)
+		w.reach(i, at)
 		return
 	}
 	if t.Resource != nil {
 		w.made(created(t.Resource, w.wf.Namespace))
-	} else if program := programOf(t.Template); program != "" {
+	} else if program := w.programOf(t.Template); program != "" {
 		w.out.Programs = append(w.out.Programs, program)
 	}
 	pod, err := w.assemble(t, at.exit)
@@ -194,9 +239,24 @@ func (w *walker) pod(t placed, at stop) {
 		return
 	}
 	pod.Origin = Origin{Template: t.Name, Path: t.path}
-	pod.addStep(step, at.certainty)
-	w.pods[t.key] = len(w.out.Pods)
+	w.add(t.key, pod, at)
+}
+
+// add takes up a pod that the walk has reached for the first time.
+func (w *walker) add(key string, pod Pod, at stop) {
+	w.pods[key] = len(w.out.Pods)
 	w.out.Pods = append(w.out.Pods, pod)
+	w.reach(w.pods[key], at)
+}
+
+// reach records one more way to a pod.
+func (w *walker) reach(i int, at stop) {
+	w.out.Pods[i].addStep(at.step(), at.certainty)
+	for _, walk := range w.open {
+		if len(walk.reached) < maxReached {
+			walk.reached = append(walk.reached, reachedPod{i, at.steps[walk.depth:]})
+		}
+	}
 }
 
 // maxCreated bounds the objects that a Workflow is known to make; beyond it, it may make anything.
@@ -219,14 +279,18 @@ func (w *walker) mayMakeAnything() {
 	w.anything = true
 }
 
-// gap records a place that can't be followed, each once. What would run there may make any object.
+// gap records a place that can't be followed. What would run there may make any object.
 func (w *walker) gap(steps []string, reason string) {
-	g := Gap{Step: strings.Join(steps, "/"), Reason: reason}
-	if !w.gaps[g] {
+	w.note(strings.Join(steps, "/"), reason)
+	w.mayMakeAnything()
+}
+
+// note records something that is not known, each once, and that does not hide any step.
+func (w *walker) note(step, reason string) {
+	if g := (Gap{Step: step, Reason: reason}); !w.gaps[g] {
 		w.gaps[g] = true
 		w.out.Gaps = append(w.out.Gaps, g)
 	}
-	w.mayMakeAnything()
 }
 
 // prepare returns the template as it runs with these arguments: templateDefaults merged in, inputs resolved, every tag
@@ -244,7 +308,7 @@ func (w *walker) prepare(t placed, args wfv1.Arguments) (placed, error) {
 	if tmpl, err = resolve(tmpl, w.globals); err != nil {
 		return t, unreadable(err)
 	}
-	inputs := inputValues(tmpl.Inputs, args)
+	inputs := w.inputValues(tmpl.Inputs, args)
 	given := *tmpl
 	given.Inputs.Artifacts = withArguments(tmpl.Inputs.Artifacts, args)
 	if t.Template, err = resolve(&given, inputs); err != nil {

@@ -2,15 +2,9 @@ package forecast
 
 import (
 	"fmt"
-	"regexp"
 
 	"github.com/Knetic/govaluate"
 )
-
-// cachedDecision is the condition of every step of KFP v2: it does not run if an earlier run's result can be used. A run
-// must not live on that, so the step counts as running.
-// Source: kubeflow/pipelines 7b70c7b95f backend/src/v2/compiler/argocompiler/container.go.
-var cachedDecision = regexp.MustCompile(`^\{\{[\w.-]+\.cached-decision\}\} != true$`)
 
 // whenRuns says whether a step with this condition, its known parameters filled in, runs: certainly, possibly, or, if
 // runs is false, certainly not. A condition that can't be evaluated makes the step fail before it has a pod; whether
@@ -18,7 +12,7 @@ var cachedDecision = regexp.MustCompile(`^\{\{[\w.-]+\.cached-decision\}\} != tr
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/steps.go shouldExecute.
 func whenRuns(when string) (c Certainty, runs bool) {
 	switch {
-	case when == "", cachedDecision.MatchString(when):
+	case when == "":
 		return Certain, true
 	case HasTag(when):
 		return Possible, true

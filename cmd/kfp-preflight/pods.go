@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -125,81 +124,6 @@ var podPrinters = map[string]func(out, trouble io.Writer, forecasts []forecasted
 		_, err = out.Write(text)
 		return err
 	},
-}
-
-// printPodsText prints a tree: Workflows, their pods by step, what each pod is made of.
-func printPodsText(out, _ io.Writer, forecasts []forecasted) error {
-	var text strings.Builder
-	for i, f := range forecasts {
-		if i > 0 {
-			text.WriteString("\n")
-		}
-		fmt.Fprintf(&text, "Workflow %s in namespace %s (%s)\n", title(f.workflow), f.workflow.Namespace, f.where)
-		for i := range f.Pods {
-			describe(&text, &f.Pods[i])
-		}
-		for _, g := range f.Gaps {
-			fmt.Fprintf(&text, "  ? %s\n", gap(g))
-		}
-	}
-	_, err := io.WriteString(out, text.String())
-	return err
-}
-
-func describe(text *strings.Builder, pod *forecast.Pod) {
-	template := "inline template"
-	if pod.Origin.Template != "" {
-		template = "template " + pod.Origin.Template
-	}
-	fmt.Fprintf(text, "  %s  (%s, %s)\n", strings.Join(pod.Origin.Steps, ", "), template, runs(pod.Origin.Certainty))
-	for _, c := range pod.Spec.InitContainers {
-		fmt.Fprintf(text, "    init container %s%s\n", c.Name, resources(c.Resources))
-	}
-	for _, c := range pod.Spec.Containers {
-		fmt.Fprintf(text, "    container %s%s\n", c.Name, resources(c.Resources))
-	}
-	for _, s := range validators.SecretUses(pod) {
-		fmt.Fprintf(text, "    needs Secret %s", s.Name)
-		if len(s.Keys) > 0 {
-			fmt.Fprintf(text, " with %s", strings.Join(s.Keys, ", "))
-		}
-		text.WriteString("\n")
-	}
-	for _, u := range pod.Undecided {
-		fmt.Fprintf(text, "    ? %s: %s\n", strings.TrimSpace(u.Container+" "+u.Resource), u.Reason)
-	}
-	if pod.Unknown != "" {
-		fmt.Fprintf(text, "    ? any of this may be different: %s\n", pod.Unknown)
-	}
-}
-
-func runs(c forecast.Certainty) string {
-	if c == forecast.Certain {
-		return "runs"
-	}
-	return "may run"
-}
-
-// resources says what a container sets: " requests cpu=1 memory=1Gi, limits memory=1Gi".
-func resources(r corev1.ResourceRequirements) string {
-	var parts []string
-	for _, set := range []struct {
-		word string
-		list corev1.ResourceList
-	}{{"requests", r.Requests}, {"limits", r.Limits}} {
-		var amounts []string
-		for name, quantity := range set.list {
-			amounts = append(amounts, fmt.Sprintf("%s=%s", name, quantity.String()))
-		}
-		if len(amounts) > 0 {
-			slices.Sort(amounts)
-			parts = append(parts, set.word+" "+strings.Join(amounts, " "))
-		}
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return ": " + strings.Join(parts, ", ")
 }
 
 func title(wf *wfv1.Workflow) string {

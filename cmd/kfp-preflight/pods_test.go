@@ -33,11 +33,12 @@ func TestPodsText(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `Workflow example in namespace team-a (` + templateRef + `, document 2)
-  prepare/download  (template download, runs)
-    init container init
-    container wait
-    container main
-    needs Secret credentials
+└─ prepare
+   └─ download
+         template download, runs
+           init container init: no resources
+           containers wait, main: no resources
+           Secret credentials
 `
 	if out != want {
 		t.Errorf("got\n%s\nwant\n%s", out, want)

@@ -93,13 +93,24 @@ func withArguments(inputs []wfv1.Artifact, args wfv1.Arguments) []wfv1.Artifact 
 	return out
 }
 
-// addCredentials mounts the Secrets of every artifact location of the template into Argo's own containers: a volume for
-// each Secret, under its name, with the keys that are needed. It does not matter here whether a selector or an artifact
-// is optional: Argo drops that.
-// Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go addVolumeReferences, createSecretVal.
+// addCredentials mounts the Secrets of every artifact location of the template into Argo's own containers.
+// Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go addVolumeReferences.
 func addCredentials(spec *corev1.PodSpec, t *wfv1.Template) {
-	var volumes []corev1.Volume
-	for _, location := range locations(t) {
+	volumes, mounts := credentialVolumes(locations(t))
+	spec.Volumes = append(spec.Volumes, volumes...)
+	addMounts(spec.InitContainers, InitContainer, mounts)
+	addMounts(spec.Containers, WaitContainer, mounts)
+	if t.Data != nil {
+		addMounts(spec.Containers, MainContainer, mounts)
+	}
+}
+
+// credentialVolumes are the volumes of the Secrets that artifact locations need, and their mounts: one for each Secret, under
+// its name, with the keys that are needed. It does not matter here whether a selector or an artifact is optional: Argo
+// drops that.
+// Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go createSecretVal.
+func credentialVolumes(locations []*wfv1.ArtifactLocation) (volumes []corev1.Volume, mounts []corev1.VolumeMount) {
+	for _, location := range locations {
 		for _, s := range credentials(location) {
 			if s == nil || s.Name == "" || s.Key == "" {
 				continue
@@ -110,6 +121,7 @@ func addCredentials(spec *corev1.PodSpec, t *wfv1.Template) {
 				volumes = append(volumes, corev1.Volume{Name: s.Name, VolumeSource: corev1.VolumeSource{
 					Secret: &corev1.SecretVolumeSource{SecretName: s.Name},
 				}})
+				mounts = append(mounts, corev1.VolumeMount{Name: s.Name, MountPath: "/argo/secret/" + s.Name, ReadOnly: true})
 			}
 			secret := volumes[i].Secret
 			if !slices.ContainsFunc(secret.Items, func(item corev1.KeyToPath) bool { return item.Key == s.Key }) {
@@ -117,24 +129,7 @@ func addCredentials(spec *corev1.PodSpec, t *wfv1.Template) {
 			}
 		}
 	}
-	for _, v := range volumes {
-		spec.Volumes = append(spec.Volumes, v)
-		mount := corev1.VolumeMount{Name: v.Name, MountPath: "/argo/secret/" + v.Name, ReadOnly: true}
-		addMount(spec.InitContainers, InitContainer, mount)
-		addMount(spec.Containers, WaitContainer, mount)
-		if t.Data != nil {
-			addMount(spec.Containers, MainContainer, mount)
-		}
-	}
-}
-
-func addMount(containers []corev1.Container, name string, mount corev1.VolumeMount) {
-	for i := range containers {
-		if containers[i].Name == name {
-			containers[i].VolumeMounts = append(slices.Clone(containers[i].VolumeMounts), mount)
-			return
-		}
-	}
+	return volumes, mounts
 }
 
 // locations are all artifact locations of a template, in Argo's order.
@@ -160,6 +155,8 @@ func locations(t *wfv1.Template) []*wfv1.ArtifactLocation {
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go createSecretVolumesFromArtifactLocations.
 func credentials(l *wfv1.ArtifactLocation) []*corev1.SecretKeySelector {
 	switch {
+	case l == nil:
+		return nil
 	case l.S3 != nil:
 		out := []*corev1.SecretKeySelector{l.S3.AccessKeySecret, l.S3.SecretKeySecret, l.S3.SessionTokenSecret}
 		if e := l.S3.EncryptionOptions; e != nil && e.EnableEncryption {

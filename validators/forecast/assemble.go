@@ -36,7 +36,7 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 	spec := corev1.PodSpec{
 		RestartPolicy:         corev1.RestartPolicyNever,
 		Volumes:               slices.Concat(w.controller.kubeConfigVolume(), t.Volumes),
-		ActiveDeadlineSeconds: deadline(t.Template, workflowDeadline),
+		ActiveDeadlineSeconds: deadline(t.Template, workflowDeadline, main),
 		ImagePullSecrets:      w.wf.Spec.ImagePullSecrets,
 		ServiceAccountName:    firstSet(t.ServiceAccountName, w.wf.Spec.ServiceAccountName),
 		PriorityClassName:     firstSet(t.PriorityClassName, w.wf.Spec.PodPriorityClassName),
@@ -46,17 +46,15 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 	}
 	spec.Containers = append(spec.Containers, main...)
 	spec.InitContainers = []corev1.Container{w.executorContainer(InitContainer)}
-	addMountedVolumes(&spec, t.Template, w.wf.Spec.Volumes)
+	if err := w.addMountedVolumes(&spec, t.Template); err != nil {
+		return Pod{}, err
+	}
 	addCredentials(&spec, t.Template)
 	if err := w.addExecutorToken(&spec, t.Template); err != nil {
 		return Pod{}, err
 	}
-	for _, c := range t.InitContainers {
-		spec.InitContainers = append(spec.InitContainers, c.Container)
-	}
-	for _, c := range t.Sidecars {
-		spec.Containers = append(spec.Containers, c.Container)
-	}
+	addUserContainers(&spec, t.Template)
+	mirrorMounts(&spec, t.Template)
 
 	pod := Pod{sources: w.sourcesOf(t)}
 	w.noteNewer(&pod, t.Template)
@@ -73,6 +71,9 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 		if err != nil {
 			return Pod{}, err
 		}
+	}
+	if seconds := timeout(t.Template); seconds != nil {
+		pod.Spec.ActiveDeadlineSeconds = seconds
 	}
 	return pod, nil
 }
@@ -145,46 +146,37 @@ func hasWait(t *wfv1.Template) bool {
 	return true
 }
 
-// deadline is the pod's activeDeadlineSeconds: the soonest of the template's own, its timeout, and what is left of the
-// Workflow's. Nil where none is set, or those that are set are known only at run time.
-func deadline(t *wfv1.Template, workflow *int64) *int64 {
-	soonest := workflow
-	consider := func(seconds int64, err error) {
-		if err == nil && (soonest == nil || seconds < *soonest) {
-			soonest = &seconds
+// deadline is the pod's activeDeadlineSeconds: the sooner of the template's own and what is left of the Workflow's. Nil where
+// none is set, where the template's is known only at run time, and for a container that waits to be debugged.
+func deadline(t *wfv1.Template, workflow *int64, main []corev1.Container) *int64 {
+	for _, c := range main {
+		for _, e := range c.Env {
+			if e.Name == "ARGO_DEBUG_PAUSE_BEFORE" || e.Name == "ARGO_DEBUG_PAUSE_AFTER" {
+				return nil
+			}
 		}
 	}
-	if t.ActiveDeadlineSeconds != nil {
-		consider(strconv.ParseInt(t.ActiveDeadlineSeconds.String(), 10, 64))
+	if t.ActiveDeadlineSeconds == nil {
+		return workflow
 	}
-	if t.Timeout != "" {
-		timeout, err := time.ParseDuration(t.Timeout)
-		consider(int64(timeout.Seconds()), err)
+	own, err := strconv.ParseInt(t.ActiveDeadlineSeconds.String(), 10, 64)
+	switch {
+	case err != nil:
+		return nil
+	case workflow != nil && *workflow < own:
+		return workflow
 	}
-	return soonest
+	return &own
 }
 
-// addMountedVolumes adds the Workflow's volumes that a container of the template mounts.
-// Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go addVolumeReferences.
-func addMountedVolumes(spec *corev1.PodSpec, t *wfv1.Template, volumes []corev1.Volume) {
-	mounts := slices.Clone(t.GetVolumeMounts())
-	for _, c := range t.InitContainers {
-		mounts = append(mounts, c.VolumeMounts...)
+// timeout is the pod's activeDeadlineSeconds where the template has a timeout, which takes the place of any other.
+func timeout(t *wfv1.Template) (seconds *int64) {
+	d, err := time.ParseDuration(t.Timeout)
+	if err != nil {
+		return nil
 	}
-	for _, c := range t.Sidecars {
-		mounts = append(mounts, c.VolumeMounts...)
-	}
-	named := func(name string) func(corev1.Volume) bool {
-		return func(v corev1.Volume) bool { return v.Name == name }
-	}
-	for _, m := range mounts {
-		if slices.ContainsFunc(spec.Volumes, named(m.Name)) {
-			continue
-		}
-		if i := slices.IndexFunc(volumes, named(m.Name)); i >= 0 {
-			spec.Volumes = append(spec.Volumes, volumes[i])
-		}
-	}
+	whole := int64(d.Seconds())
+	return &whole
 }
 
 // addExecutorToken mounts the token of the ServiceAccount that Argo's own containers run as, if one is named for them.
@@ -205,11 +197,11 @@ func (w *walker) addExecutorToken(spec *corev1.PodSpec, t *wfv1.Template) error 
 	}
 	const name = "exec-sa-token"
 	spec.Volumes = append(spec.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: token}}})
-	mount := corev1.VolumeMount{Name: name, MountPath: "/var/run/secrets/kubernetes.io/serviceaccount", ReadOnly: true}
-	addMount(spec.InitContainers, InitContainer, mount)
-	addMount(spec.Containers, WaitContainer, mount)
+	mounts := []corev1.VolumeMount{{Name: name, MountPath: "/var/run/secrets/kubernetes.io/serviceaccount", ReadOnly: true}}
+	addMounts(spec.InitContainers, InitContainer, mounts)
+	addMounts(spec.Containers, WaitContainer, mounts)
 	if t.Resource != nil || t.Data != nil {
-		addMount(spec.Containers, MainContainer, mount)
+		addMounts(spec.Containers, MainContainer, mounts)
 	}
 	return nil
 }

@@ -149,14 +149,19 @@ func (w *walker) marked(mark string) bool {
 
 // noteNewer says of a pod what its template's marks mean.
 func (w *walker) noteNewer(pod *Pod, t *wfv1.Template) {
-	for _, l := range locations(t) {
-		if l.Raw != nil && l.Raw.Data == pluginMark {
-			pod.Unknown = "it has an artifact in a plugin of Argo v4"
-		}
-	}
+	pod.noteNewer(locations(t))
 	if w.marked(podResourcesMark) || t.Metadata.Annotations[podResourcesMark] != "" {
 		pod.Undecided = append(pod.Undecided, UndecidedResource{
 			Resource: "podResources", Reason: "Argo heeds it from v4.1 on, and then what the containers set is not all that counts",
 		})
+	}
+}
+
+// noteNewer says of a pod what the marks on artifacts that it handles mean.
+func (p *Pod) noteNewer(locations []*wfv1.ArtifactLocation) {
+	for _, l := range locations {
+		if l != nil && l.Raw != nil && l.Raw.Data == pluginMark {
+			p.Unknown = "it has an artifact in a plugin of Argo v4"
+		}
 	}
 }

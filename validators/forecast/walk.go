@@ -41,6 +41,9 @@ type walker struct {
 	gaps    map[Gap]bool
 	tokens  map[string]token // by ServiceAccount
 
+	collectors    map[string]*collector // by the time at which they run, and their permissions
+	collectorKeys []string              // in the order in which the Workflow leads to them
+
 	anything bool // out.Created has the unknown object
 
 	isKFP bool    // a run of KFP v2
@@ -56,8 +59,9 @@ type walked struct {
 
 // reachedPod is a pod and the steps inside of the walked template that lead to it.
 type reachedPod struct {
-	pod   int // index in out.Pods
-	steps []string
+	pod       int // index in out.Pods
+	certainty Certainty
+	steps     []string
 }
 
 // maxReached bounds what is remembered of a template: a chain of templates each of which calls the next one twice leads to
@@ -117,7 +121,7 @@ type placed struct {
 func newWalker(wf *wfv1.Workflow, home *scope, facts Facts, controller Controller) *walker {
 	w := &walker{
 		wf: wf, facts: facts, controller: controller, home: home,
-		others: map[string]other{}, visited: map[string]*walked{}, pods: map[string]int{}, gaps: map[Gap]bool{}, tokens: map[string]token{},
+		others: map[string]other{}, collectors: map[string]*collector{}, visited: map[string]*walked{}, pods: map[string]int{}, gaps: map[Gap]bool{}, tokens: map[string]token{},
 		isKFP: kfp.IsV2(wf),
 	}
 	w.globals = w.globalValues()
@@ -147,6 +151,7 @@ func (w *walker) workflow() {
 		w.hook("onExit", hook, from)
 	}
 	w.otherHooks(spec.Hooks, from)
+	w.artifactGC()
 }
 
 // byName visits a template of the scope that the walk is in.
@@ -201,7 +206,7 @@ func (w *walker) visit(t placed, args wfv1.Arguments, at stop) {
 	// ends recursion.
 	if before, ok := w.visited[t.key]; ok && before.certainty >= at.certainty {
 		for _, r := range before.reached {
-			w.reach(r.pod, at.further(r.steps))
+			w.reach(r.pod, at.further(r.steps).atMost(r.certainty))
 		}
 		return
 	}
@@ -240,6 +245,7 @@ func (w *walker) pod(t placed, at stop) {
 	}
 	pod.Origin = Origin{Template: t.Name, Path: t.path}
 	w.add(t.key, pod, at)
+	w.leaves(t.Template, w.pods[t.key])
 }
 
 // add takes up a pod that the walk has reached for the first time.
@@ -254,7 +260,7 @@ func (w *walker) reach(i int, at stop) {
 	w.out.Pods[i].addStep(at.step(), at.certainty)
 	for _, walk := range w.open {
 		if len(walk.reached) < maxReached {
-			walk.reached = append(walk.reached, reachedPod{i, at.steps[walk.depth:]})
+			walk.reached = append(walk.reached, reachedPod{i, at.certainty, at.steps[walk.depth:]})
 		}
 	}
 }

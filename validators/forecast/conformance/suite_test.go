@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -25,6 +27,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
+	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
+	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
 // lab is a control plane with Argo's workflow-controller.
@@ -33,8 +37,8 @@ type lab struct {
 	log    *bytes.Buffer
 }
 
-// newLab starts a control plane and the controller with the given configuration, until the test ends.
-func newLab(t *testing.T, configuration map[string]string) lab {
+// newLab starts a control plane with the given objects, and the controller with the given configuration, until the test ends.
+func newLab(t *testing.T, configuration map[string]string, objects []client.Object) lab {
 	t.Helper()
 	ctx := context.Background()
 	c, err := cluster.Start(ctx, "../../..")
@@ -58,6 +62,9 @@ func newLab(t *testing.T, configuration map[string]string) lab {
 	}
 	l.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kubeflow"}})
 	l.create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kubeflow", Name: "workflow-controller-configmap"}, Data: configuration})
+	for _, o := range objects {
+		l.create(t, o)
+	}
 	l.startController(t, c)
 	return l
 }
@@ -90,23 +97,30 @@ type kubelet struct {
 	lab  lab
 	lock sync.Mutex
 	pods map[string][]corev1.Pod // by Workflow
+	kfp  map[string]*kfp.Run     // by Workflow, for what its drivers know of each other
 }
 
 func (l lab) startKubelet(t *testing.T, ctx context.Context, namespace string) *kubelet {
 	t.Helper()
-	k := &kubelet{lab: l, pods: map[string][]corev1.Pod{}}
+	k := &kubelet{lab: l, pods: map[string][]corev1.Pod{}, kfp: map[string]*kfp.Run{}}
 	watch, err := l.client.Watch(ctx, &corev1.PodList{}, client.InNamespace(namespace))
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The API server ends a watch that is not read fast enough.
+	created := make(chan *corev1.Pod, 10_000)
 	go func() {
 		seen := map[string]bool{}
 		for event := range watch.ResultChan() {
-			pod, ok := event.Object.(*corev1.Pod)
-			if !ok || seen[pod.Name] {
-				continue
+			if pod, ok := event.Object.(*corev1.Pod); ok && !seen[pod.Name] {
+				seen[pod.Name] = true
+				created <- pod
 			}
-			seen[pod.Name] = true
+		}
+		close(created)
+	}()
+	go func() {
+		for pod := range created {
 			k.lock.Lock()
 			workflow := pod.Labels["workflows.argoproj.io/workflow"]
 			k.pods[workflow] = append(k.pods[workflow], *pod.DeepCopy())
@@ -114,6 +128,9 @@ func (l lab) startKubelet(t *testing.T, ctx context.Context, namespace string) *
 			if err := k.complete(ctx, pod); err != nil && ctx.Err() == nil && !apierrors.IsNotFound(err) {
 				fmt.Fprintln(os.Stderr, "kubelet:", err)
 			}
+		}
+		if ctx.Err() == nil {
+			fmt.Fprintln(os.Stderr, "kubelet: its watch has ended before the test")
 		}
 	}()
 	return k
@@ -142,6 +159,9 @@ func (k *kubelet) complete(ctx context.Context, pod *corev1.Pod) error {
 		},
 		NodeResult: wfv1.NodeResult{Outputs: outputs(tmpl)},
 	}
+	if err := k.drive(pod, tmpl, result.Outputs); err != nil {
+		return err
+	}
 	if err := k.lab.client.Create(ctx, result); err != nil && !apierrors.IsAlreadyExists(err) {
 		return err
 	}
@@ -166,14 +186,6 @@ func outputs(tmpl *wfv1.Template) *wfv1.Outputs {
 	}
 	for _, p := range tmpl.Outputs.Parameters {
 		p.Value = wfv1.AnyStringPtr("[1, 2]")
-		switch p.Name { // what KFP v2 drivers say
-		case "pod-spec-patch":
-			p.Value = wfv1.AnyStringPtr("{}")
-		case "cached-decision":
-			p.Value = wfv1.AnyStringPtr("false")
-		case "condition":
-			p.Value = wfv1.AnyStringPtr("true")
-		}
 		out.Parameters = append(out.Parameters, p)
 	}
 	for _, a := range tmpl.Outputs.Artifacts {
@@ -182,7 +194,62 @@ func outputs(tmpl *wfv1.Template) *wfv1.Outputs {
 		}
 		out.Artifacts = append(out.Artifacts, a)
 	}
+	if tmpl.ArchiveLocation.IsArchiveLogs() {
+		out.Artifacts = append(out.Artifacts, wfv1.Artifact{Name: "main-logs", ArtifactLocation: wfv1.ArtifactLocation{S3: &wfv1.S3Artifact{Key: "logs"}}})
+	}
 	return out
+}
+
+// atRunTime stands for every name that only the run can give.
+const atRunTime = "known-at-run-time"
+
+var tag = regexp.MustCompile(`\{\{.*?\}\}`)
+
+// drive does the work of KFP's driver, if the pod is one: it is given the arguments that Argo has resolved, and puts out what
+// the run has to give for everything that can't be known before.
+func (k *kubelet) drive(pod *corev1.Pod, tmpl *wfv1.Template, out *wfv1.Outputs) error {
+	var args []string
+	for _, c := range pod.Spec.Containers {
+		if c.Name == forecast.MainContainer {
+			args = slices.Clone(c.Args)
+		}
+	}
+	if tmpl == nil || !slices.Contains(args, "--pipeline_name") && !slices.Contains(args, "--dag_execution_id") {
+		return nil
+	}
+	for i, arg := range args { // the paths, which Argo has filled in
+		for _, p := range tmpl.Outputs.Parameters {
+			if p.ValueFrom != nil && p.ValueFrom.Path == arg {
+				args[i] = "{{outputs.parameters." + p.Name + ".path}}"
+			}
+		}
+	}
+	workflow := pod.Labels["workflows.argoproj.io/workflow"]
+	if k.kfp[workflow] == nil {
+		k.kfp[workflow] = &kfp.Run{}
+	}
+	run := k.kfp[workflow]
+	known := run.Driver(args)
+	for i := range out.Parameters {
+		p := &out.Parameters[i]
+		value, ok := known[p.Name]
+		patch, isPatch := run.Patch(value)
+		switch {
+		case isPatch:
+			text, err := json.Marshal(patch.Spec)
+			if err != nil {
+				return err
+			}
+			value = tag.ReplaceAllString(string(text), atRunTime)
+		case ok:
+		case p.Name == "iteration-count":
+			value = "2"
+		case p.Name == "condition":
+			value = "true"
+		}
+		p.Value = wfv1.AnyStringPtr(value)
+	}
+	return nil
 }
 
 // templateOf is the template that the controller wrote into the pod for its executor.

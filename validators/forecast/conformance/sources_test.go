@@ -1,0 +1,178 @@
+package conformance
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	k8syaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
+)
+
+// sources are the Workflows to compare, and the objects that they refer to.
+type sources struct {
+	workflows []source
+	objects   []client.Object
+}
+
+type source struct {
+	file     string
+	workflow *wfv1.Workflow
+}
+
+// besides are objects that Argo's examples speak of in their comments.
+var besides = []client.Object{
+	&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "my-config"}, Data: map[string]string{"workflow": "3", "template": "3"}},
+	&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "artifact-repositories"}, Data: map[string]string{
+		"my-key": "s3: {bucket: b, accessKeySecret: {name: my-minio-cred, key: accesskey}}",
+	}},
+}
+
+// cluster are the objects for the Workflows to find in a namespace.
+func (s *sources) cluster(namespace string) []client.Object {
+	out := []client.Object{
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
+		&schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "low"}, Value: 1},
+		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"}},
+	}
+	for _, o := range s.objects {
+		o := o.DeepCopyObject().(client.Object)
+		if _, ok := o.(*wfv1.ClusterWorkflowTemplate); !ok {
+			o.SetNamespace(namespace)
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+// load reads Argo's examples, the project's cases, and the folders of CORPUS. ONLY names a part of the files' paths.
+func load(t *testing.T) sources {
+	t.Helper()
+	argo, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-workflows/v3").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders := []string{filepath.Join(strings.TrimSpace(string(argo)), "examples"), "../../../testdata/workflow"}
+	if corpus := os.Getenv("CORPUS"); corpus != "" {
+		folders = append(folders, corpus)
+	}
+	s := sources{objects: besides}
+	for _, folder := range folders {
+		if err := filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || filepath.Ext(path) != ".yaml" {
+				return err
+			}
+			return s.read(path)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+func (s *sources) read(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	reader := k8syaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
+	for {
+		document, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.add(file, document)
+	}
+}
+
+// add takes up a document. What can't be read is no Workflow for the controller either: some examples show that.
+func (s *sources) add(file string, document []byte) {
+	var meta metav1.PartialObjectMetadata
+	if yaml.Unmarshal(document, &meta) != nil {
+		return
+	}
+	switch meta.Kind {
+	case "Workflow":
+		wf, err := forecast.DecodeYAML[wfv1.Workflow](document)
+		if err != nil || !strings.Contains(file, os.Getenv("ONLY")) || wf.Status.Phase != "" {
+			return // one in the middle of a run starts where it stood, not at its entrypoint
+		}
+		for i, p := range wf.Spec.Arguments.Parameters {
+			if p.Value == nil && p.ValueFrom == nil && wf.Spec.WorkflowTemplateRef == nil {
+				wf.Spec.Arguments.Parameters[i].Value = wfv1.AnyStringPtr("given")
+			}
+		}
+		s.workflows = append(s.workflows, source{filepath.Base(file), wf})
+	case "WorkflowTemplate":
+		s.keep(document, &wfv1.WorkflowTemplate{})
+	case "ClusterWorkflowTemplate":
+		s.keep(document, &wfv1.ClusterWorkflowTemplate{})
+	case "ConfigMap":
+		if meta.Name != "artifact-repositories" { // a case's own, which would be everybody's
+			s.keep(document, &corev1.ConfigMap{})
+		}
+	}
+}
+
+func (s *sources) keep(document []byte, into client.Object) {
+	if yaml.Unmarshal(document, into) == nil {
+		s.objects = append(s.objects, into)
+	}
+}
+
+// images tells the controller a command for every image, which it would otherwise look up in a registry.
+func (s *sources) images(t *testing.T, controller forecast.Controller) string {
+	t.Helper()
+	state := withController{&validators.State{Complete: true}, controller}
+	for _, o := range s.objects {
+		text, err := yaml.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := state.Add(text, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	known := map[string]any{}
+	for _, source := range s.workflows {
+		wf := source.workflow.DeepCopy()
+		wf.Namespace = ""
+		for _, pod := range forecast.Workflow(wf, state).Pods {
+			for _, c := range pod.Spec.Containers {
+				known[c.Image] = map[string]any{"cmd": []string{"true"}}
+			}
+		}
+	}
+	text, err := yaml.Marshal(known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// withController is a State under a given controller.
+type withController struct {
+	*validators.State
+	controller forecast.Controller
+}
+
+// Controller implements forecast.Facts.
+func (s withController) Controller() (forecast.Controller, error) { return s.controller, nil }

@@ -1,0 +1,99 @@
+package forecast
+
+import (
+	"fmt"
+	"path"
+	"slices"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// addMountedVolumes adds the Workflow's volumes and claims that a container of the template mounts.
+// Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go addVolumeReferences, operator.go createPVCs.
+func (w *walker) addMountedVolumes(spec *corev1.PodSpec, t *wfv1.Template) error {
+	mounts := slices.Clone(t.GetVolumeMounts())
+	for _, c := range slices.Concat(t.InitContainers, t.Sidecars) {
+		mounts = append(mounts, c.VolumeMounts...)
+	}
+	volumes := slices.Clone(w.wf.Spec.Volumes)
+	for _, claim := range w.wf.Spec.VolumeClaimTemplates {
+		volumes = append(volumes, corev1.Volume{Name: claim.Name, VolumeSource: corev1.VolumeSource{
+			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: w.wf.Name + "-" + claim.Name},
+		}})
+	}
+	for _, m := range mounts {
+		if HasTag(m.Name) {
+			continue
+		}
+		named := func(v corev1.Volume) bool { return v.Name == m.Name }
+		if slices.ContainsFunc(spec.Volumes, named) {
+			continue
+		}
+		i := slices.IndexFunc(volumes, named)
+		if i < 0 {
+			return fmt.Errorf("a container mounts the volume %s, which neither the template nor the Workflow has", m.Name)
+		}
+		spec.Volumes = append(spec.Volumes, volumes[i])
+	}
+	return nil
+}
+
+// addUserContainers adds the template's own init containers and sidecars, which may have the mounts of the main container.
+// Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go addInitContainers, addSidecars.
+func addUserContainers(spec *corev1.PodSpec, t *wfv1.Template) {
+	main := mountsOf(spec.Containers, MainContainer)
+	container := func(c wfv1.UserContainer) corev1.Container {
+		if c.MirrorVolumeMounts != nil && *c.MirrorVolumeMounts {
+			c.VolumeMounts = slices.Concat(c.VolumeMounts, main)
+		}
+		return c.Container
+	}
+	for _, c := range t.InitContainers {
+		spec.InitContainers = append(spec.InitContainers, container(c))
+	}
+	for _, c := range t.Sidecars {
+		spec.Containers = append(spec.Containers, container(c))
+	}
+}
+
+// mirrorMounts gives Argo's own containers the mounts of the main container, from where they fetch artifacts and to where
+// they put them.
+// Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go addInputArtifactsVolumes,
+// addOutputArtifactsVolumes.
+func mirrorMounts(spec *corev1.PodSpec, t *wfv1.Template) {
+	if len(t.Inputs.Artifacts) > 0 {
+		addMounts(spec.InitContainers, InitContainer, mirrored(t.GetVolumeMounts(), false))
+	}
+	if t.GetType() != wfv1.TemplateTypeResource && t.GetType() != wfv1.TemplateTypeData {
+		addMounts(spec.Containers, WaitContainer, mirrored(mountsOf(spec.Containers, MainContainer), true))
+	}
+}
+
+// mirrored are mounts as Argo's own containers have them.
+func mirrored(mounts []corev1.VolumeMount, writable bool) []corev1.VolumeMount {
+	out := slices.Clone(mounts)
+	for i := range out {
+		out[i].MountPath = path.Join("/mainctrfs", out[i].MountPath)
+		out[i].ReadOnly = out[i].ReadOnly && !writable
+	}
+	return out
+}
+
+func mountsOf(containers []corev1.Container, name string) []corev1.VolumeMount {
+	for _, c := range containers {
+		if c.Name == name {
+			return c.VolumeMounts
+		}
+	}
+	return nil
+}
+
+func addMounts(containers []corev1.Container, name string, mounts []corev1.VolumeMount) {
+	for i := range containers {
+		if containers[i].Name == name {
+			containers[i].VolumeMounts = slices.Concat(containers[i].VolumeMounts, mounts)
+			return
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
@@ -49,11 +50,167 @@ func TestEverySecretField(t *testing.T) {
 	}
 }
 
+// notForecast are the ends of fields of a Workflow that name a Secret which no pod of its own needs, and why.
+var notForecast = map[string]string{
+	"HTTP.Headers.ValueFrom.SecretKeyRef.LocalObjectReference.Name": "the agent reads it through the API when it sends the request",
+	"Resource.ManifestFrom.Artifact":                                "Argo takes the artifact from the template's inputs, by its name",
+}
+
+// TestEverySecretFieldOfAWorkflow does the same for a Workflow: a Secret that is named anywhere in it must be found in the
+// pods that are forecast, once what names it is reached.
+func TestEverySecretFieldOfAWorkflow(t *testing.T) {
+	var fields []string
+	secretFields(reflect.TypeFor[wfv1.WorkflowSpec](), "", map[reflect.Type]bool{}, &fields)
+	if len(fields) < 500 {
+		t.Fatalf("only %d fields were found", len(fields))
+	}
+	for _, field := range fields {
+		wf := &wfv1.Workflow{}
+		setField(reflect.ValueOf(&wf.Spec).Elem(), strings.Split(field, "."), "the-secret")
+		makeReachable(&wf.Spec)
+		var found bool
+		fc := forecast.Workflow(wf, &State{Complete: true})
+		for i := range fc.Pods {
+			found = found || slices.ContainsFunc(requiredSecrets(&fc.Pods[i]), func(r secretRef) bool { return r.secret == "the-secret" })
+		}
+		var excepted bool
+		for end := range notRequired {
+			excepted = excepted || strings.HasSuffix(field, strings.TrimPrefix(end, "Volumes.VolumeSource."))
+		}
+		for part := range notForecast {
+			excepted = excepted || strings.Contains(field, part)
+		}
+		if found == excepted {
+			t.Errorf("%s: found %v, excepted %v; %v", field, found, excepted, fc.Gaps)
+		}
+	}
+}
+
+// makeReachable completes a spec of which one field is set, so that the controller would come to that field.
+func makeReachable(spec *wfv1.WorkflowSpec) {
+	spec.Entrypoint = "main"
+	if len(spec.Templates) == 0 {
+		spec.Templates = []wfv1.Template{{}}
+	}
+	leaf := wfv1.Template{Name: "leaf", Container: &corev1.Container{}, Inputs: wfv1.Inputs{Artifacts: wfv1.Artifacts{{Name: "a", Path: "/a"}}}}
+	main := &spec.Templates[0]
+	main.Name = "main"
+	if len(spec.Arguments.Artifacts) > 0 {
+		main.Inputs.Artifacts = append(main.Inputs.Artifacts, leaf.Inputs.Artifacts...)
+	}
+	completeTemplate(main, spec.TemplateDefaults)
+	if spec.TemplateDefaults != nil && spec.TemplateDefaults.GetType() != wfv1.TemplateTypeUnknown {
+		spec.TemplateDefaults.Name = "main"
+		completeTemplate(spec.TemplateDefaults, nil)
+		completeCalls(spec.TemplateDefaults)
+		*main = *spec.TemplateDefaults.DeepCopy()
+		if main.DAG != nil {
+			main.DAG.Tasks[0].Hooks = nil // hooks don't merge
+		}
+	}
+	completeCalls(main)
+	for name, hook := range spec.Hooks {
+		hook.Template = "leaf"
+		nameArtifacts(hook.Arguments.Artifacts)
+		spec.Hooks[name] = hook
+	}
+	nameArtifacts(spec.Arguments.Artifacts)
+	for i := range spec.Volumes {
+		completeVolume(&spec.Volumes[i])
+		main.Container.VolumeMounts = []corev1.VolumeMount{{Name: "volume"}}
+	}
+	spec.Templates = append(spec.Templates, leaf)
+}
+
+// completeTemplate makes a template one that becomes a pod, unless it is of a kind of its own.
+func completeTemplate(t, defaults *wfv1.Template) {
+	if t.GetType() == wfv1.TemplateTypeUnknown {
+		t.Container = &corev1.Container{}
+	}
+	for _, artifacts := range []wfv1.Artifacts{t.Inputs.Artifacts, t.Outputs.Artifacts} {
+		nameArtifacts(artifacts)
+	}
+	if t.ArchiveLocation != nil {
+		completeLocation(t.ArchiveLocation)
+	}
+	if t.Data != nil && t.Data.Source.ArtifactPaths != nil {
+		completeLocation(&t.Data.Source.ArtifactPaths.ArtifactLocation)
+	}
+	for i := range t.Volumes {
+		completeVolume(&t.Volumes[i])
+		t.Container.VolumeMounts = []corev1.VolumeMount{{Name: "volume"}}
+	}
+	if defaults != nil && len(defaults.Volumes) > 0 {
+		completeVolume(&defaults.Volumes[0])
+		t.Container.VolumeMounts = []corev1.VolumeMount{{Name: "volume"}}
+	}
+	if defaults != nil {
+		for _, artifacts := range []wfv1.Artifacts{defaults.Inputs.Artifacts, defaults.Outputs.Artifacts} {
+			nameArtifacts(artifacts)
+		}
+		if defaults.ArchiveLocation != nil {
+			completeLocation(defaults.ArchiveLocation)
+		}
+	}
+}
+
+func completeCalls(t *wfv1.Template) {
+	call := func(template *string, inline *wfv1.Template, args wfv1.Arguments, hooks wfv1.LifecycleHooks) {
+		nameArtifacts(args.Artifacts)
+		if inline != nil {
+			completeTemplate(inline, nil)
+		} else {
+			*template = "leaf"
+		}
+		for name, hook := range hooks {
+			hook.Template = "leaf"
+			nameArtifacts(hook.Arguments.Artifacts)
+			hooks[name] = hook
+		}
+	}
+	for i := range t.Steps {
+		for j := range t.Steps[i].Steps {
+			step := &t.Steps[i].Steps[j]
+			step.Name = "s"
+			call(&step.Template, step.Inline, step.Arguments, step.Hooks)
+		}
+	}
+	if t.DAG != nil {
+		for i := range t.DAG.Tasks {
+			task := &t.DAG.Tasks[i]
+			task.Name = "s"
+			call(&task.Template, task.Inline, task.Arguments, task.Hooks)
+		}
+	}
+}
+
+func nameArtifacts(artifacts wfv1.Artifacts) {
+	for i := range artifacts {
+		artifacts[i].Name = "a"
+		completeLocation(&artifacts[i].ArtifactLocation)
+	}
+}
+
+func completeLocation(l *wfv1.ArtifactLocation) {
+	if l.S3 != nil && l.S3.EncryptionOptions != nil {
+		l.S3.EncryptionOptions.EnableEncryption = true
+	}
+}
+
+func completeVolume(v *corev1.Volume) {
+	v.Name = "volume"
+	if v.ISCSI != nil {
+		v.ISCSI.SessionCHAPAuth = true
+	}
+}
+
 // secretFields collects the paths of string fields that name a Secret: called Name or SecretName, somewhere below a field
 // with Secret in its name, or in it.
 func secretFields(typ reflect.Type, path string, open map[reflect.Type]bool, out *[]string) {
 	switch typ.Kind() {
 	case reflect.Pointer, reflect.Slice:
+		secretFields(typ.Elem(), path, open, out)
+	case reflect.Map:
 		secretFields(typ.Elem(), path, open, out)
 	case reflect.Struct:
 		if open[typ] {
@@ -86,7 +243,15 @@ func setField(v reflect.Value, path []string, value string) {
 			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		}
 		setField(v.Index(0), path, value)
+	case reflect.Map:
+		element := reflect.New(v.Type().Elem()).Elem()
+		setField(element, path, value)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.ValueOf("exit").Convert(v.Type().Key()), element)
 	case reflect.Struct:
+		if key := v.FieldByName("Key"); key.IsValid() && key.Kind() == reflect.String {
+			key.SetString("key") // a selector without a key selects nothing
+		}
 		setField(v.FieldByName(path[0]), path[1:], value)
 	case reflect.String:
 		v.SetString(value)

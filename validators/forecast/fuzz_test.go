@@ -1,7 +1,6 @@
 package forecast
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -28,11 +27,11 @@ func FuzzWorkflow(f *testing.F) {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		var wf wfv1.Workflow
-		if json.Unmarshal(raw, &wf) != nil {
+		wf, err := Decode[wfv1.Workflow](raw)
+		if err != nil {
 			return
 		}
-		forecast := Workflow(&wf, onlyController{})
+		forecast := Workflow(wf, onlyController{})
 		if len(forecast.Pods) > maxVisits {
 			t.Errorf("%d pods", len(forecast.Pods))
 		}

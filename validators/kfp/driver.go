@@ -41,7 +41,11 @@ type Run struct {
 	dagIDs  map[string]string
 	patches map[string]Patch
 	texts   map[string]string // patches by what is in them
+	bytes   int               // what is recorded, in all
 }
+
+// maxBytes bounds what is recorded of a run. What drivers put out beyond it is not known.
+const maxBytes = 32 << 20
 
 // Driver works out what a driver would write, from the arguments of its container: as far as they are known, with tags
 // where they are not. The result has the values of its output parameters by name, without those that exist only at run
@@ -55,6 +59,9 @@ func (r *Run) Driver(args []string) map[string]string {
 		return nil
 	}
 	out := outputs{flags: d.flags, values: map[string]string{}}
+	if r.bytes > maxBytes {
+		return out.values
+	}
 	if d.task.message("triggerPolicy").text("condition") == "" {
 		out.set("condition_path", "nil")
 	}
@@ -155,7 +162,7 @@ func (o outputs) set(flag, value string) {
 
 // record keeps the inputs of a DAG and returns an ID for them: the same for the same inputs.
 func (r *Run) record(dag inputs) string {
-	key := fingerprint(dag)
+	key := r.fingerprint(dag)
 	if id, ok := r.dagIDs[key]; ok {
 		return id
 	}
@@ -179,7 +186,7 @@ func (r *Run) inputsOf(id string) inputs {
 
 // keep keeps a patch and returns the text that stands for it: the same for the same patch.
 func (r *Run) keep(p Patch) string {
-	key := fingerprint(p)
+	key := r.fingerprint(p)
 	if text, ok := r.texts[key]; ok {
 		return text
 	}
@@ -198,10 +205,11 @@ func (r *Run) Patch(podSpecPatch string) (Patch, bool) {
 }
 
 // fingerprint is equal for equal values. Unknown values differ from known ones by their tags.
-func fingerprint(v any) string {
+func (r *Run) fingerprint(v any) string {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // they came from JSON
 	}
+	r.bytes += len(raw)
 	return string(raw)
 }

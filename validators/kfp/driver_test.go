@@ -266,6 +266,15 @@ func TestDriver(t *testing.T) {
 			}
 		})
 	}
+	// What is recorded is bounded.
+	var large Run
+	dag := root(t, &large, `{"text": "`+strings.Repeat("x", maxBytes/2)+`"}`)
+	for range 3 {
+		drive(t, &large, "--type", "DAG", "--dag_execution_id", dag, "--task", `{"inputs": {"parameters": {"text": {"componentInputParameter": "text"}}}}`)
+	}
+	if got := drive(t, &large, "--type", "CONTAINER", "--dag_execution_id", dag); len(got) > 0 {
+		t.Errorf("beyond the bound a driver still puts out %v", got)
+	}
 	// Equal steps have equal patches, and equal DAGs equal IDs, so that what follows from them is looked at once.
 	var r Run
 	if a, b := root(t, &r, `{"a": 1}`), root(t, &r, `{"a": 1}`); a != b {

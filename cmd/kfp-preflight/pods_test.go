@@ -43,6 +43,10 @@ func TestPodsText(t *testing.T) {
 	if out != want {
 		t.Errorf("got\n%s\nwant\n%s", out, want)
 	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil || !strings.Contains(string(readme), strings.ReplaceAll(want, "../../", "")) {
+		t.Errorf("the README shows something else (%v)", err)
+	}
 	out, _, err = run(t, "", "pods", "-f", templateRef)
 	if err != nil || !strings.Contains(out, "? main/prepare: WorkflowTemplate team-a/tools is not among the manifests that were given") {
 		t.Errorf("without --state: %v\n%s", err, out)

@@ -54,6 +54,7 @@ func TestValues(t *testing.T) {
 		"without the label":             {"[{name: x, valueFrom: {configMapKeyRef: {name: unlabeled, key: who}}}]", "", "{{workflow.parameters.x}}", "{{workflow.parameters.x}} ? parameter x has no value: there is no ConfigMap unlabeled with the label workflows.argoproj.io/configmap-type: Parameter and the key who"},
 		"an input from a ConfigMap":     {"[{name: m, value: simple}]", "[{name: z, default: usual, valueFrom: {configMapKeyRef: {name: '{{workflow.parameters.m}}', key: who}}}]", "{{inputs.parameters.z}}", "from the ConfigMap"},
 		"a ConfigMap known later":       {"", "[{name: z, valueFrom: {configMapKeyRef: {name: '{{workflow.status}}', key: who}}}]", "{{inputs.parameters.z}}", "{{inputs.parameters.z}}"},
+		"an argument instead of one":    {"[{name: z, value: given}]", "[{name: z, valueFrom: {configMapKeyRef: {name: simple, key: who}}}]", "{{inputs.parameters.z}}", "given"},
 		"an input supplied by somebody": {"", "[{name: z, valueFrom: {supplied: {}}}]", "{{inputs.parameters.z}}", "{{inputs.parameters.z}}"},
 	} {
 		t.Run(name, func(t *testing.T) {

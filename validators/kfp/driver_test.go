@@ -215,6 +215,10 @@ func TestDAGs(t *testing.T) {
 			task:      "inputs: {parameters: {list: {taskOutputParameter: {producerTask: a, outputParameterKey: b}}}}\nparameterIterator: {itemInput: name, items: {inputParameter: list}}",
 			iteration: "{{item}}", want: "{{inputs.parameters.name}}",
 		},
+		"the list itself, in a round": {
+			task:      "inputs: {parameters: {name: {componentInputParameter: names}}}\nparameterIterator: {itemInput: item, items: {inputParameter: name}}",
+			iteration: "0", want: "{{inputs.parameters.name}}", count: "2",
+		},
 		"a round that there is not": {
 			task: "parameterIterator: {itemInput: name, items: {raw: '[\"a\"]'}}", iteration: "1", want: "{{inputs.parameters.name}}", count: "1",
 		},
@@ -241,6 +245,16 @@ func TestDAGs(t *testing.T) {
 				t.Errorf("the name is %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+func TestProgram(t *testing.T) {
+	program, ok := Program([]string{"--type", "CONTAINER", "--container", `{"command": ["a", "b"], "args": ["c"], "env": [{"name": "d"}]}`, "--kubernetes_config", `{"command": ["e"]}`})
+	if program != "a b c" || !ok {
+		t.Errorf("%q, %v", program, ok)
+	}
+	if _, ok := Program([]string{"--type", "importer"}); ok {
+		t.Error("an importer is taken for a driver")
 	}
 }
 

@@ -49,7 +49,10 @@ func TestCorpusKFPv2(t *testing.T) {
 		var got []string
 		for i := range fc.Pods {
 			pod := &fc.Pods[i]
-			for _, use := range SecretUses(pod) {
+			for _, use := range Uses(pod) {
+				if use.Kind != Secret {
+					continue
+				}
 				got = append(got, strings.TrimSpace(fmt.Sprintf("%s: %s %s", strings.Join(pod.Origin.Steps, ","), use.Name, strings.Join(use.Keys, ","))))
 				if pod.Origin.Certainty != Certain {
 					t.Errorf("%s: the step is %s, not certain", name, pod.Origin.Certainty)

@@ -13,14 +13,38 @@ type Facts interface {
 	forecast.Facts
 	// LimitRanges are those of a namespace; none if the namespace does not exist.
 	LimitRanges(namespace string) ([]corev1.LimitRange, error)
-	// Secrets answers for each of the names, which are asked for together so that they can be looked up together.
-	Secrets(namespace string, names []string) map[string]Secret
+	// Look answers for each of the objects whether it is there: in the namespace, if it is of a kind that has one. They are
+	// asked for together so that they can be looked up together.
+	Look(namespace string, wanted []Wanted) map[Object]Found
 }
 
-// Secret is what rules may know of a Secret: whether it exists and what its keys are called. Never a value.
-type Secret struct {
+// Object names an object that pods can't start without.
+type Object struct {
+	Kind, Name string
+}
+
+// The kinds of objects that Facts.Look knows.
+const (
+	Secret                = "Secret"
+	ConfigMap             = "ConfigMap"
+	ServiceAccount        = "ServiceAccount"
+	PersistentVolumeClaim = "PersistentVolumeClaim"
+	PriorityClass         = "PriorityClass" // has no namespace
+)
+
+// Wanted is an object to look for.
+type Wanted struct {
+	Object
+	// Keys says that it matters which keys the object has, so that it must be read as a whole.
+	Keys bool
+}
+
+// Found is what rules may know of an object: whether it exists and, of a Secret or a ConfigMap, what its keys are called.
+// Never a value.
+type Found struct {
 	Exists bool
-	Keys   sets.Set[string]
+	// Keys are not set where nobody wanted them.
+	Keys sets.Set[string]
 	// Err is set if it could not be found out; the other fields say nothing then.
 	Err error
 }

@@ -14,6 +14,8 @@ type Rule[S any] struct {
 	ID string
 	// Summary says in one sentence what the rule rejects.
 	Summary string
+	// Warns says that the rule warns where nobody has decided otherwise. Other rules deny.
+	Warns bool
 	// Judge returns what the rule has to say about the subject.
 	Judge func(subject S, facts Facts) []Finding
 }
@@ -38,7 +40,7 @@ func ProfileRules() []Rule[ProfileChange] {
 
 // WorkflowRules are the rules about Workflows.
 func WorkflowRules() []Rule[WorkflowForecast] {
-	return []Rule[WorkflowForecast]{workflowSecretMissing}
+	return []Rule[WorkflowForecast]{workflowSecretMissing, workflowReferenceMissing}
 }
 
 // RuleIDs are the IDs of all rules, sorted.
@@ -52,6 +54,12 @@ func RuleIDs() []string {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// Warns reports whether a rule warns where nobody has decided otherwise.
+func Warns(rule string) bool {
+	return slices.ContainsFunc(ProfileRules(), func(r Rule[ProfileChange]) bool { return r.ID == rule && r.Warns }) ||
+		slices.ContainsFunc(WorkflowRules(), func(r Rule[WorkflowForecast]) bool { return r.ID == rule && r.Warns })
 }
 
 // JudgeProfile asks the rules about a Profile. on says by ID which rules are to be asked.

@@ -24,7 +24,7 @@ type State struct {
 	serviceAccounts  map[string]*corev1.ServiceAccount
 	templates        map[string]*wfv1.WorkflowTemplate
 	clusterTemplates map[string]*wfv1.ClusterWorkflowTemplate
-	secrets          map[string]sets.Set[string]
+	objects          map[placed]sets.Set[string] // names of keys
 	limitRanges      []corev1.LimitRange
 }
 
@@ -48,9 +48,15 @@ func (s *State) Add(manifest []byte, namespace string) error {
 	}
 	key := namespace + "/" + meta.Name
 	switch meta.Kind {
-	case "ConfigMap":
+	case Secret, ConfigMap, ServiceAccount, PersistentVolumeClaim, PriorityClass:
+		if err := s.keep(Object{meta.Kind, meta.Name}, namespace, manifest); err != nil {
+			return err
+		}
+	}
+	switch meta.Kind {
+	case ConfigMap:
 		return add(&s.configMaps, key, manifest, plain)
-	case "ServiceAccount":
+	case ServiceAccount:
 		return add(&s.serviceAccounts, key, manifest, plain)
 	case "WorkflowTemplate":
 		return add(&s.templates, key, manifest, forecast.DecodeYAML[wfv1.WorkflowTemplate])
@@ -63,19 +69,6 @@ func (s *State) Add(manifest []byte, namespace string) error {
 		}
 		l.Namespace = namespace
 		s.limitRanges = append(s.limitRanges, l)
-	case "Secret":
-		// Only the names of the keys: values may be left out of such files, and don't belong into memory.
-		var secret struct {
-			Data       map[string]any `json:"data"`
-			StringData map[string]any `json:"stringData"`
-		}
-		if err := yaml.Unmarshal(manifest, &secret); err != nil {
-			return err
-		}
-		if s.secrets == nil {
-			s.secrets = map[string]sets.Set[string]{}
-		}
-		s.secrets[key] = sets.KeySet(secret.Data).Union(sets.KeySet(secret.StringData))
 	}
 	return nil
 }
@@ -145,15 +138,52 @@ func (s *State) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
 	return slices.DeleteFunc(slices.Clone(s.limitRanges), func(l corev1.LimitRange) bool { return l.Namespace != namespace }), nil
 }
 
-// Secrets implements Facts.
-func (s *State) Secrets(namespace string, names []string) map[string]Secret {
-	out := map[string]Secret{}
-	for _, name := range names {
-		keys, ok := s.secrets[namespace+"/"+name]
-		out[name] = Secret{Exists: ok, Keys: keys}
-		if !ok && !s.Complete {
-			out[name] = Secret{Err: fmt.Errorf("it is %w", errNotGiven)}
+// Look implements Facts. What every cluster and every namespace has by itself is there as well.
+func (s *State) Look(namespace string, wanted []Wanted) map[Object]Found {
+	out := map[Object]Found{}
+	for _, w := range wanted {
+		keys, ok := s.objects[s.place(w.Object, namespace)]
+		out[w.Object] = Found{Exists: ok || builtIn[w.Object], Keys: keys}
+		if !out[w.Object].Exists && !s.Complete {
+			out[w.Object] = Found{Err: fmt.Errorf("it is %w", errNotGiven)}
 		}
 	}
 	return out
+}
+
+// builtIn are objects that Kubernetes makes.
+var builtIn = map[Object]bool{
+	{PriorityClass, "system-node-critical"}: true, {PriorityClass, "system-cluster-critical"}: true,
+	{ConfigMap, "kube-root-ca.crt"}: true, {ServiceAccount, "default"}: true,
+}
+
+// placed is an object where it is.
+type placed struct {
+	Object
+	namespace string
+}
+
+func (s *State) place(o Object, namespace string) placed {
+	if o.Kind == PriorityClass {
+		namespace = ""
+	}
+	return placed{o, namespace}
+}
+
+// keep notes that an object is there. Only the names of its keys: values may be left out of such files, and don't belong into
+// memory.
+func (s *State) keep(o Object, namespace string, manifest []byte) error {
+	var object struct {
+		Data       map[string]any `json:"data"`
+		StringData map[string]any `json:"stringData"`
+		BinaryData map[string]any `json:"binaryData"`
+	}
+	if err := yaml.Unmarshal(manifest, &object); err != nil {
+		return err
+	}
+	if s.objects == nil {
+		s.objects = map[placed]sets.Set[string]{}
+	}
+	s.objects[s.place(o, namespace)] = sets.KeySet(object.Data).Union(sets.KeySet(object.StringData)).Union(sets.KeySet(object.BinaryData))
+	return nil
 }

@@ -8,7 +8,8 @@ import (
 
 // Config is what an admin may decide about the judgement.
 type Config struct {
-	// Modes says by rule ID what a certain finding leads to. A rule that is not named denies.
+	// Modes says by rule ID what a certain finding leads to. A rule that is not named denies, or warns if
+	// that is what it does by itself.
 	Modes map[string]Mode
 	// LookupTimeout ends all lookups of one review. The API server's own timeout, which a request carries, ends them
 	// earlier if it is shorter.
@@ -19,7 +20,7 @@ type Config struct {
 	ArgoNamespace, ArgoConfigMap string
 }
 
-// DefaultConfig fits a stock Kubeflow: every rule denies.
+// DefaultConfig fits a stock Kubeflow.
 func DefaultConfig() Config {
 	return Config{
 		LookupTimeout: 3 * time.Second,
@@ -32,6 +33,9 @@ func DefaultConfig() Config {
 func (c Config) mode(rule string) Mode {
 	if m, ok := c.Modes[rule]; ok {
 		return m
+	}
+	if validators.Warns(rule) {
+		return Warn
 	}
 	return Deny
 }

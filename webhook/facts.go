@@ -3,19 +3,17 @@ package webhook
 import (
 	"context"
 	"fmt"
-	"sync"
+	"sync/atomic"
+	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	"github.com/go-logr/logr"
-	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/apimachinery/pkg/util/validation"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
-	"github.com/kfp-preflight/kfp-preflight/validators"
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
@@ -36,14 +34,21 @@ type clusterFacts struct {
 	config  Config
 	metrics *metrics
 	log     logr.Logger
-	// secrets remembers the names of Secrets' keys, objects everything else.
-	secrets, objects *memory
+	// small remembers what objects exist and the names of their keys, large whole objects.
+	small, large *memory
+	// flights are the lookups under way, and calls bounds how many there are.
+	flights flights
+	calls   *semaphore.Weighted
 }
+
+// callsAtOnce bounds the lookups that are under way for all reviews together.
+const callsAtOnce = 64
 
 func newClusterFacts(client corev1client.CoreV1Interface, config Config, metrics *metrics, log logr.Logger) *clusterFacts {
 	return &clusterFacts{
 		client: client, config: config, metrics: metrics, log: log,
-		secrets: newMemory(secretsKept, config.Remember), objects: newMemory(objectsKept, config.Remember),
+		small: newMemory(smallKept, config.Remember), large: newMemory(largeKept, config.Remember),
+		calls: semaphore.NewWeighted(callsAtOnce),
 	}
 }
 
@@ -58,29 +63,38 @@ type judgementFacts struct {
 	ctx       context.Context
 	freshness freshness
 
-	lock       sync.Mutex
-	fromMemory bool
+	older atomic.Bool // an answer is older than the judgement
 }
 
-// usedMemory reports whether an answer came from memory.
-func (j *judgementFacts) usedMemory() bool {
-	j.lock.Lock()
-	defer j.lock.Unlock()
-	return j.fromMemory
-}
+// usedMemory reports whether an answer may be older than the judgement.
+func (j *judgementFacts) usedMemory() bool { return j.older.Load() }
 
-// recall returns what a memory has under key, unless the judgement wants live facts.
-func (j *judgementFacts) recall(m *memory, key string) (any, bool) {
-	if j.freshness == live {
-		return nil, false
+// ask answers a question: from memory, by sharing a lookup that is under way, or by a lookup of its own. What is found is
+// remembered under the question. For a live judgement no answer is older than itself.
+func (j *judgementFacts) ask(m *memory, resource, question string, read func(context.Context) (any, error)) (any, error) {
+	if j.freshness != live {
+		if answer, ok := m.get(question); ok {
+			j.older.Store(true)
+			return answer, nil
+		}
 	}
-	value, ok := m.get(key)
-	if ok {
-		j.lock.Lock()
-		j.fromMemory = true
-		j.lock.Unlock()
+	answer, shared, err := j.flights.do(j.ctx, question, j.freshness == live, func() (any, error) {
+		// Others may be waiting who have more time left than this review.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(j.ctx), j.config.LookupTimeout)
+		defer cancel()
+		answer, err := j.lookup(ctx, resource, read)
+		if err == nil {
+			m.keep(question, answer)
+		}
+		return answer, err
+	})
+	if shared && j.freshness != live {
+		j.older.Store(true)
 	}
-	return value, ok
+	if err != nil && j.ctx.Err() != nil {
+		return nil, j.failed(resource, j.ctx.Err())
+	}
+	return answer, err
 }
 
 // Controller reads the configuration of the workflow-controller.
@@ -105,35 +119,35 @@ func (j *judgementFacts) Controller() (forecast.Controller, error) {
 
 // ConfigMap reads a ConfigMap.
 func (j *judgementFacts) ConfigMap(namespace, name string) (*corev1.ConfigMap, error) {
-	return object(j, "ConfigMap", "configmaps", namespace, name, func() (*corev1.ConfigMap, error) {
-		return j.client.ConfigMaps(namespace).Get(j.ctx, name, metav1.GetOptions{})
+	return object(j, "ConfigMap", "configmaps", namespace, name, func(ctx context.Context) (*corev1.ConfigMap, error) {
+		return j.client.ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
 	})
 }
 
 // ServiceAccount reads a ServiceAccount.
 func (j *judgementFacts) ServiceAccount(namespace, name string) (*corev1.ServiceAccount, error) {
-	return object(j, "ServiceAccount", "serviceaccounts", namespace, name, func() (*corev1.ServiceAccount, error) {
-		return j.client.ServiceAccounts(namespace).Get(j.ctx, name, metav1.GetOptions{})
+	return object(j, "ServiceAccount", "serviceaccounts", namespace, name, func(ctx context.Context) (*corev1.ServiceAccount, error) {
+		return j.client.ServiceAccounts(namespace).Get(ctx, name, metav1.GetOptions{})
 	})
 }
 
 // WorkflowTemplate reads a WorkflowTemplate.
 func (j *judgementFacts) WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error) {
-	return object(j, "WorkflowTemplate", "workflowtemplates", namespace, name, func() (*wfv1.WorkflowTemplate, error) {
-		return argoObject[wfv1.WorkflowTemplate](j, "namespaces", namespace, "workflowtemplates", name)
+	return object(j, "WorkflowTemplate", "workflowtemplates", namespace, name, func(ctx context.Context) (*wfv1.WorkflowTemplate, error) {
+		return argoObject[wfv1.WorkflowTemplate](ctx, j, "namespaces", namespace, "workflowtemplates", name)
 	})
 }
 
 // ClusterWorkflowTemplate reads a ClusterWorkflowTemplate.
 func (j *judgementFacts) ClusterWorkflowTemplate(name string) (*wfv1.ClusterWorkflowTemplate, error) {
-	return object(j, "ClusterWorkflowTemplate", "clusterworkflowtemplates", "", name, func() (*wfv1.ClusterWorkflowTemplate, error) {
-		return argoObject[wfv1.ClusterWorkflowTemplate](j, "clusterworkflowtemplates", name)
+	return object(j, "ClusterWorkflowTemplate", "clusterworkflowtemplates", "", name, func(ctx context.Context) (*wfv1.ClusterWorkflowTemplate, error) {
+		return argoObject[wfv1.ClusterWorkflowTemplate](ctx, j, "clusterworkflowtemplates", name)
 	})
 }
 
 // argoObject reads an object of Argo's API, for which there is no typed client that would be worth its weight.
-func argoObject[T wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTemplate](j *judgementFacts, path ...string) (*T, error) {
-	raw, err := j.client.RESTClient().Get().AbsPath(append([]string{"apis", "argoproj.io", "v1alpha1"}, path...)...).DoRaw(j.ctx)
+func argoObject[T wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTemplate](ctx context.Context, j *judgementFacts, path ...string) (*T, error) {
+	raw, err := j.client.RESTClient().Get().AbsPath(append([]string{"apis", "argoproj.io", "v1alpha1"}, path...)...).DoRaw(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -144,17 +158,9 @@ func argoObject[T wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTemplate](j *judge
 	return out, nil
 }
 
-// object returns an object from memory, or reads it and remembers it; nil if there is none.
-func object[T any](j *judgementFacts, kind, resource, namespace, name string, read func() (*T, error)) (*T, error) {
-	key := resource + "/" + namespace + "/" + name
-	if value, ok := j.recall(j.objects, key); ok {
-		return value.(*T), nil
-	}
-	var found *T
-	err := j.lookup(resource, func() (err error) {
-		found, err = read()
-		return err
-	})
+// object reads an object as a whole; nil if there is none.
+func object[T any](j *judgementFacts, kind, resource, namespace, name string, read func(context.Context) (*T, error)) (*T, error) {
+	found, err := j.ask(j.large, resource, resource+"/"+namespace+"/"+name, func(ctx context.Context) (any, error) { return read(ctx) })
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil
@@ -165,99 +171,53 @@ func object[T any](j *judgementFacts, kind, resource, namespace, name string, re
 		}
 		return nil, fmt.Errorf("%s '%s'%s could not be read: %w", kind, name, where, err)
 	}
-	j.objects.keep(key, found)
-	return found, nil
+	return found.(*T), nil
 }
 
 // LimitRanges lists the LimitRanges of a namespace.
 func (j *judgementFacts) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
-	key := "limitranges/" + namespace
-	if value, ok := j.recall(j.objects, key); ok {
-		return value.([]corev1.LimitRange), nil
-	}
-	var list *corev1.LimitRangeList
-	if err := j.lookup("limitranges", func() (err error) {
-		list, err = j.client.LimitRanges(namespace).List(j.ctx, metav1.ListOptions{})
-		return err
-	}); err != nil {
-		return nil, fmt.Errorf("the LimitRanges of namespace '%s' could not be read: %w", namespace, err)
-	}
-	if len(list.Items) > 0 {
-		j.objects.keep(key, list.Items)
-	}
-	return list.Items, nil
-}
-
-// secretsAtOnce bounds how many Secrets one review looks up at the same time.
-const secretsAtOnce = 8
-
-// Secrets looks up Secrets in parallel.
-func (j *judgementFacts) Secrets(namespace string, names []string) map[string]validators.Secret {
-	out := make(map[string]validators.Secret, len(names))
-	var lock sync.Mutex
-	var group errgroup.Group
-	group.SetLimit(secretsAtOnce)
-	for _, name := range names {
-		group.Go(func() error {
-			secret := j.secret(namespace, name)
-			lock.Lock()
-			defer lock.Unlock()
-			out[name] = secret
-			return nil
-		})
-	}
-	_ = group.Wait() // the functions return no error
-	return out
-}
-
-func (j *judgementFacts) secret(namespace, name string) validators.Secret {
-	if len(validation.IsDNS1123Subdomain(name)) > 0 {
-		return validators.Secret{} // no Secret can be called that
-	}
-	key := namespace + "/" + name
-	if value, ok := j.recall(j.secrets, key); ok {
-		return validators.Secret{Exists: true, Keys: value.(sets.Set[string])}
-	}
-	var keys sets.Set[string]
-	err := j.lookup("secrets", func() error {
-		secret, err := j.client.Secrets(namespace).Get(j.ctx, name, metav1.GetOptions{})
-		if err == nil {
-			keys = keyNames(secret)
+	found, err := j.ask(j.large, "limitranges", "limitranges/"+namespace, func(ctx context.Context) (any, error) {
+		list, err := j.client.LimitRanges(namespace).List(ctx, metav1.ListOptions{})
+		if err == nil && len(list.Items) == 0 {
+			err = apierrors.NewNotFound(corev1.Resource("limitranges"), namespace) // which is not remembered
 		}
-		return err
+		return list, err
 	})
 	switch {
 	case apierrors.IsNotFound(err):
-		return validators.Secret{}
+		return nil, nil
 	case err != nil:
-		return validators.Secret{Err: err}
+		return nil, fmt.Errorf("the LimitRanges of namespace '%s' could not be read: %w", namespace, err)
 	}
-	j.secrets.keep(key, keys)
-	return validators.Secret{Exists: true, Keys: keys}
+	return found.(*corev1.LimitRangeList).Items, nil
 }
 
-// keyNames returns what the keys of a Secret are called and wipes the values.
-func keyNames(secret *corev1.Secret) sets.Set[string] {
-	names := sets.New[string]()
-	for name, value := range secret.Data {
-		names.Insert(name)
-		clear(value)
+// lookup does one read, again where that may help, and counts it. A failure comes back in words for the user; "not found"
+// comes back as it is, because it is an answer.
+func (j *judgementFacts) lookup(ctx context.Context, resource string, read func(context.Context) (any, error)) (any, error) {
+	for pause := 50 * time.Millisecond; ; pause *= 2 {
+		answer, err := j.call(ctx, read)
+		if err == nil || apierrors.IsNotFound(err) {
+			return answer, err
+		}
+		if end, ok := ctx.Deadline(); !passing(err) || ok && time.Until(end) < 2*pause {
+			return nil, j.failed(resource, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, j.failed(resource, err)
+		case <-time.After(pause):
+		}
 	}
-	secret.Data = nil
-	return names
 }
 
-// lookup does one read and counts it. A failure comes back in words for the user; "not found" comes back as it is,
-// because it is an answer.
-func (j *judgementFacts) lookup(resource string, read func() error) error {
-	if err := j.ctx.Err(); err != nil {
-		return j.failed(resource, err)
+// call does one read, when there is room for it.
+func (j *judgementFacts) call(ctx context.Context, read func(context.Context) (any, error)) (any, error) {
+	if err := j.calls.Acquire(ctx, 1); err != nil {
+		return nil, err
 	}
-	err := read()
-	if err == nil || apierrors.IsNotFound(err) {
-		return err
-	}
-	return j.failed(resource, err)
+	defer j.calls.Release(1)
+	return read(ctx)
 }
 
 func (j *judgementFacts) failed(resource string, err error) error {

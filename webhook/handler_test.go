@@ -25,7 +25,31 @@ import (
 // bench is a handler over an API server that a test plays.
 type bench struct {
 	*handler
-	log *bytes.Buffer // to be read between posts
+	log *logged
+}
+
+// logged is a log, which lookups that outlive their review may still write to.
+type logged struct {
+	lock sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) add(_, args string) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	fmt.Fprintln(&l.text, args)
+}
+
+// String is the log so far.
+func (l *logged) String() string {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.text.String()
+}
+
+// withTimeout sets how long lookups may take.
+func (b bench) withTimeout(d time.Duration) {
+	b.config.LookupTimeout, b.facts.config.LookupTimeout = d, d
 }
 
 // newBench makes a handler of a kind. api answers its lookups; nil for none expected.
@@ -46,12 +70,8 @@ func newBench(t *testing.T, k kind, api http.HandlerFunc) bench {
 	}
 	config := DefaultConfig()
 	config.LookupTimeout = 300 * time.Millisecond
-	log, lock := &bytes.Buffer{}, sync.Mutex{}
-	logger := funcr.New(func(_, args string) {
-		lock.Lock()
-		defer lock.Unlock()
-		fmt.Fprintln(log, args)
-	}, funcr.Options{Verbosity: 1})
+	log := &logged{}
+	logger := funcr.New(log.add, funcr.Options{Verbosity: 1})
 	config.Remember = time.Minute
 	facts := newClusterFacts(client, config, m, logger)
 	return bench{&handler{kind: k, config: config, facts: facts, metrics: m, log: logger}, log}
@@ -290,7 +310,7 @@ func TestSkipAnnotation(t *testing.T) {
 	if !answer.Allowed || answer.AuditAnnotations["skipped"] != "profile-quota-compute" {
 		t.Errorf("answered %+v", answer)
 	}
-	if len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "names no rule with 'no-such-rule'; the rules are profile-quota-compute, workflow-secret-missing") {
+	if len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "names no rule with 'no-such-rule'; the rules are profile-quota-compute, workflow-reference-missing, workflow-secret-missing") {
 		t.Errorf("warnings %q", answer.Warnings)
 	}
 	if got := testutil.ToFloat64(b.metrics.skips.WithLabelValues("profile-quota-compute")); got != 1 {

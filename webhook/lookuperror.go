@@ -39,3 +39,14 @@ func newLookupError(err error) *lookupError {
 	}
 	return &lookupError{"connection", "the connection to the API server broke", err}
 }
+
+// passing reports whether a lookup that has failed may succeed if it is done again.
+func passing(err error) bool {
+	switch newLookupError(err).reason {
+	case "throttled", "connection":
+		return true
+	case "server_error":
+		return apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err)
+	}
+	return false
+}

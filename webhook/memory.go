@@ -13,10 +13,10 @@ type memory struct {
 	ttl     time.Duration
 }
 
-// How many answers are kept: key names are short, objects may have up to a MiB each.
+// How many answers are kept: names are short, objects may have up to a MiB each.
 const (
-	secretsKept = 10_000
-	objectsKept = 64
+	smallKept = 10_000
+	largeKept = 64
 )
 
 func newMemory(size int, ttl time.Duration) *memory {

@@ -112,10 +112,10 @@ func describe(pod *forecast.Pod) []string {
 	lines := []string{first}
 	lines = append(lines, containers("init container", pod.Spec.InitContainers)...)
 	lines = append(lines, containers("container", pod.Spec.Containers)...)
-	for _, s := range validators.SecretUses(pod) {
-		line := "Secret " + s.Name
-		if len(s.Keys) > 0 {
-			line += ": " + strings.Join(s.Keys, ", ")
+	for _, u := range validators.Uses(pod) {
+		line := u.Kind + " " + u.Name
+		if len(u.Keys) > 0 {
+			line += ": " + strings.Join(u.Keys, ", ")
 		}
 		lines = append(lines, line)
 	}

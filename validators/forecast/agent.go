@@ -13,6 +13,7 @@ const tokenSecretAnnotation = "workflows.argoproj.io/service-account-token.name"
 // agent adds the pod that runs all HTTP and plugin templates of a Workflow, or one more step to it.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/agent.go createAgentPod.
 func (w *walker) agent(t placed, at stop) {
+	w.headers(t, at)
 	if t.Plugin != nil || w.marked(executorPluginsMark) {
 		w.gap(at.steps, "the executor plugins of the cluster add containers to the Workflow's agent pod")
 	}
@@ -46,11 +47,28 @@ func (w *walker) agent(t placed, at stop) {
 			Secret: &corev1.SecretVolumeSource{SecretName: token},
 		}}},
 	}
-	if err := pod.patch(resolveText(w.wf.Spec.PodSpecPatch, w.globals)); err != nil {
+	if err := pod.patch(w.work, resolveText(w.work, w.wf.Spec.PodSpecPatch, w.globals)); err != nil {
 		w.gap(at.steps, err.Error())
 		return
 	}
 	w.add(agentKey, pod, at)
+}
+
+// headers records the Secrets in the headers of an HTTP template.
+func (w *walker) headers(t placed, at stop) {
+	if t.HTTP == nil {
+		return
+	}
+	for i, h := range t.HTTP.Headers {
+		if h.ValueFrom == nil || h.ValueFrom.SecretKeyRef == nil {
+			continue
+		}
+		s, path := h.ValueFrom.SecretKeyRef, t.path
+		if t.scope.at == nil {
+			path = t.path.Child("http", "headers").Index(i).Child("valueFrom", "secretKeyRef")
+		}
+		w.out.Headers = append(w.out.Headers, Header{s.Name, s.Key, Origin{Template: t.Name, Steps: []string{at.step()}, Certainty: at.certainty, Path: path}})
+	}
 }
 
 // agentKey stands for the agent pod among the pods, and tokenVolume is its volume; Argo adds random letters to the name.

@@ -13,7 +13,6 @@ import (
 // garbage is what a pod leaves behind and one artifact-GC pod deletes.
 type garbage struct {
 	pod       int // index in out.Pods
-	certainty Certainty
 	locations []*wfv1.ArtifactLocation
 }
 
@@ -30,6 +29,9 @@ const ArtifactGC = "artifact-gc"
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/artifact_gc.go processArtifactGCStrategy, findArtifactsToGC,
 // getArtifactGCPodInfo.
 func (w *walker) leaves(t *wfv1.Template, pod int) {
+	if t.Name == "" {
+		return // Argo finds no template by the name that an inline one doesn't have
+	}
 	home := w.repository.ToArtifactLocation()
 	if t.ArchiveLocation.HasLocation() {
 		home = t.ArchiveLocation
@@ -40,17 +42,10 @@ func (w *walker) leaves(t *wfv1.Template, pod int) {
 	}
 	for i := range artifacts {
 		a := &artifacts[i]
-		g := garbage{pod: pod, certainty: Certain, locations: []*wfv1.ArtifactLocation{home, &a.ArtifactLocation}}
+		g := garbage{pod: pod, locations: []*wfv1.ArtifactLocation{home, &a.ArtifactLocation}}
 		strategy := w.wf.GetArtifactGCStrategy(a)
-		switch strategy {
-		case wfv1.ArtifactGCOnWorkflowCompletion:
-		case wfv1.ArtifactGCOnWorkflowDeletion:
-			g.certainty = Possible // a Workflow may stay for ever
-		default:
+		if strategy != wfv1.ArtifactGCOnWorkflowCompletion && strategy != wfv1.ArtifactGCOnWorkflowDeletion {
 			continue
-		}
-		if a.Optional {
-			g.certainty = Possible
 		}
 		var c collector
 		metadata := wfv1.Metadata{Labels: map[string]string{}, Annotations: map[string]string{}}
@@ -104,17 +99,15 @@ func (w *walker) artifactGC() {
 		}
 		path := field.NewPath("spec", "artifactGC")
 		pod := Pod{Origin: Origin{Path: path}, sources: sources{template: path}}
-		var certainty Certainty
 		var locations []*wfv1.ArtifactLocation
 		for _, g := range c.garbage {
-			certainty = max(certainty, min(g.certainty, w.out.Pods[g.pod].Origin.Certainty))
 			locations = append(locations, g.locations...)
 		}
 		volumes, mounts := credentialVolumes(locations)
 		spec.Volumes, spec.Containers[0].VolumeMounts = volumes, mounts
 		var err error
-		if pod.Spec, err = resolve(spec, w.globals); err == nil {
-			err = pod.patch(resolveText(c.patch, w.globals))
+		if pod.Spec, err = resolve(w.work, spec, w.globals); err == nil {
+			err = pod.patch(w.work, resolveText(w.work, c.patch, w.globals))
 		}
 		if err != nil {
 			w.note(ArtifactGC, err.Error())
@@ -122,7 +115,7 @@ func (w *walker) artifactGC() {
 		}
 		pod.Spec.ServiceAccountName = firstSet(c.account, pod.Spec.ServiceAccountName)
 		pod.noteNewer(locations)
-		pod.addStep(ArtifactGC, certainty)
+		pod.addStep(ArtifactGC, Possible) // when the run is over, and has kept the artifact
 		w.out.Pods = append(w.out.Pods, pod)
 	}
 }

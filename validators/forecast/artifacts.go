@@ -110,22 +110,24 @@ func addCredentials(spec *corev1.PodSpec, t *wfv1.Template) {
 // drops that.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go createSecretVal.
 func credentialVolumes(locations []*wfv1.ArtifactLocation) (volumes []corev1.Volume, mounts []corev1.VolumeMount) {
+	index, has := map[string]int{}, map[[2]string]bool{}
 	for _, location := range locations {
 		for _, s := range credentials(location) {
 			if s == nil || s.Name == "" || s.Key == "" {
 				continue
 			}
-			i := slices.IndexFunc(volumes, func(v corev1.Volume) bool { return v.Name == s.Name })
-			if i < 0 {
+			i, ok := index[s.Name]
+			if !ok {
 				i = len(volumes)
+				index[s.Name] = i
 				volumes = append(volumes, corev1.Volume{Name: s.Name, VolumeSource: corev1.VolumeSource{
 					Secret: &corev1.SecretVolumeSource{SecretName: s.Name},
 				}})
 				mounts = append(mounts, corev1.VolumeMount{Name: s.Name, MountPath: "/argo/secret/" + s.Name, ReadOnly: true})
 			}
-			secret := volumes[i].Secret
-			if !slices.ContainsFunc(secret.Items, func(item corev1.KeyToPath) bool { return item.Key == s.Key }) {
-				secret.Items = append(secret.Items, corev1.KeyToPath{Key: s.Key, Path: s.Key})
+			if item := [2]string{s.Name, s.Key}; !has[item] {
+				has[item] = true
+				volumes[i].Secret.Items = append(volumes[i].Secret.Items, corev1.KeyToPath{Key: s.Key, Path: s.Key})
 			}
 		}
 	}

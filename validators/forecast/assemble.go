@@ -59,14 +59,18 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 	pod := Pod{sources: w.sourcesOf(t)}
 	w.noteNewer(&pod, t.Template)
 	// The spec may hold tags that did not come through the template: the Workflow's volumes, the controller's containers.
-	if pod.Spec, err = resolve(spec, t.known); err != nil {
+	if pod.Spec, err = resolve(w.work, spec, t.inputs); err == nil {
+		pod.Spec, err = resolve(w.work, pod.Spec, w.globals)
+	}
+	if err != nil {
 		return Pod{}, fmt.Errorf("the pod can't be read once its parameters are filled in: %w", err)
 	}
-	for _, patch := range []string{resolveText(w.wf.Spec.PodSpecPatch, t.known), t.PodSpecPatch} {
+	whole := resolveText(w.work, resolveText(w.work, w.wf.Spec.PodSpecPatch, t.inputs), w.globals)
+	for _, patch := range []string{whole, t.PodSpecPatch} {
 		if p, ok := w.kfp.Patch(patch); ok {
-			err = pod.patchKFP(p, w.configPath(p.Config))
+			err = pod.patchKFP(w.work, p, w.configPath(p.Config))
 		} else {
-			err = pod.patch(patch)
+			err = pod.patch(w.work, patch)
 		}
 		if err != nil {
 			return Pod{}, err
@@ -79,13 +83,13 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 }
 
 // patch applies a podSpecPatch, if there is one. One that is not known before run time is noted.
-func (p *Pod) patch(patch string) (err error) {
+func (p *Pod) patch(b *budget, patch string) (err error) {
 	switch {
 	case patch == "":
 	case HasTag(patch):
 		p.Unknown = "its podSpecPatch exists only at run time"
 	default:
-		p.Spec, err = patched(p.Spec, patch)
+		p.Spec, err = patched(b, p.Spec, patch)
 	}
 	return err
 }
@@ -115,7 +119,7 @@ func (w *walker) mainContainers(t *wfv1.Template) ([]corev1.Container, error) {
 		if w.controller.MainContainer == nil {
 			continue
 		}
-		merged, err := mergeUnder(*w.controller.MainContainer, main[i])
+		merged, err := mergeUnder(w.work, *w.controller.MainContainer, main[i])
 		if err != nil {
 			return nil, fmt.Errorf("the controller's mainContainer can't be merged under container %s: %w", main[i].Name, err)
 		}

@@ -1,7 +1,7 @@
 package forecast
 
 import (
-	"errors"
+	"cmp"
 	"maps"
 	"slices"
 
@@ -38,8 +38,9 @@ func (w *walker) dag(t placed, at stop) {
 	for _, task := range t.DAG.Tasks {
 		callees[task.Name] = task.Template
 	}
+	var drivers map[int]*placed
 	if w.isKFP {
-		t.Template = w.withDriverOutputs(t)
+		t.Template, drivers = w.withDriverOutputs(t)
 	}
 	reached := reachedTasks(t.DAG, func(task *wfv1.DAGTask) bool { return w.mayBeDaemon(t.scope, task) })
 	for i := range t.DAG.Tasks {
@@ -52,7 +53,7 @@ func (w *walker) dag(t placed, at stop) {
 			name: task.Name, template: task.Template, inline: task.Inline, ref: task.TemplateRef, args: located(t, task.Arguments, callees),
 			when: task.When, items: task.WithItems, param: task.WithParam, sequence: task.WithSequence,
 			exit: task.GetExitHook(w.wf.Spec.Arguments), hooks: task.Hooks,
-			path: t.path.Child("dag", "tasks").Index(i), within: t.key, scaffolding: w.isKFP && kfp.Scaffolding(t.Name, task.Name),
+			path: t.path.Child("dag", "tasks").Index(i), within: t.key, scaffolding: w.isKFP && kfp.Scaffolding(t.Name, task.Name), prepared: drivers[i],
 		}, at.atMost(c))
 	}
 }
@@ -84,19 +85,21 @@ type call struct {
 	within   string // the key of the template that calls, whose inputs an inline template shares
 	// scaffolding says that the name says nothing to the author
 	scaffolding bool
+	// prepared is the template, if it is prepared already
+	prepared *placed
 }
 
 // call follows one step or task, each round of its loop, with its hooks.
 func (w *walker) call(c call, at stop) {
-	loop := expand(c.items, c.param, c.sequence)
+	loop := expand(w.work, c.items, c.param, c.sequence)
 	step := at.within(loop.certainty)
 	if !c.scaffolding {
 		step = at.into(c.name, loop.certainty)
 	}
-	for _, item := range loop.items {
-		one, err := c.with(item)
+	for round := range loop.rounds {
+		one, err := c.with(w.work, loop.values(round))
 		if err != nil {
-			w.gap(step.steps, "the step can't be read once the item is filled in: "+err.Error())
+			w.unread(step, "the step can't be read once the item is filled in", err)
 			continue
 		}
 		certainty, runs := whenRuns(one.when)
@@ -116,25 +119,31 @@ func (w *walker) call(c call, at stop) {
 }
 
 // with returns the call of one round of a loop, the item filled in.
-func (c call) with(item values) (call, error) {
+func (c call) with(b *budget, item values) (call, error) {
 	if len(item) == 0 {
 		return c, nil
 	}
-	var errs [4]error
-	c.when = resolveText(c.when, item)
-	c.args, errs[0] = resolve(c.args, item)
-	c.inline, errs[1] = resolve(c.inline, item)
-	c.exit, errs[2] = resolve(c.exit, item)
-	c.hooks, errs[3] = resolve(c.hooks, item)
+	var errs [5]error
+	c.template = resolveText(b, c.template, item)
+	c.ref, errs[4] = resolve(b, c.ref, item)
+	c.when = resolveText(b, c.when, item)
+	c.args, errs[0] = resolve(b, c.args, item)
+	c.inline, errs[1] = resolve(b, c.inline, item)
+	c.exit, errs[2] = resolve(b, c.exit, item)
+	c.hooks, errs[3] = resolve(b, c.hooks, item)
 	if c.inline != nil {
 		c.within += "\x00" + item["item"]
 	}
-	return c, errors.Join(errs[:]...)
+	return c, cmp.Or(errs[:]...)
 }
 
 // target visits what a step, a task or a hook names.
 func (w *walker) target(c call, at stop) {
 	switch {
+	case c.prepared != nil:
+		if !w.enough(at) {
+			w.enter(*c.prepared, at)
+		}
 	case c.inline != nil:
 		w.visit(at.scope.inline(c), c.args, at)
 	case c.ref != nil:

@@ -14,38 +14,50 @@ import (
 
 // loop is what withItems, withParam or withSequence make of a step.
 type loop struct {
-	items     []values // what the item tags stand for in each round; one round that knows nothing where there is no loop, none for a loop over nothing
+	// items are what the item tags stand for in each round; nil where there is no loop, or it is not known.
+	items     []wfv1.Item
+	rounds    int
 	certainty Certainty
 }
 
-// expand unrolls a step's loop as far as it is known.
+// values are what is known in a round.
+func (l loop) values(round int) values {
+	if round >= len(l.items) {
+		return nil
+	}
+	return itemValues(&l.items[round])
+}
+
+// once is a step that is no loop, or one of which nothing is known.
+func once(c Certainty) loop { return loop{rounds: 1, certainty: c} }
+
+// expand unrolls a step's loop as far as it is known, to no more rounds than the walk would look at.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/steps.go expandStep, processItem.
-func expand(items []wfv1.Item, param string, sequence *wfv1.Sequence) loop {
+func expand(b *budget, items []wfv1.Item, param string, sequence *wfv1.Sequence) loop {
 	switch {
 	case len(items) > 0:
 		return rounds(items)
 	case param != "":
-		var list []wfv1.Item
-		if HasTag(param) || json.Unmarshal([]byte(param), &list) != nil {
-			return loop{items: []values{nil}, certainty: Possible}
+		var list []wfv1.Item // each of which is slow to read
+		if HasTag(param) || b.take(8*len(param)) != nil || json.Unmarshal([]byte(param), &list) != nil {
+			return once(Possible)
+		}
+		if len(list) > maxVisits {
+			list = slices.Clone(list[:maxVisits+1]) // the rest need not stay in memory
 		}
 		return rounds(list)
 	case sequence != nil:
 		numbers, ok := sequenceNumbers(sequence)
 		if !ok {
-			return loop{items: []values{nil}, certainty: Possible}
+			return once(Possible)
 		}
 		return rounds(numbers)
 	}
-	return loop{items: []values{nil}, certainty: Certain}
+	return once(Certain)
 }
 
 func rounds(items []wfv1.Item) loop {
-	out := loop{certainty: Certain}
-	for i := range items {
-		out.items = append(out.items, itemValues(&items[i]))
-	}
-	return out
+	return loop{items: items, rounds: len(items), certainty: Certain}
 }
 
 func itemValues(item *wfv1.Item) values {

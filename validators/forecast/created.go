@@ -11,8 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
-
-	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
 // created lists the objects that a resource template makes in namespace. A manifest that can't be read before run time
@@ -88,19 +86,40 @@ func (f Forecast) Makes(kind, name string) Certainty {
 
 // mentions reports whether a text has a name, and not only as a part of a longer one.
 func mentions(text, name string) bool {
-	found, err := regexp.MatchString(`(^|[^a-zA-Z0-9-])`+regexp.QuoteMeta(name)+`($|[^a-zA-Z0-9-])`, text)
-	return found && err == nil
+	for from := 0; name != ""; {
+		i := strings.Index(text[from:], name)
+		if i < 0 {
+			return false
+		}
+		start, end := from+i, from+i+len(name)
+		if (start == 0 || !ofName(text[start-1])) && (end == len(text) || !ofName(text[end])) {
+			return true
+		}
+		from = start + 1
+	}
+	return false
+}
+
+func ofName(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-'
 }
 
 // makesSecrets matches what programs say to make one: to kubectl, in a client library, in the path of the API.
-var makesSecrets = regexp.MustCompile(`(?i)kubectl|namespaced_secret|/secrets\b`)
+var makesSecrets = regexp.MustCompile(`(?i)kubectl|\boc\b|helm|namespaced_secret|V1Secret|/secrets\b|kind: *secret`)
 
 // programOf is the text that a template executes, without its variables: those are how it uses Secrets. A driver of KFP v2
 // is given all that there is to say of a step, and executes none of it; what counts is the step's own program.
 func (w *walker) programOf(t *wfv1.Template) string {
 	if w.isKFP && t.Container != nil {
-		if program, ok := kfp.Program(t.Container.Args); ok {
-			return program
+		if commands, values, open, ok := w.kfp.Program(t.Container.Args); ok {
+			// A component that makes Secrets is told by its inputs which.
+			if told := commands + " " + values; makesSecrets.MatchString(told) {
+				if open {
+					w.mayMakeAnything()
+				}
+				return told
+			}
+			return commands
 		}
 	}
 	var parts []string

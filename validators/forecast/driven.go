@@ -13,9 +13,11 @@ import (
 )
 
 // withDriverOutputs returns a template of KFP v2 whose tasks have what the drivers among them will put out, as far as that
-// is known. Its other tasks take their pods' patches, their loops and the inputs of their own drivers from there.
-func (w *walker) withDriverOutputs(t placed) *wfv1.Template {
+// is known. Its other tasks take their pods' patches, their loops and the inputs of their own drivers from there. drivers
+// are the templates of the drivers, prepared, by the place of the task.
+func (w *walker) withDriverOutputs(t placed) (driven *wfv1.Template, drivers map[int]*placed) {
 	known := values{}
+	drivers = map[int]*placed{}
 	for i := range t.DAG.Tasks {
 		task := &t.DAG.Tasks[i]
 		driver, ok := t.scope.template(task.Template)
@@ -26,21 +28,29 @@ func (w *walker) withDriverOutputs(t placed) *wfv1.Template {
 		if err != nil || driver.Container == nil {
 			continue // the visit of the driver says so
 		}
-		for name, value := range w.kfp.Driver(driver.Container.Args) {
+		outputs := w.kfp.Driver(driver.Container.Args)
+		if outputs == nil {
+			continue
+		}
+		drivers[i] = &driver
+		if claim, ok := w.kfp.Claim(driver.Container.Args); ok {
+			w.made([]Created{{Kind: "PersistentVolumeClaim", Name: claim}})
+		}
+		for name, value := range outputs {
 			known["tasks."+task.Name+".outputs.parameters."+name] = value
 		}
 	}
-	driven := *t.Template
-	dag, err := resolve(t.DAG, known)
+	dag, err := resolve(w.work, t.DAG, known)
 	if err != nil {
-		return t.Template
+		return t.Template, drivers
 	}
-	driven.DAG = dag
-	return &driven
+	copied := *t.Template
+	copied.DAG = dag
+	return &copied, drivers
 }
 
 // patchKFP applies the patch of a driver, which the Workflow's configuration at path led to.
-func (p *Pod) patchKFP(patch kfp.Patch, path *field.Path) (err error) {
+func (p *Pod) patchKFP(b *budget, patch kfp.Patch, path *field.Path) (err error) {
 	text, err := json.Marshal(patch.Spec)
 	if err != nil {
 		return err
@@ -52,10 +62,13 @@ func (p *Pod) patchKFP(patch kfp.Patch, path *field.Path) (err error) {
 			p.sources.configured.Insert("env/" + e.Name)
 		}
 	}
+	for _, s := range patch.Spec.ImagePullSecrets {
+		p.sources.configured.Insert("pull/" + s.Name)
+	}
 	for _, v := range patch.Spec.Volumes {
 		p.sources.configured.Insert("volume/" + v.Name)
 	}
-	p.Spec, err = patched(p.Spec, string(text))
+	p.Spec, err = patched(b, p.Spec, string(text))
 	return err
 }
 

@@ -33,6 +33,8 @@ type Forecast struct {
 	// Pods, one for each reachable pod template and distinct set of resolved inputs, in the order in which the
 	// Workflow reaches them.
 	Pods []Pod
+	// Headers are the Secrets that Argo's agent reads for the headers of HTTP templates, outside of any pod's spec.
+	Headers []Header
 	// Created are the objects that the Workflow's own resource templates make, and later steps may use.
 	Created []Created
 	// Gaps are the places that could not be followed. Pods may be missing there; none of Pods is wrong because of them.
@@ -83,6 +85,13 @@ type Origin struct {
 	Path *field.Path
 }
 
+// Header is a key of a Secret that becomes a header of a request. Whether it is marked optional does not matter.
+// Source: argoproj/argo-workflows v3.7.3 workflow/executor/agent.go, workflow/util GetSecrets.
+type Header struct {
+	Secret, Key string
+	Origin      Origin
+}
+
 // Created is an object that a resource template of the Workflow makes.
 type Created struct {
 	// Kind of the object; empty when the manifest can't be read before run time.
@@ -107,11 +116,12 @@ func Workflow(wf *wfv1.Workflow, facts Facts) Forecast {
 	if err != nil && !errors.Is(err, ErrNoConfiguration) {
 		controllerError = err
 	}
-	home, merged, err := effective(wf, facts, controller)
+	work := &budget{maxWork}
+	home, merged, err := effective(work, wf, facts, controller)
 	if err != nil {
 		before = append(before, Gap{Reason: err.Error()})
 	}
-	w := newWalker(merged, home, facts, controller)
+	w := newWalker(work, merged, home, facts, controller)
 	w.out.Gaps, w.out.ControllerError = append(before, w.out.Gaps...), controllerError
 	if err != nil {
 		w.mayMakeAnything()

@@ -281,9 +281,9 @@ func TestReplaceTags(t *testing.T) {
 		`{"k":{"n":{}}} {{c}}`:      `{"k":{"n":{}}} x"y`,
 		"{{=a}}":                    "{{=a}}",
 	} {
-		check(t, text, resolveText(text, known), want)
+		check(t, text, resolveText(&budget{maxWork}, text, known), want)
 	}
-	got, err := resolve(corev1.EnvVar{Name: "{{c}}"}, known)
+	got, err := resolve(&budget{maxWork}, corev1.EnvVar{Name: "{{c}}"}, known)
 	if err != nil || got.Name != `x"y` {
 		t.Errorf("%+v, %v", got, err)
 	}

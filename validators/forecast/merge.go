@@ -12,14 +12,20 @@ import (
 
 // mergeUnder returns over laid on top of base, by the strategic merge that Argo uses for everything: lists of named
 // things are merged by name, other lists replaced.
-func mergeUnder[T any](base, over T) (T, error) {
+func mergeUnder[T any](b *budget, base, over T) (T, error) {
 	var out T
+	if b.left == 0 {
+		return out, errSpent
+	}
 	baseJSON, err := json.Marshal(base)
 	if err != nil {
 		return out, err
 	}
 	overJSON, err := json.Marshal(over)
 	if err != nil {
+		return out, err
+	}
+	if err := b.take(len(baseJSON) + len(overJSON)); err != nil {
 		return out, err
 	}
 	merged, err := strategicpatch.StrategicMergePatch(baseJSON, overJSON, out)
@@ -32,13 +38,13 @@ func mergeUnder[T any](base, over T) (T, error) {
 
 // withDefaults returns wf on top of the controller's workflowDefaults; wf itself where there are none.
 // Source: argoproj/argo-workflows v3.7.3 workflow/util/merge.go MergeTo.
-func withDefaults(wf, defaults *wfv1.Workflow) (*wfv1.Workflow, error) {
+func withDefaults(b *budget, wf, defaults *wfv1.Workflow) (*wfv1.Workflow, error) {
 	if defaults == nil {
 		return wf, nil
 	}
 	base := *defaults
 	base.Spec.Hooks = nil // hooks don't merge
-	merged, err := mergeUnder(base, *wf)
+	merged, err := mergeUnder(b, base, *wf)
 	if err != nil {
 		return nil, err
 	}
@@ -57,11 +63,11 @@ func withDefaults(wf, defaults *wfv1.Workflow) (*wfv1.Workflow, error) {
 // keeps its type, with Argo's own exception: defaults for a container turn a containerSet, HTTP or plugin template,
 // which SetType does not know, into a container.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go mergedTemplateDefaultsInto.
-func withTemplateDefaults(t, defaults *wfv1.Template) (*wfv1.Template, error) {
+func withTemplateDefaults(b *budget, t, defaults *wfv1.Template) (*wfv1.Template, error) {
 	if defaults == nil {
 		return t, nil
 	}
-	merged, err := mergeUnder(*defaults, *t)
+	merged, err := mergeUnder(b, *defaults, *t)
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +77,19 @@ func withTemplateDefaults(t, defaults *wfv1.Template) (*wfv1.Template, error) {
 
 // patched returns the pod after a podSpecPatch in YAML or JSON.
 // Source: argoproj/argo-workflows v3.7.3 workflow/util/util.go ApplyPodSpecPatch.
-func patched(spec corev1.PodSpec, patch string) (corev1.PodSpec, error) {
+func patched(b *budget, spec corev1.PodSpec, patch string) (corev1.PodSpec, error) {
+	if err := b.take(4 * len(patch)); err != nil { // YAML is slow to read
+		return spec, err
+	}
 	patchJSON, err := yaml.YAMLToJSON([]byte(patch))
 	if err != nil {
 		return spec, fmt.Errorf("the podSpecPatch is no YAML: %w", err)
 	}
 	specJSON, err := json.Marshal(spec)
 	if err != nil {
+		return spec, err
+	}
+	if err := b.take(len(specJSON)); err != nil {
 		return spec, err
 	}
 	merged, err := strategicpatch.StrategicMergePatch(specJSON, patchJSON, spec)

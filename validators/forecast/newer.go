@@ -84,6 +84,7 @@ func markWithin(v any) {
 			}
 		}
 		markPlugin(v["archiveLocation"])
+		markPlugin(v["artifactPaths"])
 		for name, child := range v {
 			if template, ok := child.(map[string]any); ok && (name == "inline" || name == "templateDefaults") {
 				markTemplate(template)

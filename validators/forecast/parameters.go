@@ -75,16 +75,20 @@ func (w *walker) metadataValues(known values) {
 
 // inputValues are the inputs.parameters.* tags of a template that was called with args: the caller's argument, else the
 // input's own value, else its default. A value that still has a tag is put in as it is, which keeps it recognisable as
-// something that exists only at run time.
+// something that exists only at run time. fromElsewhere says that a ConfigMap was asked, which may change until the step runs.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/util.go ProcessArgs.
-func (w *walker) inputValues(inputs wfv1.Inputs, args wfv1.Arguments) values {
-	known := values{}
+func (w *walker) inputValues(inputs wfv1.Inputs, args wfv1.Arguments) (known values, fromElsewhere bool) {
+	known = values{}
+	given := make(map[string]*wfv1.Parameter, len(args.Parameters))
+	for i := len(args.Parameters) - 1; i >= 0; i-- { // the first of a name counts
+		given[args.Parameters[i].Name] = &args.Parameters[i]
+	}
 	for _, in := range inputs.Parameters {
 		value, from := in.Value, in.ValueFrom
 		if value == nil {
 			value = in.Default
 		}
-		if arg := args.GetParameterByName(in.Name); arg != nil {
+		if arg := given[in.Name]; arg != nil {
 			value, from = arg.Value, nil
 			if arg.Value == nil {
 				from = arg.ValueFrom
@@ -93,13 +97,13 @@ func (w *walker) inputValues(inputs wfv1.Inputs, args wfv1.Arguments) values {
 		tag := "inputs.parameters." + in.Name
 		if from != nil && from.ConfigMapKeyRef != nil {
 			if value, ok := w.configMapValue(in.Name, from, w.globals); ok {
-				known[tag] = value
+				known[tag], fromElsewhere = value, true
 			}
 		} else if value != nil {
 			known[tag] = value.String()
 		}
 	}
-	return known
+	return known, fromElsewhere
 }
 
 // A ConfigMap has this label, or the controller takes no parameters from it.
@@ -110,7 +114,7 @@ const configMapTypeLabel, configMapOfParameters = "workflows.argoproj.io/configm
 // not known. The ConfigMap's name and key may have tags.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/configmap.go GetConfigMapValue, util.go substituteAndGetConfigMapValue.
 func (w *walker) configMapValue(parameter string, from *wfv1.ValueFrom, known values) (value string, ok bool) {
-	name, key := resolveText(from.ConfigMapKeyRef.Name, known), resolveText(from.ConfigMapKeyRef.Key, known)
+	name, key := resolveText(w.work, from.ConfigMapKeyRef.Name, known), resolveText(w.work, from.ConfigMapKeyRef.Key, known)
 	if HasTag(name) || HasTag(key) {
 		return "", false
 	}

@@ -2,7 +2,6 @@ package forecast
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -18,6 +17,8 @@ type scope struct {
 	stored map[string]*wfv1.Template
 	// at is where the Workflow refers to the scope; nil for its own templates.
 	at *field.Path
+
+	index map[string]int // of templates, by name; made when it is first needed
 }
 
 // template is a template of the scope, before it is prepared.
@@ -25,8 +26,16 @@ func (s *scope) template(name string) (placed, bool) {
 	if t, ok := s.stored[name]; ok {
 		return s.placed(t, field.NewPath("status", "storedTemplates").Key(name), ""), true
 	}
-	i := slices.IndexFunc(s.templates, func(t wfv1.Template) bool { return t.Name == name })
-	if i < 0 {
+	if s.index == nil {
+		s.index = make(map[string]int, len(s.templates))
+		for i := range s.templates {
+			if _, ok := s.index[s.templates[i].Name]; !ok {
+				s.index[s.templates[i].Name] = i
+			}
+		}
+	}
+	i, ok := s.index[name]
+	if !ok {
 		return placed{}, false
 	}
 	t := &s.templates[i]
@@ -143,7 +152,7 @@ func specOf(t wfv1.WorkflowSpecHolder, err error) (*wfv1.WorkflowSpec, error) {
 // controller's workflowDefaults, and the scope of its templates. With an error it is what is known of it.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go setStoredWfSpec, workflow/util/merge.go
 // JoinWorkflowSpec.
-func effective(wf *wfv1.Workflow, facts Facts, controller Controller) (*scope, *wfv1.Workflow, error) {
+func effective(b *budget, wf *wfv1.Workflow, facts Facts, controller Controller) (*scope, *wfv1.Workflow, error) {
 	home, merged := &scope{templates: wf.Spec.Templates}, wf
 	if ref := wf.Spec.WorkflowTemplateRef; ref != nil {
 		spec := wf.Status.StoredWorkflowSpec // the controller trusts what it finds there
@@ -153,14 +162,14 @@ func effective(wf *wfv1.Workflow, facts Facts, controller Controller) (*scope, *
 				return home, wf, err
 			}
 		}
-		joined, err := withDefaults(wf, &wfv1.Workflow{Spec: *spec})
+		joined, err := withDefaults(b, wf, &wfv1.Workflow{Spec: *spec})
 		if err != nil {
 			return home, wf, fmt.Errorf("the %s can't be merged into the Workflow: %w", templateTitle(ref.Name, ref.ClusterScope), err)
 		}
 		onlyHighestValue(joined.Spec.Arguments.Parameters, wf.Spec.Arguments, spec.Arguments)
 		merged, home.at = joined, field.NewPath("spec", "workflowTemplateRef")
 	}
-	withAll, err := withDefaults(merged, controller.WorkflowDefaults)
+	withAll, err := withDefaults(b, merged, controller.WorkflowDefaults)
 	if err != nil {
 		return home, merged, fmt.Errorf("the controller's workflowDefaults can't be merged into the Workflow: %w", err)
 	}

@@ -14,7 +14,8 @@ import (
 type sources struct {
 	template   *field.Path
 	containers map[string]source
-	volumes    map[string]*field.Path
+	volumes    map[string]*field.Path // the template's own
+	shared     map[string]*field.Path // the Workflow's
 	// config is where KFP v2 has the step's Kubernetes configuration, and configured what comes from there: the main
 	// container's variables, and volumes.
 	config     *field.Path
@@ -29,12 +30,7 @@ type source struct {
 // sourcesOf looks up the parts of a template's pod. What comes from a WorkflowTemplate has its place where the Workflow
 // refers to that.
 func (w *walker) sourcesOf(t placed) sources {
-	s := sources{template: t.path, containers: map[string]source{}, volumes: map[string]*field.Path{}}
-	if w.home.at == nil {
-		for i, v := range w.wf.Spec.Volumes {
-			s.volumes[v.Name] = field.NewPath("spec", "volumes").Index(i)
-		}
-	}
+	s := sources{template: t.path, containers: map[string]source{}, volumes: map[string]*field.Path{}, shared: w.volumePaths}
 	if t.scope.at != nil {
 		return s
 	}
@@ -84,14 +80,17 @@ func (p *Pod) EnvPath(container, variable string, within Within) *field.Path {
 	return within(src.path.Child("env").Index(i))
 }
 
-// EnvFromPath is the same for the place where a container takes all of a Secret's keys as variables.
-func (p *Pod) EnvFromPath(container, secret string, within Within) *field.Path {
+// EnvFromPath is the same for the place where a container takes all keys of an object as variables.
+func (p *Pod) EnvFromPath(container string, from *corev1.EnvFromSource, within Within) *field.Path {
 	src, ok := p.sources.containers[container]
 	if !ok {
 		return p.sources.template
 	}
 	i := slices.IndexFunc(src.container.EnvFrom, func(e corev1.EnvFromSource) bool {
-		return e.SecretRef != nil && (e.SecretRef.Name == secret || HasTag(e.SecretRef.Name))
+		if from.SecretRef != nil {
+			return e.SecretRef != nil && sameOrTag(e.SecretRef.Name, from.SecretRef.Name)
+		}
+		return from.ConfigMapRef != nil && e.ConfigMapRef != nil && sameOrTag(e.ConfigMapRef.Name, from.ConfigMapRef.Name)
 	})
 	if i < 0 {
 		return p.sources.template
@@ -99,9 +98,25 @@ func (p *Pod) EnvFromPath(container, secret string, within Within) *field.Path {
 	return within(src.path.Child("envFrom").Index(i))
 }
 
+func sameOrTag(written, name string) bool { return written == name || HasTag(written) }
+
+// PullSecretPath is the place where an image pull secret is named.
+func (p *Pod) PullSecretPath(name string) *field.Path {
+	if p.sources.config != nil && p.sources.configured.Has("pull/"+name) {
+		return p.sources.config
+	}
+	return field.NewPath("spec", "imagePullSecrets")
+}
+
+// SpecPath is the place of a field of the Workflow's spec that all its pods share. A template of the same name may set it too.
+func (p *Pod) SpecPath(name string) *field.Path { return field.NewPath("spec", name) }
+
 // VolumePath is the same for the place where a volume is written.
 func (p *Pod) VolumePath(name string, within Within) *field.Path {
 	if path, ok := p.sources.volumes[name]; ok {
+		return within(path)
+	}
+	if path, ok := p.sources.shared[name]; ok {
 		return within(path)
 	}
 	return p.sources.of("volume/" + name)

@@ -16,8 +16,14 @@ func HasTag(s string) bool { return strings.Contains(s, "{{") }
 // resolve returns v with every known tag replaced by its value; tags that are not known stay. Like Argo it works on the
 // JSON text, so that a tag may stand in any field.
 // Source: argoproj/argo-workflows v3.7.3 util/template/simple_template.go.
-func resolve[T any](v T, known values) (T, error) {
+func resolve[T any](b *budget, v T, known values) (T, error) {
+	if b.left == 0 {
+		return v, errSpent
+	}
 	raw, err := json.Marshal(v)
+	if err == nil {
+		err = b.take(len(raw))
+	}
 	if err != nil {
 		return v, err
 	}
@@ -35,6 +41,9 @@ func resolve[T any](v T, known values) (T, error) {
 	if replaced == text {
 		return v, nil
 	}
+	if err := b.take(len(replaced)); err != nil {
+		return v, err
+	}
 	var out T
 	if err := json.Unmarshal([]byte(replaced), &out); err != nil {
 		return v, err
@@ -43,7 +52,10 @@ func resolve[T any](v T, known values) (T, error) {
 }
 
 // resolveText is resolve for a text that is not JSON. A text that would grow too long stays as it is.
-func resolveText(text string, known values) string {
+func resolveText(b *budget, text string, known values) string {
+	if b.take(len(text)) != nil {
+		return text
+	}
 	if replaced, ok := replaceTags(text, func(value string) string { return value }, known); ok {
 		return replaced
 	}

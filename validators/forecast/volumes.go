@@ -7,6 +7,7 @@ import (
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // addMountedVolumes adds the Workflow's volumes and claims that a container of the template mounts.
@@ -16,27 +17,43 @@ func (w *walker) addMountedVolumes(spec *corev1.PodSpec, t *wfv1.Template) error
 	for _, c := range slices.Concat(t.InitContainers, t.Sidecars) {
 		mounts = append(mounts, c.VolumeMounts...)
 	}
-	volumes := slices.Clone(w.wf.Spec.Volumes)
-	for _, claim := range w.wf.Spec.VolumeClaimTemplates {
-		volumes = append(volumes, corev1.Volume{Name: claim.Name, VolumeSource: corev1.VolumeSource{
-			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: w.wf.Name + "-" + claim.Name},
-		}})
+	has := map[string]bool{}
+	for _, v := range spec.Volumes {
+		has[v.Name] = true
 	}
 	for _, m := range mounts {
-		if HasTag(m.Name) {
+		if has[m.Name] || HasTag(m.Name) {
 			continue
 		}
-		named := func(v corev1.Volume) bool { return v.Name == m.Name }
-		if slices.ContainsFunc(spec.Volumes, named) {
-			continue
-		}
-		i := slices.IndexFunc(volumes, named)
-		if i < 0 {
+		v, ok := w.volumes[m.Name]
+		if !ok {
 			return fmt.Errorf("a container mounts the volume %s, which neither the template nor the Workflow has", m.Name)
 		}
-		spec.Volumes = append(spec.Volumes, volumes[i])
+		has[m.Name] = true
+		spec.Volumes = append(spec.Volumes, v)
 	}
 	return nil
+}
+
+// findVolumes finds the Workflow's volumes and claims.
+func (w *walker) findVolumes() {
+	w.volumes, w.volumePaths = map[string]corev1.Volume{}, map[string]*field.Path{}
+	for i, v := range w.wf.Spec.Volumes {
+		if _, ok := w.volumes[v.Name]; ok {
+			continue
+		}
+		w.volumes[v.Name] = v
+		if w.home.at == nil {
+			w.volumePaths[v.Name] = field.NewPath("spec", "volumes").Index(i)
+		}
+	}
+	for _, claim := range w.wf.Spec.VolumeClaimTemplates {
+		if _, ok := w.volumes[claim.Name]; !ok {
+			w.volumes[claim.Name] = corev1.Volume{Name: claim.Name, VolumeSource: corev1.VolumeSource{
+				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: w.wf.Name + "-" + claim.Name},
+			}}
+		}
+	}
 }
 
 // addUserContainers adds the template's own init containers and sidecars, which may have the mounts of the main container.

@@ -2,12 +2,13 @@ package forecast
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
@@ -19,10 +20,13 @@ const (
 	maxDepth  = 100
 	// maxBytes bounds what the visited templates add up to.
 	maxBytes = 32 << 20
+	// maxGaps bounds what is said of places that can't be followed.
+	maxGaps = 100
 )
 
 // walker follows a Workflow from its entrypoint and exit handlers to the templates that become pods.
 type walker struct {
+	work       *budget
 	wf         *wfv1.Workflow
 	facts      Facts
 	controller Controller
@@ -43,6 +47,11 @@ type walker struct {
 
 	collectors    map[string]*collector // by the time at which they run, and their permissions
 	collectorKeys []string              // in the order in which the Workflow leads to them
+
+	programs     map[string]bool
+	programBytes int
+	volumes      map[string]corev1.Volume // the Workflow's volumes and claims, by name
+	volumePaths  map[string]*field.Path   // and where they are written
 
 	anything bool // out.Created has the unknown object
 
@@ -112,19 +121,21 @@ type placed struct {
 	written *wfv1.Template
 	path    *field.Path
 	scope   *scope
-	// known are the tags that have a value in this template as it runs.
-	known values
+	// inputs are the tags of its inputs that have a value; fromElsewhere says that one came from a ConfigMap.
+	inputs        values
+	fromElsewhere bool
 	// key stands for the place and the resolved inputs: equal keys, equal pods.
 	key string
 }
 
-func newWalker(wf *wfv1.Workflow, home *scope, facts Facts, controller Controller) *walker {
+func newWalker(work *budget, wf *wfv1.Workflow, home *scope, facts Facts, controller Controller) *walker {
 	w := &walker{
-		wf: wf, facts: facts, controller: controller, home: home,
-		others: map[string]other{}, collectors: map[string]*collector{}, visited: map[string]*walked{}, pods: map[string]int{}, gaps: map[Gap]bool{}, tokens: map[string]token{},
+		work: work, wf: wf, facts: facts, controller: controller, home: home,
+		others: map[string]other{}, collectors: map[string]*collector{}, programs: map[string]bool{}, visited: map[string]*walked{}, pods: map[string]int{}, gaps: map[Gap]bool{}, tokens: map[string]token{},
 		isKFP: kfp.IsV2(wf),
 	}
 	w.globals = w.globalValues()
+	w.findVolumes()
 	var err error
 	if w.repository, err = w.artifactRepository(); err != nil {
 		w.note("", "where artifacts and logs go is not known: "+err.Error())
@@ -139,6 +150,9 @@ func newWalker(wf *wfv1.Workflow, home *scope, facts Facts, controller Controlle
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go operate.
 func (w *walker) workflow() {
 	spec := &w.wf.Spec
+	for _, claim := range spec.VolumeClaimTemplates {
+		w.made([]Created{{Kind: "PersistentVolumeClaim", Name: w.wf.Name + "-" + claim.Name}})
+	}
 	from := stop{certainty: Certain, scope: w.home}
 	if resumed(w.wf) || w.out.ControllerError != nil {
 		from.certainty = Possible
@@ -170,6 +184,12 @@ func (w *walker) byName(name string, args wfv1.Arguments, at stop) {
 // enough counts one more step and reports whether the walk has reached one of its bounds.
 func (w *walker) enough(at stop) bool {
 	w.visits++
+	if w.work.left == 0 {
+		if !w.full {
+			w.gap(nil, errSpent.Error())
+		}
+		w.full = true
+	}
 	if w.visits <= maxVisits && w.bytes <= maxBytes && at.depth <= maxDepth {
 		return w.full
 	}
@@ -188,10 +208,18 @@ func (w *walker) visit(t placed, args wfv1.Arguments, at stop) {
 	}
 	t, err := w.prepare(t, args)
 	if err != nil {
-		w.gap(at.steps, err.Error())
+		w.unread(at, "", err)
 		return
 	}
+	w.enter(t, at)
+}
+
+// enter walks one template that is prepared.
+func (w *walker) enter(t placed, at stop) {
 	w.bytes += t.Size()
+	if t.fromElsewhere {
+		at = at.atMost(Possible) // by then the ConfigMap may say something else
+	}
 	if t.Memoize != nil {
 		at.certainty = min(at.certainty, Possible) // a cache hit leaves the pod out
 	}
@@ -220,7 +248,7 @@ func (w *walker) visit(t placed, args wfv1.Arguments, at stop) {
 	case t.DAG != nil:
 		w.dag(t, at)
 	case t.HTTP != nil, t.Plugin != nil:
-		w.out.Programs = append(w.out.Programs, w.programOf(t.Template))
+		w.runs(w.programOf(t.Template))
 		w.agent(t, at)
 	case t.Suspend == nil:
 		w.gap(at.steps, "the template is of a kind that is not known here")
@@ -234,13 +262,13 @@ func (w *walker) pod(t placed, at stop) {
 		return
 	}
 	if t.Resource != nil {
-		w.made(created(t.Resource, w.wf.Namespace))
-	} else if program := w.programOf(t.Template); program != "" {
-		w.out.Programs = append(w.out.Programs, program)
+		w.resource(t.Resource)
+	} else {
+		w.runs(w.programOf(t.Template))
 	}
 	pod, err := w.assemble(t, at.exit)
 	if err != nil {
-		w.gap(at.steps, err.Error())
+		w.unread(at, "", err)
 		return
 	}
 	pod.Origin = Origin{Template: t.Name, Path: t.path}
@@ -265,8 +293,11 @@ func (w *walker) reach(i int, at stop) {
 	}
 }
 
-// maxCreated bounds the objects that a Workflow is known to make; beyond it, it may make anything.
-const maxCreated = 256
+// Bounds of what a Workflow is known to make, and of the texts that say so, in bytes; beyond them, it may make anything.
+const (
+	maxCreated  = 256
+	maxPrograms = 4 << 20
+)
 
 func (w *walker) made(objects []Created) {
 	if len(w.out.Created)+len(objects) > maxCreated {
@@ -274,6 +305,28 @@ func (w *walker) made(objects []Created) {
 		return
 	}
 	w.out.Created = append(w.out.Created, objects...)
+}
+
+// resource records what a resource template makes.
+func (w *walker) resource(r *wfv1.ResourceTemplate) {
+	if w.programBytes += len(r.Manifest); w.programBytes > maxPrograms {
+		w.mayMakeAnything()
+		return
+	}
+	w.made(created(r, w.wf.Namespace))
+}
+
+// runs records what a step executes, each text once.
+func (w *walker) runs(program string) {
+	if program == "" || w.programs[program] {
+		return
+	}
+	if w.programBytes += len(program); w.programBytes > maxPrograms {
+		w.mayMakeAnything()
+		return
+	}
+	w.programs[program] = true
+	w.out.Programs = append(w.out.Programs, program)
 }
 
 // mayMakeAnything says that the Workflow runs templates that can't be seen from here, and any of them may be a resource
@@ -291,9 +344,21 @@ func (w *walker) gap(steps []string, reason string) {
 	w.mayMakeAnything()
 }
 
+// unread records a step that can't be read, unless it is only that the budget is spent: then that is said, and once.
+func (w *walker) unread(at stop, what string, err error) {
+	switch {
+	case errors.Is(err, errSpent):
+		w.enough(at)
+	case what == "":
+		w.gap(at.steps, err.Error())
+	default:
+		w.gap(at.steps, what+": "+err.Error())
+	}
+}
+
 // note records something that is not known, each once, and that does not hide any step.
 func (w *walker) note(step, reason string) {
-	if g := (Gap{Step: step, Reason: reason}); !w.gaps[g] {
+	if g := (Gap{Step: step, Reason: reason}); !w.gaps[g] && len(w.gaps) < maxGaps {
 		w.gaps[g] = true
 		w.out.Gaps = append(w.out.Gaps, g)
 	}
@@ -303,7 +368,7 @@ func (w *walker) note(step, reason string) {
 // that is known replaced.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go executeTemplate, workflow/common/util.go ProcessArgs.
 func (w *walker) prepare(t placed, args wfv1.Arguments) (placed, error) {
-	tmpl, err := withTemplateDefaults(t.Template, w.wf.Spec.TemplateDefaults)
+	tmpl, err := withTemplateDefaults(w.work, t.Template, w.wf.Spec.TemplateDefaults)
 	if err != nil {
 		return t, fmt.Errorf("the templateDefaults can't be merged into the template: %w", err)
 	}
@@ -311,18 +376,20 @@ func (w *walker) prepare(t placed, args wfv1.Arguments) (placed, error) {
 		return fmt.Errorf("the template can't be read once its parameters are filled in: %w", err)
 	}
 	// Two passes, as in Argo: the inputs' own defaults may name the Workflow's parameters.
-	if tmpl, err = resolve(tmpl, w.globals); err != nil {
+	if tmpl, err = resolve(w.work, tmpl, w.globals); err != nil {
 		return t, unreadable(err)
 	}
-	inputs := w.inputValues(tmpl.Inputs, args)
+	inputs, fromElsewhere := w.inputValues(tmpl.Inputs, args)
 	given := *tmpl
 	given.Inputs.Artifacts = withArguments(tmpl.Inputs.Artifacts, args)
-	if t.Template, err = resolve(&given, inputs); err != nil {
+	if t.Template, err = resolve(w.work, &given, inputs); err != nil {
 		return t, unreadable(err)
 	}
-	t.known = maps.Clone(w.globals)
-	maps.Copy(t.known, inputs)
+	t.inputs, t.fromElsewhere = inputs, fromElsewhere
 	key, err := json.Marshal([]any{inputs, t.Inputs.Artifacts})
+	if err == nil {
+		err = w.work.take(len(key))
+	}
 	t.key += "\x00" + string(key)
 	return t, err
 }

@@ -3,7 +3,9 @@ package kfp
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,7 +61,7 @@ func (r *Run) Driver(args []string) map[string]string {
 		return nil
 	}
 	out := outputs{flags: d.flags, values: map[string]string{}}
-	if r.bytes > maxBytes {
+	if r.bytes > maxBytes || d.unread && d.flags["type"] != "ROOT_DAG" {
 		return out.values
 	}
 	if d.task.message("triggerPolicy").text("condition") == "" {
@@ -86,21 +88,59 @@ func (r *Run) Driver(args []string) map[string]string {
 	return out.values
 }
 
-// Program is the command of the step that a driver prepares, empty for the driver of a DAG. ok is false if the arguments are
-// not those of a driver.
-func Program(args []string) (program string, ok bool) {
+// Program is what the step that a driver prepares executes: the commands of its containers, and the values of its inputs, which
+// may tell it what to do. open says that some of these exist only at run time. ok is false if the arguments are not those of
+// a driver; the driver of a DAG prepares no program.
+func (r *Run) Program(args []string) (commands, values string, open, ok bool) {
 	d, ok := newDriver(args)
 	if !ok {
-		return "", false
+		return "", "", false, false
 	}
 	container := parse(d.flags["container"])
-	return strings.Join(append(container.texts("command"), container.texts("args")...), " "), true
+	parts := append(container.texts("command"), container.texts("args")...)
+	for _, c := range parse(d.flags["kubernetes_config"]).messages("initContainers") {
+		parts = append(append(parts, c.texts("command")...), c.texts("args")...)
+		for _, e := range c.messages("env") {
+			parts = append(parts, e.text("value"))
+		}
+	}
+	given := d.taskInputs(r.inputsOf(d.flags["dag_execution_id"]))
+	d.addDefaults(given)
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if _, isUnknown := given[name].(unknown); isUnknown {
+			open = true
+		} else if text, err := textOf(given[name]); err == nil {
+			texts = append(texts, text)
+		}
+	}
+	return strings.Join(parts, " "), strings.Join(texts, " "), open, true
+}
+
+// Claim is the name of the PersistentVolumeClaim that a driver makes, with a tag for what exists only at run time. ok is false
+// if it makes none.
+// Source: kubeflow/pipelines 7b70c7b95f backend/src/v2/driver/k8s.go createPVC.
+func (r *Run) Claim(args []string) (name string, ok bool) {
+	d, ok := newDriver(args)
+	if !ok || parse(d.flags["container"]).text("image") != "argostub/createpvc" {
+		return "", false
+	}
+	given := d.taskInputs(r.inputsOf(d.flags["dag_execution_id"]))
+	if name, ok := given["pvc_name"].(string); ok && name != "" {
+		return name, true
+	}
+	if name, ok := given["pvc_name"].(unknown); ok {
+		return string(name), true
+	}
+	suffix, _ := given["pvc_name_suffix"].(string)
+	return "{{$.uuid}}" + suffix, true
 }
 
 // driver is one call of KFP's driver.
 type driver struct {
 	flags           map[string]string
 	component, task message
+	unread          bool // the component or the task could not be read, and may say anything
 }
 
 // newDriver reads the arguments of a driver; ok is false if they are not.
@@ -109,6 +149,7 @@ func newDriver(args []string) (d driver, ok bool) {
 	switch d.flags["type"] {
 	case "ROOT_DAG", "DAG", "CONTAINER":
 		d.component, d.task = parse(d.flags["component"]), parse(d.flags["task"])
+		d.unread = d.component == nil && d.flags["component"] != "" || d.task == nil && d.flags["task"] != ""
 		return d, true
 	}
 	return d, false
@@ -207,8 +248,8 @@ func (r *Run) Patch(podSpecPatch string) (Patch, bool) {
 // fingerprint is equal for equal values. Unknown values differ from known ones by their tags.
 func (r *Run) fingerprint(v any) string {
 	raw, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // they came from JSON
+	if err != nil { // what came from JSON can go back
+		r.bytes = maxBytes + 1
 	}
 	r.bytes += len(raw)
 	return string(raw)

@@ -125,6 +125,11 @@ func TestPatch(t *testing.T) {
 			config:    "secretAsEnv: [{secretName: s, keyToEnv: [{secretKey: k, envVar: A}]}]\nsecretAsVolume: [{secretName: s, mountPath: /s}]",
 			want:      "{containers: [{name: main, image: a, volumeMounts: [{name: s, mountPath: /s}]}], volumes: [{name: s, secret: {secretName: s, optional: false}}]}",
 		},
+		"handed on by number": {
+			component: "taskConfigPassthroughs: [{field: 2}]",
+			config:    "secretAsEnv: [{secretName: s, keyToEnv: [{secretKey: k, envVar: A}]}]",
+			want:      "{containers: [{name: main}]}",
+		},
 		"resources": {
 			container: "image: '{{$.inputs.parameters[''x'']}}'\nresources: {resourceCpuLimit: '2', cpuLimit: 9, resourceMemoryRequest: 1Gi, accelerator: {resourceType: nvidia.com/gpu, resourceCount: '1'}}",
 			want:      "{containers: [{name: main, resources: {limits: {cpu: '2', nvidia.com/gpu: '1'}, requests: {memory: 1Gi}}}]}",
@@ -219,6 +224,10 @@ func TestDAGs(t *testing.T) {
 			task:      "inputs: {parameters: {name: {componentInputParameter: names}}}\nparameterIterator: {itemInput: item, items: {inputParameter: name}}",
 			iteration: "0", want: "{{inputs.parameters.name}}", count: "2",
 		},
+		"an item that becomes a text": {
+			component: "inputDefinitions: {parameters: {name: {parameterType: STRING}}}",
+			task:      "parameterIterator: {itemInput: name, items: {raw: '[1, 2]'}}", iteration: "1", want: "2", count: "2",
+		},
 		"a round that there is not": {
 			task: "parameterIterator: {itemInput: name, items: {raw: '[\"a\"]'}}", iteration: "1", want: "{{inputs.parameters.name}}", count: "1",
 		},
@@ -248,12 +257,27 @@ func TestDAGs(t *testing.T) {
 	}
 }
 
+// TestProgram has the text that a step executes, with what may tell it what to do.
 func TestProgram(t *testing.T) {
-	program, ok := Program([]string{"--type", "CONTAINER", "--container", `{"command": ["a", "b"], "args": ["c"], "env": [{"name": "d"}]}`, "--kubernetes_config", `{"command": ["e"]}`})
-	if program != "a b c" || !ok {
-		t.Errorf("%q, %v", program, ok)
+	var r Run
+	dag := root(t, &r, `{"cmd": "kubectl create"}`)
+	for name, test := range map[string]struct {
+		args []string
+		want string
+		open bool
+	}{
+		"commands":                     {[]string{"--container", `{"command": ["a", "b"], "args": ["c"], "env": [{"name": "d"}]}`, "--kubernetes_config", `{"secretAsEnv": [{"secretName": "e"}]}`}, "a b c", false},
+		"the author's init containers": {[]string{"--container", `{"command": ["a"]}`, "--kubernetes_config", `{"initContainers": [{"command": ["b"], "args": ["c"], "env": [{"name": "d", "value": "e"}]}]}`}, "a b c e", false},
+		"inputs":                       {[]string{"--container", `{"command": ["a"]}`, "--task", `{"inputs": {"parameters": {"x": {"componentInputParameter": "cmd"}}}}`}, "a kubectl create", false},
+		"defaults":                     {[]string{"--container", `{"command": ["a"]}`, "--component", `{"inputDefinitions": {"parameters": {"x": {"defaultValue": 7}}}}`}, "a 7", false},
+		"inputs that are not known":    {[]string{"--container", `{"command": ["a"]}`, "--task", `{"inputs": {"parameters": {"x": {"componentInputParameter": "other"}}}}`}, "a", true},
+	} {
+		commands, values, open, ok := r.Program(append([]string{"--type", "CONTAINER", "--dag_execution_id", dag}, test.args...))
+		if program := strings.TrimSpace(commands + " " + values); program != test.want || open != test.open || !ok {
+			t.Errorf("%s: %q, %v, %v", name, program, open, ok)
+		}
 	}
-	if _, ok := Program([]string{"--type", "importer"}); ok {
+	if _, _, _, ok := r.Program([]string{"--type", "importer"}); ok {
 		t.Error("an importer is taken for a driver")
 	}
 }
@@ -270,7 +294,9 @@ func TestDriver(t *testing.T) {
 		"a step":               {[]string{"--type=CONTAINER", "--task", `{"taskInfo": {"name": "a"}}`}, map[string]string{"cached-decision": "false", "condition": "nil", "pod-spec-patch": "kfp-preflight.dev/patch-1"}},
 		"a step on condition":  {[]string{"--type", "CONTAINER", "--task", `{"triggerPolicy": {"condition": "a == b"}}`}, map[string]string{"cached-decision": "false", "pod-spec-patch": "kfp-preflight.dev/patch-1"}},
 		"the run":              {[]string{"--type", "ROOT_DAG"}, map[string]string{"condition": "nil", "execution-id": "1", "iteration-count": "0"}},
-		"a DAG":                {[]string{"--type", "DAG", "--component", "no JSON"}, map[string]string{"condition": "nil", "execution-id": "1"}},
+		"a DAG":                {[]string{"--type", "DAG", "--component", "{}"}, map[string]string{"condition": "nil", "execution-id": "1"}},
+		"what is no JSON":      {[]string{"--type", "DAG", "--component", "no JSON"}, map[string]string{}},
+		"a task known later":   {[]string{"--type", "CONTAINER", "--task", "{{tasks.x.outputs.result}}"}, map[string]string{}},
 		"a DAG of unknown DAG": {[]string{"--type", "DAG", "--dag_execution_id", "99"}, map[string]string{"condition": "nil", "execution-id": "1"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -85,13 +85,22 @@ func (d *driver) dagInputs(parent inputs) inputs {
 		delete(out, list)
 		switch {
 		case known && index >= 0 && index < len(items):
-			out[item] = items[index]
+			out[item] = d.converted(item, items[index])
 		default:
 			out[item] = unknownInput(item)
 		}
 		return out
 	}
 	out := d.taskInputs(parent)
+	d.addDefaults(out)
+	if raw := iterator.message("items").text("raw"); raw != "" {
+		out[item] = raw
+	}
+	return out
+}
+
+// addDefaults gives the parameters of the component that the task does not give their defaults, null where they have none.
+func (d *driver) addDefaults(out inputs) {
 	definitions := d.component.message("inputDefinitions").message("parameters")
 	for _, name := range definitions.keys() {
 		if _, given := out[name]; given {
@@ -104,10 +113,6 @@ func (d *driver) dagInputs(parent inputs) inputs {
 			out[name] = nil
 		}
 	}
-	if raw := iterator.message("items").text("raw"); raw != "" {
-		out[item] = raw
-	}
-	return out
 }
 
 // taskInputs are the values that the task itself gives.
@@ -120,8 +125,23 @@ func (d *driver) taskInputs(parent inputs) inputs {
 		if spec.text("parameterExpressionSelector") != "" {
 			out[name] = unknownInput(name) // a part of the value, by an expression
 		}
+		out[name] = d.converted(name, out[name])
 	}
 	return out
+}
+
+// converted is the value of an input as the component has it: one that is to be a text becomes one.
+// Source: kubeflow/pipelines 7b70c7b95f backend/src/v2/driver/resolve.go handleParamTypeValidationAndConversion.
+func (d *driver) converted(name string, v any) any {
+	definition := d.component.message("inputDefinitions").message("parameters").message(name)
+	if _, isUnknown := v.(unknown); isUnknown || v == nil || definition.text("parameterType") != "STRING" {
+		return v
+	}
+	text, err := textOf(v)
+	if err != nil {
+		return unknownInput(name)
+	}
+	return text
 }
 
 // rounds is how often a loop runs; ok is false where its list exists only at run time.

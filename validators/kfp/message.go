@@ -15,9 +15,12 @@ type message map[string]any
 
 // parse reads a message; nil if text is not one.
 func parse(text string) message {
-	var m message
+	m := message{}
 	if json.Unmarshal([]byte(text), &m) != nil {
 		return nil
+	}
+	if m == nil {
+		return message{} // null
 	}
 	return m
 }

@@ -70,11 +70,13 @@ func (d *driver) patch(parent inputs) Patch {
 // Source: kubeflow/pipelines 7b70c7b95f backend/src/v2/driver/driver.go getTaskConfigOptions.
 func (d *driver) onPod() func(group string) bool {
 	elsewhere := map[string]bool{}
+	var unread bool
 	for _, p := range d.component.messages("taskConfigPassthroughs") {
 		apply := p.flag("applyToTask")
 		elsewhere[p.text("field")] = apply == nil || !*apply
+		unread = unread || p.text("field") == "" // a number: whichever it is
 	}
-	return func(group string) bool { return !elsewhere[group] }
+	return func(group string) bool { return !elsewhere[group] && !unread }
 }
 
 // patching is a patch in the making.
@@ -140,9 +142,11 @@ func (p *patching) variables(config message) {
 // mount adds a volume and mounts it into the main container.
 func (p *patching) mount(v corev1.Volume, entry message) {
 	p.out.Spec.Volumes = append(p.out.Spec.Volumes, v)
-	p.main.VolumeMounts = append(p.main.VolumeMounts, corev1.VolumeMount{
-		Name: v.Name, MountPath: entry.text("mountPath"), SubPath: entry.text("subPath"),
-	})
+	mount := corev1.VolumeMount{Name: v.Name, MountPath: entry.text("mountPath")}
+	if v.PersistentVolumeClaim != nil {
+		mount.SubPath = entry.text("subPath")
+	}
+	p.main.VolumeMounts = append(p.main.VolumeMounts, mount)
 }
 
 // volumes mounts claims, Secrets and ConfigMaps. A volume has the name of what it holds.

@@ -77,18 +77,7 @@ func (p *patching) placeholder(text string) any {
 	if !ok {
 		return unknownInput(m[1])
 	}
-	definition := p.component.message("inputDefinitions").message("parameters").message(m[1])
-	if _, isText := v.(string); isText || definition.text("parameterType") != "STRING" || v == nil {
-		return v
-	}
-	if _, isUnknown := v.(unknown); isUnknown {
-		return v
-	}
-	converted, err := textOf(v)
-	if err != nil {
-		return unknownInput(m[1])
-	}
-	return converted
+	return v
 }
 
 func resourceList(amounts message) corev1.ResourceList {

@@ -31,6 +31,8 @@ func TestPermissions(t *testing.T) {
 		"list LimitRanges":              first(core.LimitRanges("default").List(t.Context(), list)),
 		"read Argo's configuration":     first(core.ConfigMaps("kubeflow").Get(t.Context(), "workflow-controller-configmap", get)),
 		"get a ServiceAccount":          first(core.ServiceAccounts("default").Get(t.Context(), "default", get)),
+		"get a claim":                   first(core.PersistentVolumeClaims("default").Get(t.Context(), "x", get)),
+		"get a PriorityClass":           core.RESTClient().Get().AbsPath("/apis/scheduling.k8s.io/v1/priorityclasses/x").Do(t.Context()).Error(),
 		"get a WorkflowTemplate":        core.RESTClient().Get().AbsPath("/apis/argoproj.io/v1alpha1/namespaces/default/workflowtemplates/x").Do(t.Context()).Error(),
 		"get a ClusterWorkflowTemplate": core.RESTClient().Get().AbsPath("/apis/argoproj.io/v1alpha1/clusterworkflowtemplates/x").Do(t.Context()).Error(),
 		"list LimitRanges of another":   first(core.LimitRanges("kubeflow").List(t.Context(), list)),

@@ -19,7 +19,6 @@ var notRequired = map[string]string{
 	"Volumes.VolumeSource.ScaleIO.SecretRef.Name":                                                       "the kubelet has no such plugin any more",
 	"Volumes.VolumeSource.StorageOS.SecretRef.Name":                                                     "the kubelet has no such plugin any more",
 	"Volumes.VolumeSource.Cinder.SecretRef.Name":                                                        "the translation to CSI drops it",
-	"ImagePullSecrets.Name":                                                                             "the kubelet pulls without it; only a private image fails",
 	"EphemeralContainers.EphemeralContainerCommon.Env.ValueFrom.SecretKeyRef.LocalObjectReference.Name": "no pod is created with one",
 	"EphemeralContainers.EphemeralContainerCommon.EnvFrom.SecretRef.LocalObjectReference.Name":          "no pod is created with one",
 }
@@ -42,7 +41,7 @@ func TestEverySecretField(t *testing.T) {
 			}
 			spec.Containers = []corev1.Container{{VolumeMounts: []corev1.VolumeMount{{Name: "volume"}}}}
 		}
-		found := slices.ContainsFunc(requiredSecrets(&forecast.Pod{Spec: spec}), func(r secretRef) bool { return r.secret == "the-secret" })
+		found := slices.ContainsFunc(references(&forecast.Pod{Spec: spec}), func(r reference) bool { return r.Object == Object{Secret, "the-secret"} })
 		_, excepted := notRequired[field]
 		if found == excepted {
 			t.Errorf("%s: looked at %v, excepted %v", field, found, excepted)
@@ -52,8 +51,7 @@ func TestEverySecretField(t *testing.T) {
 
 // notForecast are the ends of fields of a Workflow that name a Secret which no pod of its own needs, and why.
 var notForecast = map[string]string{
-	"HTTP.Headers.ValueFrom.SecretKeyRef.LocalObjectReference.Name": "the agent reads it through the API when it sends the request",
-	"Resource.ManifestFrom.Artifact":                                "Argo takes the artifact from the template's inputs, by its name",
+	"Resource.ManifestFrom.Artifact": "Argo takes the artifact from the template's inputs, by its name",
 }
 
 // TestEverySecretFieldOfAWorkflow does the same for a Workflow: a Secret that is named anywhere in it must be found in the
@@ -71,8 +69,9 @@ func TestEverySecretFieldOfAWorkflow(t *testing.T) {
 		var found bool
 		fc := forecast.Workflow(wf, &State{Complete: true})
 		for i := range fc.Pods {
-			found = found || slices.ContainsFunc(requiredSecrets(&fc.Pods[i]), func(r secretRef) bool { return r.secret == "the-secret" })
+			found = found || slices.ContainsFunc(references(&fc.Pods[i]), func(r reference) bool { return r.Object == Object{Secret, "the-secret"} })
 		}
+		found = found || slices.ContainsFunc(fc.Headers, func(h forecast.Header) bool { return h.Secret == "the-secret" })
 		var excepted bool
 		for end := range notRequired {
 			excepted = excepted || strings.HasSuffix(field, strings.TrimPrefix(end, "Volumes.VolumeSource."))

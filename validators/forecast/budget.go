@@ -1,0 +1,26 @@
+package forecast
+
+import (
+	"errors"
+	"fmt"
+)
+
+// maxWork bounds the text that is filled in, merged and patched for one forecast, in bytes.
+const maxWork = 64 << 20
+
+// budget is what is left of maxWork. What is not paid for is not known.
+type budget struct {
+	left int
+}
+
+var errSpent = errors.New(fmt.Sprintf("the Workflow comes to more than %d MiB of text once everything is filled in: not everything was looked at", maxWork>>20))
+
+// take pays for work on n bytes.
+func (b *budget) take(n int) error {
+	if b.left < n {
+		b.left = 0
+		return errSpent
+	}
+	b.left -= n
+	return nil
+}

@@ -1,0 +1,131 @@
+package webhook
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+)
+
+func wanted(kind, name string, keys bool) validators.Wanted {
+	return validators.Wanted{Object: validators.Object{Kind: kind, Name: name}, Keys: keys}
+}
+
+// TestKeyNames wants the names of the keys, and nothing left of the values.
+func TestKeyNames(t *testing.T) {
+	raw := []byte(`{"kind":"Secret","data":{"token":"bm90LWZvci1sb2dz","user":"bm90LWZvci1sb2dz"},"binaryData":{"blob":"bm90LWZvci1sb2dz"}}`)
+	keys, err := keyNames(raw)
+	if err != nil || !keys.Equal(sets.New("token", "user", "blob")) {
+		t.Errorf("keys %v, %v", keys, err)
+	}
+	if strings.Trim(string(raw), "\x00") != "" {
+		t.Errorf("the object is still there: %q", raw)
+	}
+	if _, err := keyNames([]byte("{")); err == nil {
+		t.Error("half an object is understood")
+	}
+}
+
+// TestLookTogether looks up more objects than go at once.
+func TestLookTogether(t *testing.T) {
+	var now, most atomic.Int32
+	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+		most.Store(max(most.Load(), now.Add(1)))
+		time.Sleep(5 * time.Millisecond)
+		now.Add(-1)
+		apiObject(w, &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}, Data: map[string][]byte{r.URL.Path: nil}})
+	})
+	var list []validators.Wanted
+	for i := range 30 {
+		list = append(list, wanted(validators.Secret, fmt.Sprintf("secret-%d", i), true))
+	}
+	for o, found := range b.facts.open(t.Context(), remembered).Look("team-a", list) {
+		if !found.Exists || !found.Keys.Has("/api/v1/namespaces/team-a/secrets/"+o.Name) {
+			t.Errorf("%s: %+v", o.Name, found)
+		}
+	}
+	if got := most.Load(); got < 2 || got > looksAtOnce {
+		t.Errorf("%d lookups at once", got)
+	}
+}
+
+// TestLookAsksForNoMore has where each kind of object is looked for, and that the API server is asked for what it holds only
+// where keys matter.
+func TestLookAsksForNoMore(t *testing.T) {
+	var asked sync.Map
+	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+		asked.Store(r.URL.Path, strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadata"))
+		apiObject(w, &metav1.PartialObjectMetadata{})
+	})
+	paths := map[string]validators.Wanted{
+		"/api/v1/namespaces/team-a/secrets/a":                wanted(validators.Secret, "a", false),
+		"/api/v1/namespaces/team-a/secrets/b":                wanted(validators.Secret, "b", true),
+		"/api/v1/namespaces/team-a/configmaps/a":             wanted(validators.ConfigMap, "a", false),
+		"/api/v1/namespaces/team-a/serviceaccounts/a":        wanted(validators.ServiceAccount, "a", false),
+		"/api/v1/namespaces/team-a/persistentvolumeclaims/a": wanted(validators.PersistentVolumeClaim, "a", false),
+		"/apis/scheduling.k8s.io/v1/priorityclasses/a":       wanted(validators.PriorityClass, "a", false),
+	}
+	facts := b.facts.open(t.Context(), live)
+	for path, w := range paths {
+		if found := facts.Look("team-a", []validators.Wanted{w})[w.Object]; !found.Exists {
+			t.Errorf("%+v: %+v", w, found)
+		}
+		if only, ok := asked.Load(path); !ok || only == w.Keys {
+			t.Errorf("%s: asked %v, only for its metadata: %v", path, ok, only)
+		}
+	}
+	for _, name := range []string{"../other/secrets/a", "A", "", "a/b"} {
+		before := count(&asked)
+		if found := facts.Look("team-a", []validators.Wanted{wanted(validators.Secret, name, true)}); found[validators.Object{Kind: validators.Secret, Name: name}].Exists {
+			t.Errorf("a Secret is called %q", name)
+		}
+		if count(&asked) != before {
+			t.Errorf("the API server is asked for %q", name)
+		}
+	}
+}
+
+func count(m *sync.Map) (n int) {
+	m.Range(func(_, _ any) bool { n++; return true })
+	return n
+}
+
+// TestLookAgain has an API server that fails for a while: it is asked again as long as there is time.
+func TestLookAgain(t *testing.T) {
+	for _, fail := range []http.HandlerFunc{
+		func(w http.ResponseWriter, _ *http.Request) { apiError(w, 429, metav1.StatusReasonTooManyRequests) },
+		func(w http.ResponseWriter, _ *http.Request) { apiError(w, 500, metav1.StatusReasonInternalError) },
+		func(w http.ResponseWriter, _ *http.Request) { apiError(w, 503, metav1.StatusReasonServiceUnavailable) },
+	} {
+		var asked atomic.Int32
+		b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+			if asked.Add(1) <= 2 {
+				fail(w, r)
+				return
+			}
+			apiError(w, 404, metav1.StatusReasonNotFound)
+		})
+		o := wanted(validators.Secret, "a", true)
+		if found := b.facts.open(t.Context(), live).Look("team-a", []validators.Wanted{o})[o.Object]; found.Err != nil || found.Exists {
+			t.Errorf("%+v", found)
+		}
+	}
+	var asked atomic.Int32
+	b := newBench(t, workflows, func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		apiError(w, 403, metav1.StatusReasonForbidden)
+	})
+	o := wanted(validators.Secret, "a", true)
+	if found := b.facts.open(t.Context(), live).Look("team-a", []validators.Wanted{o})[o.Object]; found.Err == nil || asked.Load() != 1 {
+		t.Errorf("%d times asked for what is forbidden: %+v", asked.Load(), found)
+	}
+}

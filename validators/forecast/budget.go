@@ -1,7 +1,6 @@
 package forecast
 
 import (
-	"errors"
 	"fmt"
 )
 
@@ -13,7 +12,7 @@ type budget struct {
 	left int
 }
 
-var errSpent = errors.New(fmt.Sprintf("the Workflow comes to more than %d MiB of text once everything is filled in: not everything was looked at", maxWork>>20))
+var errSpent = fmt.Errorf("the Workflow comes to more than %d MiB of text once everything is filled in: not everything was looked at", maxWork>>20)
 
 // take pays for work on n bytes.
 func (b *budget) take(n int) error {

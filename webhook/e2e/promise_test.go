@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -176,9 +178,10 @@ func TestWorkflowUpdatesNeverArrive(t *testing.T) {
 }
 
 // TestSecretOfAMomentAgo creates a Secret, or the key that was missing in it, and at once a Workflow that needs it, from
-// several clients. None may be denied.
+// several clients. None may be denied. RACES is how often each client tries.
 func TestSecretOfAMomentAgo(t *testing.T) {
-	const clients, tries = 4, 100
+	const clients = 4
+	tries := races(t)
 	makeNamespace(t, "moments")
 	var created atomic.Int64
 	var group errgroup.Group
@@ -216,6 +219,81 @@ func TestSecretOfAMomentAgo(t *testing.T) {
 		t.Error(err)
 	}
 	t.Logf("%d Workflows created right after what they need", created.Load())
+}
+
+// races is how often a race is run: RACES, or enough to meet the coarse mistakes.
+func races(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("RACES")
+	if text == "" {
+		return 100
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("RACES: %v", err)
+	}
+	return n
+}
+
+// TestSecretAmidDenials creates a Secret, and at once a Workflow that needs it, while others ask for the same Secret all the
+// time and are denied until it is there: a lookup that was under way when it came must not count for those who came later.
+// Then it deletes the Secret, and says how long Workflows slip through.
+func TestSecretAmidDenials(t *testing.T) {
+	const others = 3
+	makeNamespace(t, "amid")
+	var denials, slips atomic.Int64
+	var longest time.Duration
+	users := make([]user, others)
+	for i := range users {
+		users[i] = newUser(t)
+	}
+	mine := newUser(t)
+	for i := range races(t) / 4 {
+		name := fmt.Sprintf("secret-%d", i)
+		need := func(u user) error {
+			return u.Create(t.Context(), object(t, fmt.Sprintf(needy, "amid", name, "key")), client.DryRunAll)
+		}
+		var group errgroup.Group
+		for _, u := range users {
+			group.Go(func() error {
+				for {
+					err := need(u)
+					if !denied(err) {
+						return err
+					}
+					denials.Add(1)
+				}
+			})
+		}
+		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "amid", Name: name}, StringData: map[string]string{"key": "x"}}
+		if err := mine.Create(t.Context(), secret); err != nil {
+			t.Fatal(err)
+		}
+		if err := need(mine); err != nil {
+			t.Errorf("%s, just created: %v", name, err)
+		}
+		if err := group.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if i%10 > 0 {
+			continue
+		}
+		if err := mine.Delete(t.Context(), secret); err != nil {
+			t.Fatal(err)
+		}
+		for began := time.Now(); ; slips.Add(1) {
+			if err := need(mine); denied(err) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if longest = max(longest, time.Since(began)); longest > 10*remember {
+				t.Fatalf("a Secret that was deleted %v ago is still remembered", longest)
+			}
+		}
+	}
+	t.Logf("%d denials before the Secrets came; after they went %d Workflows slipped through, none after more than %v", denials.Load(), slips.Load(), longest)
 }
 
 // TestWebhookDown stops the webhook: the shipped configuration lets everything in.

@@ -67,7 +67,7 @@ func compareAll(t *testing.T, configuration map[string]string, sources sources, 
 	defer cancel()
 	k := l.startKubelet(t, ctx, namespace)
 
-	forecasts := map[string]forecast.Forecast{}
+	forecasts, submitted := map[string]forecast.Forecast{}, map[string]*wfv1.Workflow{}
 	files := map[string]string{}
 	for i, s := range sources.workflows {
 		wf := s.workflow.DeepCopy()
@@ -77,11 +77,13 @@ func compareAll(t *testing.T, configuration map[string]string, sources sources, 
 			t.Logf("%s: not created: %v", s.file, err)
 			continue
 		}
+		submitted[wf.Name] = wf
 		forecasts[wf.Name] = forecast.Workflow(wf, facts{l, controller})
 	}
 	finished := l.settle(t, namespace, 4*time.Minute, 15*time.Second)
 
 	var equal, toTheEnd, pods, apart int
+	verdicts := truth{reasons: map[string]int{}}
 	for _, name := range slices.Sorted(maps.Keys(forecasts)) {
 		wf, file, created := finished[name], files[name], k.of(name)
 		reason, listed := notComparable[file]
@@ -104,10 +106,13 @@ func compareAll(t *testing.T, configuration map[string]string, sources sources, 
 		equal++
 		if wf.Status.Phase == wfv1.WorkflowSucceeded {
 			toTheEnd++
+			verdicts.compare(t, file, submitted[name], facts{l, controller}, created)
 		}
 	}
 	t.Logf("%d Workflows: %d with %d pods equal to their forecast, %d of them run to their end; %d not comparable, %d not equal",
 		len(forecasts), equal, pods, toTheEnd, apart, len(forecasts)-equal-apart)
+	t.Logf("of the %d that ran to their end, %d verdicts with Secrets missing: %d denied, each with a pod that would wait for ever; %d let in that would wait: %v",
+		toTheEnd, verdicts.verdicts, verdicts.denied, verdicts.missed, verdicts.reasons)
 	if file := os.Getenv("CONTROLLER_LOG"); file != "" {
 		_ = os.WriteFile(file, l.log.Bytes(), 0o644)
 	}

@@ -36,88 +36,89 @@ func (w world) Look(_ string, wanted []validators.Wanted) map[validators.Object]
 	return out
 }
 
-// starves says what the kubelet would wait for before it starts a pod; empty if it would start. It is written from the
-// kubelet's rules, not from ours.
-func starves(pod *corev1.Pod, have secrets) string {
-	lacks := func(name, key string, optional *bool) string {
-		keys, ok := have[name]
-		switch {
-		case isTrue(optional), ok && (key == "" || keys.Has(key)):
-			return ""
-		case ok:
-			return fmt.Sprintf("key %s of Secret %s", key, name)
-		}
-		return "Secret " + name
+// want is a Secret, or a key of one, that the kubelet insists on.
+type want struct{ name, key string }
+
+// String is the want for a reader.
+func (w want) String() string {
+	if w.key == "" {
+		return "Secret " + w.name
 	}
-	var wants []string
+	return fmt.Sprintf("key %s of Secret %s", w.key, w.name)
+}
+
+// wants are what the kubelet insists on before it starts a pod. They are written from the kubelet's rules, not from ours.
+func wants(pod *corev1.Pod) []want {
+	var out []want
+	add := func(optional *bool, name string, keys ...string) {
+		if isTrue(optional) {
+			return
+		}
+		out = append(out, want{name: name})
+		for _, key := range keys {
+			out = append(out, want{name, key})
+		}
+	}
 	mounted := sets.New[string]()
 	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 		for _, e := range c.EnvFrom {
 			if s := e.SecretRef; s != nil {
-				wants = append(wants, lacks(s.Name, "", s.Optional))
+				add(s.Optional, s.Name)
 			}
 		}
 		for _, e := range c.Env {
 			if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
 				s := e.ValueFrom.SecretKeyRef
-				wants = append(wants, lacks(s.Name, s.Key, s.Optional))
+				add(s.Optional, s.Name, s.Key)
 			}
 		}
 		for _, m := range c.VolumeMounts {
 			mounted.Insert(m.Name)
 		}
 	}
-	volume := func(name string, items []corev1.KeyToPath, optional *bool) {
-		wants = append(wants, lacks(name, "", optional))
+	keys := func(items []corev1.KeyToPath) (keys []string) {
 		for _, item := range items {
-			wants = append(wants, lacks(name, item.Key, optional))
+			keys = append(keys, item.Key)
 		}
+		return keys
 	}
 	for _, v := range pod.Spec.Volumes {
 		switch {
 		case !mounted.Has(v.Name):
 		case v.Secret != nil:
-			volume(v.Secret.SecretName, v.Secret.Items, v.Secret.Optional)
+			add(v.Secret.Optional, v.Secret.SecretName, keys(v.Secret.Items)...)
 		case v.Projected != nil:
 			for _, source := range v.Projected.Sources {
 				if s := source.Secret; s != nil {
-					volume(s.Name, s.Items, s.Optional)
+					add(s.Optional, s.Name, keys(s.Items)...)
 				}
 			}
 		}
 	}
-	for _, want := range wants {
-		if want != "" {
-			return want
+	return out
+}
+
+// starves says what a pod would wait for; empty if it would start.
+func starves(pod *corev1.Pod, have secrets) string {
+	for _, w := range wants(pod) {
+		if keys, ok := have[w.name]; !ok || w.key != "" && !keys.Has(w.key) {
+			return w.String()
 		}
 	}
 	return ""
 }
 
-// everything are all Secrets, with all keys, that pods speak of.
+// everything are all Secrets, with all keys, that pods insist on.
 func everything(pods []corev1.Pod) secrets {
 	all := secrets{}
 	for i := range pods {
-		for have := (secrets{}); ; {
-			var name, key string
-			want := starves(&pods[i], have)
-			switch {
-			case want == "":
-				for name, keys := range have {
-					if all[name] == nil {
-						all[name] = sets.New[string]()
-					}
-					all[name] = all[name].Union(keys)
-				}
-			default:
-				if _, err := fmt.Sscanf(want, "key %s of Secret %s", &key, &name); err == nil {
-					have[name].Insert(key)
-				} else if _, err := fmt.Sscanf(want, "Secret %s", &name); err == nil {
-					have[name] = sets.New[string]()
-				}
-				continue
+		for _, w := range wants(&pods[i]) {
+			if all[w.name] == nil {
+				all[w.name] = sets.New[string]()
 			}
-			break
+			if w.key != "" {
+				all[w.name].Insert(w.key)
+			}
 		}
 	}
 	return all
@@ -129,11 +130,11 @@ func worlds(all secrets) map[string]secrets {
 	for name, keys := range all {
 		without := maps.Clone(all)
 		delete(without, name)
-		out["Secret "+name] = without
+		out[want{name: name}.String()] = without
 		for key := range keys {
 			fewer := maps.Clone(all)
 			fewer[name] = keys.Clone().Delete(key)
-			out["key "+key+" of Secret "+name] = fewer
+			out[want{name, key}.String()] = fewer
 		}
 	}
 	return out

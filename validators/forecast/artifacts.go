@@ -211,7 +211,7 @@ func located(t placed, args wfv1.Arguments, callees map[string]string) wfv1.Argu
 			from = callee.Outputs.Artifacts
 		}
 		for _, source := range from {
-			if source.Name == m[2] && source.HasLocation() {
+			if source.Name == m[2] && (m[1] == "" || source.HasLocation()) {
 				out.Artifacts[i].ArtifactLocation = source.ArtifactLocation
 			}
 		}

@@ -147,7 +147,10 @@ func volumeEssence(v *corev1.Volume) string {
 	v = v.DeepCopy()
 	v.Name = volumeName(v.Name)
 	text, _ := json.Marshal(v)
-	return strings.ReplaceAll(string(text), `,"defaultMode":420`, "")
+	for _, byDefault := range []string{`,"defaultMode":420`, `,"iscsiInterface":"default"`} {
+		text = []byte(strings.ReplaceAll(string(text), byDefault, ""))
+	}
+	return string(text)
 }
 
 // volumeName drops the random letters that Argo adds to one name.

@@ -93,6 +93,14 @@ func wants(pod *corev1.Pod) []want {
 					add(s.Optional, s.Name, keys(s.Items)...)
 				}
 			}
+		case v.CSI != nil && v.CSI.NodePublishSecretRef != nil:
+			add(nil, v.CSI.NodePublishSecretRef.Name)
+		case v.AzureFile != nil:
+			add(nil, v.AzureFile.SecretName)
+		case v.FlexVolume != nil && v.FlexVolume.SecretRef != nil:
+			add(nil, v.FlexVolume.SecretRef.Name)
+		case v.ISCSI != nil && v.ISCSI.SecretRef != nil && (v.ISCSI.SessionCHAPAuth || v.ISCSI.DiscoveryCHAPAuth):
+			add(nil, v.ISCSI.SecretRef.Name)
 		}
 	}
 	return out

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -37,10 +38,29 @@ func TestCases(t *testing.T) {
 			playCase(t, verdict, own.Replace(read(t, file)), strings.TrimSpace(own.Replace(readIfThere(t, strings.TrimSuffix(file, ".yaml")+".txt"))))
 		})
 	}
-	if strings.Contains(env.log.String(), "not-for-logs") {
-		t.Error("the value of a Secret is in the log")
-	}
+	t.Run("nothing is told that nobody asked for", func(t *testing.T) {
+		families, err := env.registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for where, text := range map[string]string{"answers": said.String(), "the log": env.log.String(), "metrics": fmt.Sprint(families)} {
+			for _, secret := range []string{"not-for-logs", "bm90LWZvci1sb2dz", unmentioned} {
+				if strings.Contains(text, secret) {
+					t.Errorf("%s: %s", where, secret)
+				}
+			}
+		}
+		if text := fmt.Sprint(families); strings.Contains(text, "client-secrets") || strings.Contains(text, "case-1") {
+			t.Error("a metric has the name of a Secret or of a namespace")
+		}
+	})
 }
+
+// unmentioned is a Secret in every namespace, and a key in every Secret, that no case speaks of.
+const unmentioned = "unmentioned"
+
+// said is everything that clients were told.
+var said strings.Builder
 
 func playCase(t *testing.T, verdict, text, want string) {
 	documents, err := cluster.Documents([]byte(text))
@@ -69,6 +89,11 @@ func playCase(t *testing.T, verdict, text, want string) {
 		default:
 			makeNamespace(t, state.GetNamespace())
 		}
+		if state.GetKind() == "Secret" {
+			if err := unstructured.SetNestedField(state.Object, "not-for-logs", "stringData", unmentioned); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if err := u.Create(t.Context(), state); err != nil {
 			t.Fatal(err)
 		}
@@ -76,8 +101,13 @@ func playCase(t *testing.T, verdict, text, want string) {
 	judged := decode(t, documents[last])
 	if judged.GetNamespace() != "" {
 		makeNamespace(t, judged.GetNamespace())
+		bystander := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: judged.GetNamespace(), Name: unmentioned}, StringData: map[string]string{unmentioned: "not-for-logs"}}
+		if err := env.admin.Create(t.Context(), bystander); err != nil {
+			t.Fatal(err)
+		}
 	}
 	err = write(t, u, judged)
+	fmt.Fprintln(&said, err, u.warnings.all())
 	switch verdict {
 	case "deny":
 		checkDenial(t, err, judged, want)

@@ -143,18 +143,21 @@ func (s *State) Look(namespace string, wanted []Wanted) map[Object]Found {
 	out := map[Object]Found{}
 	for _, w := range wanted {
 		keys, ok := s.objects[s.place(w.Object, namespace)]
-		out[w.Object] = Found{Exists: ok || builtIn[w.Object], Keys: keys}
-		if !out[w.Object].Exists && !s.Complete {
+		if !ok {
+			keys, ok = builtIn[w.Object]
+		}
+		out[w.Object] = Found{Exists: ok, Keys: keys}
+		if !ok && !s.Complete {
 			out[w.Object] = Found{Err: fmt.Errorf("it is %w", errNotGiven)}
 		}
 	}
 	return out
 }
 
-// builtIn are objects that Kubernetes makes.
-var builtIn = map[Object]bool{
-	{PriorityClass, "system-node-critical"}: true, {PriorityClass, "system-cluster-critical"}: true,
-	{ConfigMap, "kube-root-ca.crt"}: true, {ServiceAccount, "default"}: true,
+// builtIn are objects that Kubernetes makes, and their keys.
+var builtIn = map[Object]sets.Set[string]{
+	{PriorityClass, "system-node-critical"}: nil, {PriorityClass, "system-cluster-critical"}: nil,
+	{ConfigMap, "kube-root-ca.crt"}: sets.New("ca.crt"), {ServiceAccount, "default"}: nil,
 }
 
 // placed is an object where it is.
@@ -174,9 +177,10 @@ func (s *State) place(o Object, namespace string) placed {
 // memory.
 func (s *State) keep(o Object, namespace string, manifest []byte) error {
 	var object struct {
-		Data       map[string]any `json:"data"`
-		StringData map[string]any `json:"stringData"`
-		BinaryData map[string]any `json:"binaryData"`
+		Data       map[string]any    `json:"data"`
+		StringData map[string]any    `json:"stringData"`
+		BinaryData map[string]any    `json:"binaryData"`
+		Type       corev1.SecretType `json:"type"`
 	}
 	if err := yaml.Unmarshal(manifest, &object); err != nil {
 		return err
@@ -184,6 +188,10 @@ func (s *State) keep(o Object, namespace string, manifest []byte) error {
 	if s.objects == nil {
 		s.objects = map[placed]sets.Set[string]{}
 	}
-	s.objects[s.place(o, namespace)] = sets.KeySet(object.Data).Union(sets.KeySet(object.StringData)).Union(sets.KeySet(object.BinaryData))
+	keys := sets.KeySet(object.Data).Union(sets.KeySet(object.StringData)).Union(sets.KeySet(object.BinaryData))
+	if object.Type == corev1.SecretTypeServiceAccountToken {
+		keys.Insert("token", "ca.crt", "namespace") // which the cluster fills in
+	}
+	s.objects[s.place(o, namespace)] = keys
 	return nil
 }

@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
@@ -70,20 +72,30 @@ type judgementFacts struct {
 func (j *judgementFacts) usedMemory() bool { return j.older.Load() }
 
 // ask answers a question: from memory, by sharing a lookup that is under way, or by a lookup of its own. What is found is
-// remembered under the question. For a live judgement no answer is older than itself.
+// remembered under the question, which names the form of the answer besides the object. For a live judgement no answer is
+// older than itself.
 func (j *judgementFacts) ask(m *memory, resource, question string, read func(context.Context) (any, error)) (any, error) {
+	if err := j.ctx.Err(); err != nil {
+		return nil, j.failed(resource, err) // there is no time left to begin
+	}
 	if j.freshness != live {
 		if answer, ok := m.get(question); ok {
 			j.older.Store(true)
 			return answer, nil
 		}
 	}
-	answer, shared, err := j.flights.do(j.ctx, question, j.freshness == live, func() (any, error) {
+	answer, shared, err := j.flights.do(j.ctx, question, j.freshness == live, func() (answer any, err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				j.metrics.lookupErrors.WithLabelValues(resource, "panic").Inc()
+				j.log.Error(fmt.Errorf("%v", p), "panic", "resource", resource, "stack", string(debug.Stack()))
+				answer, err = nil, errBug
+			}
+		}()
 		// Others may be waiting who have more time left than this review.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(j.ctx), j.config.LookupTimeout)
 		defer cancel()
-		answer, err := j.lookup(ctx, resource, read)
-		if err == nil {
+		if answer, err = j.lookup(ctx, resource, read); err == nil {
 			m.keep(question, answer)
 		}
 		return answer, err
@@ -147,22 +159,25 @@ func (j *judgementFacts) ClusterWorkflowTemplate(name string) (*wfv1.ClusterWork
 
 // argoObject reads an object of Argo's API, for which there is no typed client that would be worth its weight.
 func argoObject[T wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTemplate](ctx context.Context, j *judgementFacts, path ...string) (*T, error) {
-	raw, err := j.client.RESTClient().Get().AbsPath(append([]string{"apis", "argoproj.io", "v1alpha1"}, path...)...).DoRaw(ctx)
+	raw, err := body(j.client.RESTClient().Get().AbsPath(append([]string{"apis", "argoproj.io", "v1alpha1"}, path...)...).Do(ctx))
 	if err != nil {
 		return nil, err
 	}
 	out, err := forecast.Decode[T](raw)
 	if err != nil {
-		return nil, fmt.Errorf("it could not be understood: %w", err)
+		return nil, &unreadable{err}
 	}
 	return out, nil
 }
 
 // object reads an object as a whole; nil if there is none.
 func object[T any](j *judgementFacts, kind, resource, namespace, name string, read func(context.Context) (*T, error)) (*T, error) {
-	found, err := j.ask(j.large, resource, resource+"/"+namespace+"/"+name, func(ctx context.Context) (any, error) { return read(ctx) })
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return nil, nil // nothing can be called that
+	}
+	found, err := j.ask(j.large, resource, "whole:"+resource+"/"+namespace+"/"+name, func(ctx context.Context) (any, error) { return read(ctx) })
 	switch {
-	case apierrors.IsNotFound(err):
+	case notThere(err):
 		return nil, nil
 	case err != nil:
 		where := ""
@@ -176,7 +191,7 @@ func object[T any](j *judgementFacts, kind, resource, namespace, name string, re
 
 // LimitRanges lists the LimitRanges of a namespace.
 func (j *judgementFacts) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
-	found, err := j.ask(j.large, "limitranges", "limitranges/"+namespace, func(ctx context.Context) (any, error) {
+	found, err := j.ask(j.large, "limitranges", "list:limitranges/"+namespace, func(ctx context.Context) (any, error) {
 		list, err := j.client.LimitRanges(namespace).List(ctx, metav1.ListOptions{})
 		if err == nil && len(list.Items) == 0 {
 			err = apierrors.NewNotFound(corev1.Resource("limitranges"), namespace) // which is not remembered
@@ -184,7 +199,7 @@ func (j *judgementFacts) LimitRanges(namespace string) ([]corev1.LimitRange, err
 		return list, err
 	})
 	switch {
-	case apierrors.IsNotFound(err):
+	case notThere(err):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("the LimitRanges of namespace '%s' could not be read: %w", namespace, err)
@@ -197,7 +212,7 @@ func (j *judgementFacts) LimitRanges(namespace string) ([]corev1.LimitRange, err
 func (j *judgementFacts) lookup(ctx context.Context, resource string, read func(context.Context) (any, error)) (any, error) {
 	for pause := 50 * time.Millisecond; ; pause *= 2 {
 		answer, err := j.call(ctx, read)
-		if err == nil || apierrors.IsNotFound(err) {
+		if err == nil || notThere(err) {
 			return answer, err
 		}
 		if end, ok := ctx.Deadline(); !passing(err) || ok && time.Until(end) < 2*pause {

@@ -128,7 +128,7 @@ func TestUnknownController(t *testing.T) {
 
 // TestDeniedOnlyOnFreshFacts has memory that is out of date: it may let an object in for a moment, never keep one out.
 func TestDeniedOnlyOnFreshFacts(t *testing.T) {
-	const key = "secrets/team-a/credentials/keys"
+	const key = "keys:secrets/team-a/credentials"
 	for name, test := range map[string]struct {
 		remembered sets.Set[string] // nil for nothing
 		now        map[string][]byte
@@ -181,7 +181,7 @@ func TestSecondLookFails(t *testing.T) {
 		}
 		apiError(w, 404, metav1.StatusReasonNotFound)
 	})
-	b.facts.small.keep("secrets/team-a/credentials/keys", sets.New("other"))
+	b.facts.small.keep("keys:secrets/team-a/credentials", sets.New("other"))
 	_, answer := b.post(t, review(t, needy))
 	if !answer.Allowed || len(answer.Warnings) != 1 {
 		t.Errorf("answered %+v", answer)

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"fmt"
 	"sync"
 )
 
@@ -62,10 +61,11 @@ func (f *flights) do(ctx context.Context, question string, fresh bool, read func
 func (f *flight) land() {
 	defer close(f.done)
 	defer func() {
-		if p := recover(); p != nil {
-			f.answer, f.err = nil, fmt.Errorf("a bug in kfp-preflight: %v", p)
+		if recover() != nil {
+			f.answer, f.err = nil, errBug
 		}
 	}()
+	f.err = errBug // unless read comes back
 	f.answer, f.err = f.read()
 }
 

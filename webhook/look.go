@@ -6,9 +6,9 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/client-go/rest"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
@@ -61,9 +61,9 @@ func (j *judgementFacts) look(namespace string, w validators.Wanted) validators.
 		path = append(path[:len(path):len(path)], "namespaces", namespace)
 	}
 	path = append(path[:len(path):len(path)], at.name, w.Name)
-	question := at.name + "/" + namespace + "/" + w.Name
+	question := "metadata:" + at.name + "/" + namespace + "/" + w.Name
 	if w.Keys {
-		question += "/keys"
+		question = "keys:" + at.name + "/" + namespace + "/" + w.Name
 	}
 	answer, err := j.ask(j.small, at.name, question, func(ctx context.Context) (any, error) {
 		request := j.client.RESTClient().Get().AbsPath(path...)
@@ -72,19 +72,28 @@ func (j *judgementFacts) look(namespace string, w validators.Wanted) validators.
 		} else {
 			request = request.SetHeader("Accept", "application/json")
 		}
-		raw, err := request.DoRaw(ctx)
+		raw, err := body(request.Do(ctx))
 		if err != nil || !w.Keys {
 			return sets.Set[string](nil), err
 		}
 		return keyNames(raw)
 	})
 	switch {
-	case apierrors.IsNotFound(err):
+	case notThere(err):
 		return validators.Found{}
 	case err != nil:
 		return validators.Found{Err: err}
 	}
 	return validators.Found{Exists: true, Keys: answer.(sets.Set[string])}
+}
+
+// body is what the API server has answered. Its own words of an error are read from the answer, so that they can be told
+// from those of anything that stands in its place.
+func body(result rest.Result) ([]byte, error) {
+	if err := result.Error(); err != nil {
+		return nil, err
+	}
+	return result.Raw()
 }
 
 // keyNames returns what the keys of a Secret or a ConfigMap are called, and wipes the object.
@@ -95,7 +104,7 @@ func keyNames(raw []byte) (sets.Set[string], error) {
 		BinaryData map[string]passedOver `json:"binaryData"`
 	}
 	if err := json.Unmarshal(raw, &object); err != nil {
-		return nil, err
+		return nil, &unreadable{err}
 	}
 	return sets.KeySet(object.Data).Union(sets.KeySet(object.BinaryData)), nil
 }

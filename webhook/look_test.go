@@ -129,3 +129,57 @@ func TestLookAgain(t *testing.T) {
 		t.Errorf("%d times asked for what is forbidden: %+v", asked.Load(), found)
 	}
 }
+
+// TestLookInBothForms asks for a ServiceAccount as a whole and only whether it is there, at the same time: neither gets the
+// other's answer.
+func TestLookInBothForms(t *testing.T) {
+	b := newBench(t, workflows, func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(5 * time.Millisecond)
+		apiObject(w, &corev1.ServiceAccount{TypeMeta: metav1.TypeMeta{Kind: "ServiceAccount", APIVersion: "v1"}, ObjectMeta: metav1.ObjectMeta{Name: "runner"}})
+	})
+	o := wanted(validators.ServiceAccount, "runner", false)
+	var group sync.WaitGroup
+	for i := range 20 {
+		facts := b.facts.open(t.Context(), live)
+		group.Go(func() {
+			if i%2 == 0 {
+				if account, err := facts.ServiceAccount("team-a", "runner"); err != nil || account.Name != "runner" {
+					t.Error(account, err)
+				}
+			} else if found := facts.Look("team-a", []validators.Wanted{o})[o.Object]; !found.Exists {
+				t.Errorf("%+v", found)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// TestNotTheAPIServer has a proxy without a backend: its 404 says nothing of the object.
+func TestNotTheAPIServer(t *testing.T) {
+	b := newBench(t, workflows, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte("<html>no backend</html>"))
+	})
+	o := wanted(validators.Secret, "a", true)
+	facts := b.facts.open(t.Context(), live)
+	if found := facts.Look("team-a", []validators.Wanted{o})[o.Object]; found.Err == nil {
+		t.Errorf("%+v", found)
+	}
+	if template, err := facts.WorkflowTemplate("team-a", "a"); err == nil {
+		t.Errorf("%+v", template)
+	}
+	if _, answer := b.post(t, review(t, needy)); !answer.Allowed || len(answer.Warnings) == 0 {
+		t.Errorf("answered %+v", answer)
+	}
+}
+
+// TestTemplateElsewhere has a templateRef that leads out of the namespace.
+func TestTemplateElsewhere(t *testing.T) {
+	b := newBench(t, workflows, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("lookup of %s", r.URL.Path) })
+	for _, name := range []string{"../../team-b/workflowtemplates/x", "x/keys", ""} {
+		if template, err := b.facts.open(t.Context(), live).WorkflowTemplate("team-a", name); template != nil || err != nil {
+			t.Errorf("%s: %+v, %v", name, template, err)
+		}
+	}
+}

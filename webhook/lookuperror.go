@@ -7,6 +7,7 @@ import (
 	"os"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // lookupError is a lookup that gave no answer, in words for the user; the API server's own words may say more than the
@@ -23,9 +24,26 @@ func (e *lookupError) Error() string { return e.words }
 // Unwrap is what really went wrong.
 func (e *lookupError) Unwrap() error { return e.cause }
 
+// unreadable is an answer that could not be understood.
+type unreadable struct{ cause error }
+
+// Error says so.
+func (u *unreadable) Error() string { return "it could not be understood: " + u.cause.Error() }
+
+// errBug is what users are told of a panic.
+var errBug = errors.New("a bug in kfp-preflight; see its log")
+
+// notThere reports whether an error is the API server's answer that there is no such object. A 404 of anything else that stands
+// in its place, such as a proxy without a backend, is none.
+func notThere(err error) bool {
+	return apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+}
+
 func newLookupError(err error) *lookupError {
 	var network net.Error
 	switch {
+	case errors.As(err, new(*unreadable)):
+		return &lookupError{"unreadable", "it could not be understood", err}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, os.ErrDeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err):
 		return &lookupError{"timeout", "the API server did not answer in time", err}
 	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):

@@ -56,6 +56,8 @@ func (c Created) Makes(kind, name string) Certainty {
 		return Certain
 	case c.Kind == kind && !HasTag(c.Name):
 		return Unknown
+	case c.Kind == "StatefulSet" && kind == "PersistentVolumeClaim":
+		return Possible // its claims have names of their own
 	case usesOnly[c.Kind]:
 		if mentions(c.Manifest, name) && makesSecrets.MatchString(c.Manifest) {
 			return Possible // a Job that runs kubectl
@@ -77,11 +79,26 @@ func (f Forecast) Makes(kind, name string) Certainty {
 		c = max(c, object.Makes(kind, name))
 	}
 	for _, program := range f.Programs {
-		if c == Unknown && mentions(program, name) && strings.Contains(strings.ToLower(strings.ReplaceAll(program, name, "")), strings.ToLower(kind)) {
+		if c == Unknown && mentions(program, name) && speaksOf(strings.ReplaceAll(program, name, ""), kind) {
 			c = Possible
 		}
 	}
 	return c
+}
+
+// otherWords are how programs speak of kinds beside the kind itself: to kubectl, and in client libraries.
+var otherWords = map[string]*regexp.Regexp{
+	"ConfigMap":             regexp.MustCompile(`(?i)config_map|\bcm\b`),
+	"ServiceAccount":        regexp.MustCompile(`(?i)service_account|\bsa\b`),
+	"PersistentVolumeClaim": regexp.MustCompile(`(?i)persistent_volume_claim|\bpvc\b`),
+	"PriorityClass":         regexp.MustCompile(`(?i)priority_class|\bpc\b`),
+}
+
+func speaksOf(program, kind string) bool {
+	if words := otherWords[kind]; words != nil && words.MatchString(program) {
+		return true
+	}
+	return strings.Contains(strings.ToLower(program), strings.ToLower(kind))
 }
 
 // mentions reports whether a text has a name, and not only as a part of a longer one.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -76,43 +75,6 @@ type reachedPod struct {
 // maxReached bounds what is remembered of a template: a chain of templates each of which calls the next one twice leads to
 // the same pod by more ways than anybody would read.
 const maxReached = 64
-
-// stop is where the walk has got to.
-type stop struct {
-	steps     []string // the names that say something to a reader
-	depth     int
-	certainty Certainty
-	scope     *scope
-	exit      bool // in an exit handler, which the Workflow's deadline does not end
-}
-
-func (s stop) into(step string, c Certainty) stop {
-	s.steps = append(slices.Clip(s.steps), step)
-	return s.within(c)
-}
-
-// within is into for a step whose name says nothing.
-func (s stop) within(c Certainty) stop {
-	s.depth, s.certainty = s.depth+1, min(s.certainty, c)
-	return s
-}
-
-// further is the stop that some more steps lead to.
-func (s stop) further(steps []string) stop {
-	s.steps = slices.Concat(s.steps, steps)
-	return s
-}
-
-// step is the path of steps for a reader. The entrypoint's own name says nothing, unless it is all there is.
-func (s stop) step() string {
-	return strings.Join(s.steps[min(1, len(s.steps)-1):], "/")
-}
-
-// atMost returns the same place, reached no more surely than c.
-func (s stop) atMost(c Certainty) stop {
-	s.certainty = min(s.certainty, c)
-	return s
-}
 
 // placed is a template and where it is written.
 type placed struct {
@@ -291,51 +253,6 @@ func (w *walker) reach(i int, at stop) {
 			walk.reached = append(walk.reached, reachedPod{i, at.certainty, at.steps[walk.depth:]})
 		}
 	}
-}
-
-// Bounds of what a Workflow is known to make, and of the texts that say so, in bytes; beyond them, it may make anything.
-const (
-	maxCreated  = 256
-	maxPrograms = 4 << 20
-)
-
-func (w *walker) made(objects []Created) {
-	if len(w.out.Created)+len(objects) > maxCreated {
-		w.mayMakeAnything()
-		return
-	}
-	w.out.Created = append(w.out.Created, objects...)
-}
-
-// resource records what a resource template makes.
-func (w *walker) resource(r *wfv1.ResourceTemplate) {
-	if w.programBytes += len(r.Manifest); w.programBytes > maxPrograms {
-		w.mayMakeAnything()
-		return
-	}
-	w.made(created(r, w.wf.Namespace))
-}
-
-// runs records what a step executes, each text once.
-func (w *walker) runs(program string) {
-	if program == "" || w.programs[program] {
-		return
-	}
-	if w.programBytes += len(program); w.programBytes > maxPrograms {
-		w.mayMakeAnything()
-		return
-	}
-	w.programs[program] = true
-	w.out.Programs = append(w.out.Programs, program)
-}
-
-// mayMakeAnything says that the Workflow runs templates that can't be seen from here, and any of them may be a resource
-// template.
-func (w *walker) mayMakeAnything() {
-	if !w.anything {
-		w.out.Created = append(w.out.Created, Created{})
-	}
-	w.anything = true
 }
 
 // gap records a place that can't be followed. What would run there may make any object.

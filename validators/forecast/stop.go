@@ -1,0 +1,43 @@
+package forecast
+
+import (
+	"slices"
+	"strings"
+)
+
+// stop is where the walk has got to.
+type stop struct {
+	steps     []string // the names that say something to a reader
+	depth     int
+	certainty Certainty
+	scope     *scope
+	exit      bool // in an exit handler, which the Workflow's deadline does not end
+}
+
+func (s stop) into(step string, c Certainty) stop {
+	s.steps = append(slices.Clip(s.steps), step)
+	return s.within(c)
+}
+
+// within is into for a step whose name says nothing.
+func (s stop) within(c Certainty) stop {
+	s.depth, s.certainty = s.depth+1, min(s.certainty, c)
+	return s
+}
+
+// further is the stop that some more steps lead to.
+func (s stop) further(steps []string) stop {
+	s.steps = slices.Concat(s.steps, steps)
+	return s
+}
+
+// step is the path of steps for a reader. The entrypoint's own name says nothing, unless it is all there is.
+func (s stop) step() string {
+	return strings.Join(s.steps[min(1, len(s.steps)-1):], "/")
+}
+
+// atMost returns the same place, reached no more surely than c.
+func (s stop) atMost(c Certainty) stop {
+	s.certainty = min(s.certainty, c)
+	return s
+}

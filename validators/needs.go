@@ -80,8 +80,8 @@ func needsOf(fc *forecast.Forecast, kinds []string) []need {
 	for i := range fc.Pods {
 		pod := &fc.Pods[i]
 		for _, ref := range references(pod) {
-			u := use{ref, pod.Origin.Steps, pod.Origin.Certainty, pod.Unknown}
-			if u.unknown != "" || ref.way == byPull {
+			u := use{ref, pod.Origin.Steps, certaintyOf(pod), pod.Unknown}
+			if ref.way == byPull {
 				u.certainty = min(u.certainty, Possible)
 			}
 			add(u)
@@ -91,6 +91,14 @@ func needsOf(fc *forecast.Forecast, kinds []string) []need {
 		add(use{reference{Object{Secret, h.Secret}, h.Key, h.Origin.Path, byRequest}, h.Origin.Steps, h.Origin.Certainty, ""})
 	}
 	return needs
+}
+
+// certaintyOf is how sure it is that a pod comes to be as it is forecast.
+func certaintyOf(pod *forecast.Pod) Certainty {
+	if pod.Unknown != "" {
+		return min(pod.Origin.Certainty, Possible)
+	}
+	return pod.Origin.Certainty
 }
 
 // judge says what is wrong with the object, if anything is.

@@ -52,13 +52,6 @@ func judgeVolumeNames(pods []forecast.Pod) []Finding {
 	return out
 }
 
-func certaintyOf(pod *forecast.Pod) Certainty {
-	if pod.Unknown != "" {
-		return min(pod.Origin.Certainty, Possible)
-	}
-	return pod.Origin.Certainty
-}
-
 // reasonWithoutRegex drops the regular expression that ends Kubernetes' words.
 func reasonWithoutRegex(words string) string {
 	words, _, _ = strings.Cut(words, " (e.g. ")

@@ -2,6 +2,7 @@ package forecast
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -99,7 +100,7 @@ func (w *walker) call(c call, at stop) {
 	for round := range loop.rounds {
 		one, err := c.with(w.work, loop.values(round))
 		if err != nil {
-			w.unread(step, "the step can't be read once the item is filled in", err)
+			w.unread(step, fmt.Errorf("the step can't be read once the item is filled in: %w", err))
 			continue
 		}
 		certainty, runs := whenRuns(one.when)

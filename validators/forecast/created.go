@@ -59,7 +59,7 @@ func (c Created) Makes(kind, name string) Certainty {
 	case c.Kind == "StatefulSet" && kind == "PersistentVolumeClaim":
 		return Possible // its claims have names of their own
 	case usesOnly[c.Kind]:
-		if mentions(c.Manifest, name) && makesSecrets.MatchString(c.Manifest) {
+		if mentions(c.Manifest, name) && makesObjects.MatchString(c.Manifest) {
 			return Possible // a Job that runs kubectl
 		}
 		return Unknown
@@ -121,16 +121,16 @@ func ofName(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-'
 }
 
-// makesSecrets matches what programs say to make one: to kubectl, in a client library, in the path of the API.
-var makesSecrets = regexp.MustCompile(`(?i)kubectl|\boc\b|helm|namespaced_secret|V1Secret|/secrets\b|kind: *secret`)
+// makesObjects matches what programs say to make objects: to kubectl and its like, in a client library, to the API itself.
+var makesObjects = regexp.MustCompile(`(?i)kubectl|\boc\b|helm|namespaced_|V1Secret|V1ConfigMap|/secrets\b|/configmaps\b|kind: *(secret|configmap|serviceaccount|persistentvolumeclaim)`)
 
 // programOf is the text that a template executes, without its variables: those are how it uses Secrets. A driver of KFP v2
 // is given all that there is to say of a step, and executes none of it; what counts is the step's own program.
 func (w *walker) programOf(t *wfv1.Template) string {
 	if w.isKFP && t.Container != nil {
 		if commands, values, open, ok := w.kfp.Program(t.Container.Args); ok {
-			// A component that makes Secrets is told by its inputs which.
-			if told := commands + " " + values; makesSecrets.MatchString(told) {
+			// A component that makes objects is told by its inputs which.
+			if told := commands + " " + values; makesObjects.MatchString(told) {
 				if open {
 					w.mayMakeAnything()
 				}

@@ -19,7 +19,7 @@ type Facts interface {
 	// WorkflowTemplate and ClusterWorkflowTemplate are what templateRef and workflowTemplateRef name.
 	WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error)
 	ClusterWorkflowTemplate(name string) (*wfv1.ClusterWorkflowTemplate, error)
-	// ConfigMap is asked for artifact repositories.
+	// ConfigMap is asked for artifact repositories and for the values of parameters.
 	ConfigMap(namespace, name string) (*corev1.ConfigMap, error)
 	// ServiceAccount is asked for the Secret of its token.
 	ServiceAccount(namespace, name string) (*corev1.ServiceAccount, error)

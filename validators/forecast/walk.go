@@ -170,7 +170,7 @@ func (w *walker) visit(t placed, args wfv1.Arguments, at stop) {
 	}
 	t, err := w.prepare(t, args)
 	if err != nil {
-		w.unread(at, "", err)
+		w.unread(at, err)
 		return
 	}
 	w.enter(t, at)
@@ -230,7 +230,7 @@ func (w *walker) pod(t placed, at stop) {
 	}
 	pod, err := w.assemble(t, at.exit)
 	if err != nil {
-		w.unread(at, "", err)
+		w.unread(at, err)
 		return
 	}
 	pod.Origin = Origin{Template: t.Name, Path: t.path}
@@ -262,15 +262,12 @@ func (w *walker) gap(steps []string, reason string) {
 }
 
 // unread records a step that can't be read, unless it is only that the budget is spent: then that is said, and once.
-func (w *walker) unread(at stop, what string, err error) {
-	switch {
-	case errors.Is(err, errSpent):
+func (w *walker) unread(at stop, err error) {
+	if errors.Is(err, errSpent) {
 		w.enough(at)
-	case what == "":
-		w.gap(at.steps, err.Error())
-	default:
-		w.gap(at.steps, what+": "+err.Error())
+		return
 	}
+	w.gap(at.steps, err.Error())
 }
 
 // note records something that is not known, each once, and that does not hide any step.

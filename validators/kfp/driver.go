@@ -89,7 +89,7 @@ func (r *Run) Driver(args []string) map[string]string {
 }
 
 // Program is what the step that a driver prepares executes: the commands of its containers, and the values of its inputs, which
-// may tell it what to do. open says that some of these exist only at run time. ok is false if the arguments are not those of
+// may tell it what to do. open says that some of these, or all, exist only at run time. ok is false if the arguments are not those of
 // a driver; the driver of a DAG prepares no program.
 func (r *Run) Program(args []string) (commands, values string, open, ok bool) {
 	d, ok := newDriver(args)
@@ -106,6 +106,7 @@ func (r *Run) Program(args []string) (commands, values string, open, ok bool) {
 	}
 	given := d.taskInputs(r.inputsOf(d.flags["dag_execution_id"]))
 	d.addDefaults(given)
+	open = d.unread
 	var texts []string
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if _, isUnknown := given[name].(unknown); isUnknown {

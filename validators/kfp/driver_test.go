@@ -270,6 +270,7 @@ func TestProgram(t *testing.T) {
 		"the author's init containers": {[]string{"--container", `{"command": ["a"]}`, "--kubernetes_config", `{"initContainers": [{"command": ["b"], "args": ["c"], "env": [{"name": "d", "value": "e"}]}]}`}, "a b c e", false},
 		"inputs":                       {[]string{"--container", `{"command": ["a"]}`, "--task", `{"inputs": {"parameters": {"x": {"componentInputParameter": "cmd"}}}}`}, "a kubectl create", false},
 		"defaults":                     {[]string{"--container", `{"command": ["a"]}`, "--component", `{"inputDefinitions": {"parameters": {"x": {"defaultValue": 7}}}}`}, "a 7", false},
+		"a task that is not known":     {[]string{"--container", `{"command": ["a"]}`, "--task", "{{tasks.x.outputs.result}}"}, "a", true},
 		"inputs that are not known":    {[]string{"--container", `{"command": ["a"]}`, "--task", `{"inputs": {"parameters": {"x": {"componentInputParameter": "other"}}}}`}, "a", true},
 	} {
 		commands, values, open, ok := r.Program(append([]string{"--type", "CONTAINER", "--dag_execution_id", dag}, test.args...))

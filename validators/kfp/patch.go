@@ -1,6 +1,7 @@
 package kfp
 
 import (
+	"iter"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -52,10 +53,8 @@ func (d *driver) patch(parent inputs) Patch {
 		p.volumes(config)
 	}
 	p.ownVolumes(config)
-	for _, s := range config.messages("imagePullSecret") {
-		if name, ok := p.name(s, "secretName"); ok {
-			p.out.Spec.ImagePullSecrets = append(p.out.Spec.ImagePullSecrets, corev1.LocalObjectReference{Name: name})
-		}
+	for name := range p.named(config, "imagePullSecret", "secretName") {
+		p.out.Spec.ImagePullSecrets = append(p.out.Spec.ImagePullSecrets, corev1.LocalObjectReference{Name: name})
 	}
 	if seconds := int64(config.number("activeDeadlineSeconds")); seconds > 0 {
 		p.out.Spec.ActiveDeadlineSeconds = &seconds
@@ -104,13 +103,21 @@ func (p *patching) name(entry message, field string) (name string, ok bool) {
 	return "", false
 }
 
+// named goes through the entries of the configuration that refer to an object, by the object's name, and leaves out those that
+// are skipped.
+func (p *patching) named(config message, entries, field string) iter.Seq2[string, message] {
+	return func(yield func(string, message) bool) {
+		for _, entry := range config.messages(entries) {
+			if name, ok := p.name(entry, field); ok && !yield(name, entry) {
+				return
+			}
+		}
+	}
+}
+
 // variables adds those whose values come from Secrets and ConfigMaps, or from the pod itself.
 func (p *patching) variables(config message) {
-	for _, entry := range config.messages("secretAsEnv") {
-		name, ok := p.name(entry, "secretName")
-		if !ok {
-			continue
-		}
+	for name, entry := range p.named(config, "secretAsEnv", "secretName") {
 		for _, m := range entry.messages("keyToEnv") {
 			p.main.Env = append(p.main.Env, corev1.EnvVar{Name: m.text("envVar"), ValueFrom: &corev1.EnvVarSource{
 				SecretKeyRef: &corev1.SecretKeySelector{
@@ -119,11 +126,7 @@ func (p *patching) variables(config message) {
 			}})
 		}
 	}
-	for _, entry := range config.messages("configMapAsEnv") {
-		name, ok := p.name(entry, "configMapName")
-		if !ok {
-			continue
-		}
+	for name, entry := range p.named(config, "configMapAsEnv", "configMapName") {
 		for _, m := range entry.messages("keyToEnv") {
 			p.main.Env = append(p.main.Env, corev1.EnvVar{Name: m.text("envVar"), ValueFrom: &corev1.EnvVarSource{
 				ConfigMapKeyRef: &corev1.ConfigMapKeySelector{
@@ -160,20 +163,12 @@ func (p *patching) volumes(config message) {
 			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: name},
 		}}, entry)
 	}
-	for _, entry := range config.messages("secretAsVolume") {
-		name, ok := p.name(entry, "secretName")
-		if !ok {
-			continue
-		}
+	for name, entry := range p.named(config, "secretAsVolume", "secretName") {
 		p.mount(corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{
 			Secret: &corev1.SecretVolumeSource{SecretName: name, Optional: orFalse(entry.flag("optional"))},
 		}}, entry)
 	}
-	for _, entry := range config.messages("configMapAsVolume") {
-		name, ok := p.name(entry, "configMapName")
-		if !ok {
-			continue
-		}
+	for name, entry := range p.named(config, "configMapAsVolume", "configMapName") {
 		p.mount(corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
 			LocalObjectReference: corev1.LocalObjectReference{Name: name}, Optional: orFalse(entry.flag("optional")),
 		}}}, entry)

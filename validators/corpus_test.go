@@ -45,7 +45,7 @@ func TestCorpusKFPv2(t *testing.T) {
 			continue
 		}
 		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
-		fc := forecast.Workflow(wf, &State{Complete: true})
+		fc := forecast.Workflow(wf, &State{Complete: true}, forecast.Options{})
 		var got []string
 		for i := range fc.Pods {
 			pod := &fc.Pods[i]

@@ -179,6 +179,8 @@ func outcome(u use, namespace string, exists bool) string {
 		return fmt.Sprintf("the request would fail (secret '%s' does not have the key '%s')", u.Name, u.key)
 	case u.way == byRequest:
 		return fmt.Sprintf("the request would fail (secrets '%s' not found)", u.Name)
+	case u.way == byController:
+		return fmt.Sprintf("Argo would make no pod, because its own containers run with the account's token (serviceaccounts '%s' not found)", u.Name)
 	case u.Kind == ServiceAccount:
 		return fmt.Sprintf("the API server would refuse the pod (error looking up service account %s/%s: serviceaccount '%s' not found)", namespace, u.Name, u.Name)
 	case u.Kind == PriorityClass:

@@ -13,12 +13,13 @@ import (
 type way int
 
 const (
-	byVariable  way = iota // the kubelet makes no container without it
-	byVolume               // the kubelet mounts no volume without it
-	byScheduler            // the scheduler finds no node without it
-	byAdmission            // the API server refuses the pod without it
-	byRequest              // Argo's agent can't send a request without it
-	byPull                 // the kubelet pulls images without it, which fails only for private ones
+	byVariable   way = iota // the kubelet makes no container without it
+	byVolume                // the kubelet mounts no volume without it
+	byScheduler             // the scheduler finds no node without it
+	byAdmission             // the API server refuses the pod without it
+	byController            // Argo's controller makes no pod without it
+	byRequest               // Argo's agent can't send a request without it
+	byPull                  // the kubelet pulls images without it, which fails only for private ones
 )
 
 // reference is one place where a pod can't do without an object, or a key of it.
@@ -62,15 +63,25 @@ func references(pod *forecast.Pod) []reference {
 	return slices.DeleteFunc(refs, func(r reference) bool { return r.Name == "" })
 }
 
-// admissionReferences are those without which the API server refuses the pod. It makes a ServiceAccount called default in every
-// namespace.
-// Source: k8s.io/kubernetes v1.37.2 plugin/pkg/admission/serviceaccount, plugin/pkg/admission/priority.
+// admissionReferences are those without which the API server refuses the pod, or Argo's controller doesn't even make it. The API
+// server makes a ServiceAccount called default in every namespace.
+// Source: k8s.io/kubernetes v1.37.2 plugin/pkg/admission/serviceaccount, plugin/pkg/admission/priority;
+// argoproj/argo-workflows v3.7.3 util/secrets TokenNameForServiceAccount.
 func admissionReferences(pod *forecast.Pod) []reference {
 	var refs []reference
-	if name := pod.Spec.ServiceAccountName; name != "default" {
-		refs = append(refs, reference{Object{ServiceAccount, name}, "", pod.SpecPath("serviceAccountName"), byAdmission})
+	account := func(name, field string, by way) {
+		if name != "default" {
+			refs = append(refs, reference{Object{ServiceAccount, name}, "", pod.FieldPath(field, field), by})
+		}
 	}
-	return append(refs, reference{Object{PriorityClass, pod.Spec.PriorityClassName}, "", pod.SpecPath("podPriorityClassName"), byAdmission})
+	if own := pod.Spec.ServiceAccountName; own == pod.NoAccount {
+		account(own, "serviceAccountName", byController)
+	} else {
+		account(pod.NoAccount, "executor.serviceAccountName", byController)
+		account(own, "serviceAccountName", byAdmission)
+	}
+	class := pod.FieldPath("priorityClassName", "podPriorityClassName")
+	return append(refs, reference{Object{PriorityClass, pod.Spec.PriorityClassName}, "", class, byAdmission})
 }
 
 func variableReferences(pod *forecast.Pod, c *corev1.Container) []reference {

@@ -67,7 +67,7 @@ func TestEverySecretFieldOfAWorkflow(t *testing.T) {
 		setField(reflect.ValueOf(&wf.Spec).Elem(), strings.Split(field, "."), "the-secret")
 		makeReachable(&wf.Spec)
 		var found bool
-		fc := forecast.Workflow(wf, &State{Complete: true})
+		fc := forecast.Workflow(wf, &State{Complete: true}, forecast.Options{})
 		for i := range fc.Pods {
 			found = found || slices.ContainsFunc(references(&fc.Pods[i]), func(r reference) bool { return r.Object == Object{Secret, "the-secret"} })
 		}

@@ -68,11 +68,11 @@ func JudgeProfile(change ProfileChange, facts Facts, on func(rule string) bool) 
 }
 
 // JudgeWorkflow forecasts a Workflow and asks the rules about it. on says by ID which rules are to be asked.
-func JudgeWorkflow(wf *wfv1.Workflow, facts Facts, on func(rule string) bool) []Finding {
+func JudgeWorkflow(wf *wfv1.Workflow, facts Facts, options forecast.Options, on func(rule string) bool) []Finding {
 	if !slices.ContainsFunc(WorkflowRules(), func(r Rule[WorkflowForecast]) bool { return on(r.ID) }) {
 		return nil // the forecast is the costly part
 	}
-	return judge(WorkflowRules(), WorkflowForecast{Workflow: wf, Forecast: forecast.Workflow(wf, facts)}, facts, on)
+	return judge(WorkflowRules(), WorkflowForecast{Workflow: wf, Forecast: forecast.Workflow(wf, facts, options)}, facts, on)
 }
 
 func judge[S any](rules []Rule[S], subject S, facts Facts, on func(string) bool) []Finding {

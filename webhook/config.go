@@ -11,6 +11,8 @@ type Config struct {
 	// Modes says by rule ID what a certain finding leads to. A rule that is not named denies, or warns if
 	// that is what it does by itself.
 	Modes map[string]Mode
+	// CacheMayHit makes a warning of what is denied about a step of KFP v2 that runs unless KFP's cache has its result.
+	CacheMayHit bool
 	// LookupTimeout ends all lookups of one review. The API server's own timeout, which a request carries, ends them
 	// earlier if it is shorter.
 	LookupTimeout time.Duration

@@ -34,7 +34,7 @@ type subject interface {
 	// pass returns why the object need not be judged; empty if it must be.
 	pass() string
 	// judge asks the rules that are on.
-	judge(facts validators.Facts, on func(rule string) bool) []validators.Finding
+	judge(facts validators.Facts, config Config, on func(rule string) bool) []validators.Finding
 }
 
 // Why a review passes without being judged: values of the metric's label.
@@ -114,10 +114,10 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest)
 	a.skipped, a.unknown = validators.Skipped(object.object().GetAnnotations())
 	on := func(rule string) bool { return h.config.on(rule) && !slices.Contains(a.skipped, rule) }
 	facts := h.facts.open(ctx, remembered)
-	findings := object.judge(facts, on)
+	findings := object.judge(facts, h.config, on)
 	if h.denies(findings) && facts.usedMemory() {
 		facts = h.facts.open(ctx, live)
-		findings = object.judge(facts, on)
+		findings = object.judge(facts, h.config, on)
 	}
 	a.decide(h.config, findings)
 	return a

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
@@ -250,7 +252,7 @@ type panics struct{}
 
 func (panics) object() metav1.Object { return &metav1.ObjectMeta{} }
 func (panics) pass() string          { return "" }
-func (panics) judge(validators.Facts, func(string) bool) []validators.Finding {
+func (panics) judge(validators.Facts, Config, func(string) bool) []validators.Finding {
 	panic("no such luck")
 }
 
@@ -324,6 +326,26 @@ func TestTimeLeft(t *testing.T) {
 	} {
 		if got := timeLeft(httptest.NewRequest(http.MethodPost, "/"+query, nil), 3*time.Second); got != want {
 			t.Errorf("%q: %v, want %v", query, got, want)
+		}
+	}
+}
+
+// TestCacheMayHit judges a run of KFP v2 the first step of which may be cached.
+func TestCacheMayHit(t *testing.T) {
+	text, err := os.ReadFile("../testdata/workflow/workflow-secret-missing/deny-kfp-v2.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	object, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for mayHit, want := range map[bool]int{false: 4, true: 3} {
+		b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) { apiError(w, 404, metav1.StatusReasonNotFound) })
+		b.config.CacheMayHit = mayHit
+		_, answer := b.post(t, review(t, string(object)))
+		if answer.Allowed || len(answer.Result.Details.Causes) != want {
+			t.Errorf("where the cache may hit (%v): %+v, want %d causes", mayHit, answer, want)
 		}
 	}
 }

@@ -46,6 +46,6 @@ func (c profileChange) pass() string {
 	return ""
 }
 
-func (c profileChange) judge(facts validators.Facts, on func(string) bool) []validators.Finding {
+func (c profileChange) judge(facts validators.Facts, _ Config, on func(string) bool) []validators.Finding {
 	return validators.JudgeProfile(validators.ProfileChange(c), facts, on)
 }

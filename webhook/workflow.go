@@ -67,6 +67,6 @@ func (c workflowCreation) pass() string {
 	return ""
 }
 
-func (c workflowCreation) judge(facts validators.Facts, on func(string) bool) []validators.Finding {
-	return validators.JudgeWorkflow(c.workflow, facts, on)
+func (c workflowCreation) judge(facts validators.Facts, config Config, on func(string) bool) []validators.Finding {
+	return validators.JudgeWorkflow(c.workflow, facts, forecast.Options{CacheMayHit: config.CacheMayHit}, on)
 }

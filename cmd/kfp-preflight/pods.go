@@ -101,7 +101,7 @@ func forecastFiles(stdin io.Reader, files []string, namespace string, facts fore
 		if wf.Namespace == "" {
 			wf.Namespace = namespace
 		}
-		out = append(out, forecasted{m.where, wf, forecast.Workflow(wf, facts)})
+		out = append(out, forecasted{m.where, wf, forecast.Workflow(wf, facts, forecast.Options{})})
 	}
 	if len(out) == 0 {
 		return nil, errors.New("there is no Workflow in the files that were given")

@@ -1,8 +1,6 @@
 package forecast
 
 import (
-	"fmt"
-
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 )
@@ -21,7 +19,7 @@ func (w *walker) agent(t placed, at stop) {
 		w.reach(i, at)
 		return
 	}
-	token, err := w.tokenSecret(w.wf.Spec.ServiceAccountName)
+	token, missing, err := w.tokenSecret(w.wf.Spec.ServiceAccountName)
 	if err != nil {
 		w.gap(at.steps, err.Error())
 		return
@@ -35,7 +33,7 @@ func (w *walker) agent(t placed, at stop) {
 	}
 	initContainer, mainContainer := container, container
 	initContainer.Name, mainContainer.Name = InitContainer, MainContainer
-	pod := Pod{sources: sources{template: t.path}, Origin: Origin{Template: t.Name, Path: t.path}}
+	pod := Pod{sources: sources{template: t.path}, Origin: Origin{Template: t.Name, Path: t.path}, NoAccount: missing}
 	pod.Spec = corev1.PodSpec{
 		RestartPolicy:      corev1.RestartPolicyOnFailure,
 		ImagePullSecrets:   w.wf.Spec.ImagePullSecrets,
@@ -75,18 +73,19 @@ func (w *walker) headers(t placed, at stop) {
 const agentKey, tokenVolume = "agent", "kube-api-access"
 
 // tokenSecret is the name of the Secret with the token of a ServiceAccount, default if it is not named. Kubernetes makes
-// none by itself since 1.24.
+// none by itself since 1.24. Without the account there is none; its name is missing then.
 // Source: argoproj/argo-workflows v3.7.3 util/secrets TokenNameForServiceAccount.
-func (w *walker) tokenSecret(name string) (string, error) {
-	if name == "" {
-		name = "default"
-	}
+func (w *walker) tokenSecret(name string) (secret, missing string, err error) {
+	name = firstSet(name, "default")
 	t, ok := w.tokens[name]
 	if !ok {
 		t.secret, t.err = w.readTokenSecret(name)
 		w.tokens[name] = t
 	}
-	return t.secret, t.err
+	if t.secret == "" && t.err == nil {
+		missing = name
+	}
+	return t.secret, missing, t.err
 }
 
 // token is what is known of the token of a ServiceAccount: it is asked for once.
@@ -98,10 +97,8 @@ type token struct {
 func (w *walker) readTokenSecret(name string) (string, error) {
 	account, err := w.facts.ServiceAccount(w.wf.Namespace, name)
 	switch {
-	case err != nil:
+	case account == nil || err != nil:
 		return "", err
-	case account == nil:
-		return "", fmt.Errorf("there is no ServiceAccount %s, whose token the pod needs", name)
 	case len(account.Secrets) > 0:
 		return account.Secrets[0].Name, nil
 	}

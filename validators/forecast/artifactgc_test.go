@@ -33,7 +33,7 @@ func TestArtifactGC(t *testing.T) {
 		"a step that may never run": {"artifactGC: {strategy: OnWorkflowCompletion}\ntemplates: [{name: main, steps: [[{name: a, template: t, when: '{{workflow.status}} == x'}]]}, {name: t, " + fmt.Sprintf(out, "") + "}]", "possible  store"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := Workflow(workflow(t, "entrypoint: main\n"+test.spec), onlyController(controller))
+			f := Workflow(workflow(t, "entrypoint: main\n"+test.spec), onlyController(controller), Options{})
 			var got []string
 			for _, p := range f.Pods {
 				if p.Origin.Steps[0] != ArtifactGC {

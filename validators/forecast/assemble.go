@@ -50,13 +50,14 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 		return Pod{}, err
 	}
 	addCredentials(&spec, t.Template)
-	if err := w.addExecutorToken(&spec, t.Template); err != nil {
+	noAccount, err := w.addExecutorToken(&spec, t.Template)
+	if err != nil {
 		return Pod{}, err
 	}
 	addUserContainers(&spec, t.Template)
 	mirrorMounts(&spec, t.Template)
 
-	pod := Pod{sources: w.sourcesOf(t)}
+	pod := Pod{sources: w.sourcesOf(t), NoAccount: noAccount}
 	w.noteNewer(&pod, t.Template)
 	// The spec may hold tags that did not come through the template: the Workflow's volumes, the controller's containers.
 	if pod.Spec, err = resolve(w.work, spec, t.inputs); err == nil {
@@ -184,20 +185,16 @@ func timeout(t *wfv1.Template) (seconds *int64) {
 }
 
 // addExecutorToken mounts the token of the ServiceAccount that Argo's own containers run as, if one is named for them.
+// That account may be missing.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go setupServiceAccount, newExecContainer.
-func (w *walker) addExecutorToken(spec *corev1.PodSpec, t *wfv1.Template) error {
-	var account string
-	for _, executor := range []*wfv1.ExecutorConfig{t.Executor, w.wf.Spec.Executor} {
-		if executor != nil {
-			account = firstSet(account, executor.ServiceAccountName)
-		}
-	}
+func (w *walker) addExecutorToken(spec *corev1.PodSpec, t *wfv1.Template) (missing string, err error) {
+	account := firstSet(executorAccount(t.Executor), executorAccount(w.wf.Spec.Executor))
 	if account == "" {
-		return nil
+		return "", nil
 	}
-	token, err := w.tokenSecret(account)
-	if err != nil {
-		return err
+	token, missing, err := w.tokenSecret(account)
+	if err != nil || missing != "" {
+		return missing, err
 	}
 	const name = "exec-sa-token"
 	spec.Volumes = append(spec.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: token}}})
@@ -207,7 +204,14 @@ func (w *walker) addExecutorToken(spec *corev1.PodSpec, t *wfv1.Template) error 
 	if t.Resource != nil || t.Data != nil {
 		addMounts(spec.Containers, MainContainer, mounts)
 	}
-	return nil
+	return "", nil
+}
+
+func executorAccount(executor *wfv1.ExecutorConfig) string {
+	if executor == nil {
+		return ""
+	}
+	return executor.ServiceAccountName
 }
 
 func firstSet(first, second string) string {

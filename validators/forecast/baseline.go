@@ -15,7 +15,7 @@ func Baseline(controller Controller) (Pod, error) {
 		Entrypoint: "step",
 		Templates:  []wfv1.Template{{Name: "step", Container: &corev1.Container{}}},
 	}}
-	f := Workflow(wf, onlyController(controller))
+	f := Workflow(wf, onlyController(controller), Options{})
 	if len(f.Pods) == 0 {
 		return Pod{}, fmt.Errorf("no pipeline pod can be worked out under this controller configuration: %s", f.Gaps[0].Reason)
 	}

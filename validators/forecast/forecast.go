@@ -63,6 +63,9 @@ type Pod struct {
 	// Unknown says why anything in Spec may be different; empty if nothing may. A podSpecPatch could not be applied because
 	// part of it exists only at run time, or the template has something that only newer versions of Argo know.
 	Unknown string
+	// NoAccount is a ServiceAccount that is not there. Argo's controller makes no pod before it has seen the account, whose
+	// token Argo's own containers are to have.
+	NoAccount string
 	// Undecided are resources that are set to an amount which exists only at run time. They are not in Spec.
 	Undecided []UndecidedResource
 
@@ -102,8 +105,15 @@ type Created struct {
 	Manifest string
 }
 
+// Options are what may be decided about a forecast. The zero value suits most.
+type Options struct {
+	// CacheMayHit makes a step of KFP v2 Possible where KFP's cache may have its result already. Otherwise such a step
+	// counts as one that runs.
+	CacheMayHit bool
+}
+
 // Workflow forecasts the pods of wf. It never fails: what can't be worked out is in Forecast.Gaps. wf is not changed.
-func Workflow(wf *wfv1.Workflow, facts Facts) Forecast {
+func Workflow(wf *wfv1.Workflow, facts Facts, options Options) Forecast {
 	if neverRuns(wf) {
 		return Forecast{}
 	}
@@ -122,6 +132,7 @@ func Workflow(wf *wfv1.Workflow, facts Facts) Forecast {
 		before = append(before, Gap{Reason: err.Error()})
 	}
 	w := newWalker(work, merged, home, facts, controller)
+	w.kfp.CacheMayHit = options.CacheMayHit
 	w.out.Gaps, w.out.ControllerError = append(before, w.out.Gaps...), controllerError
 	if err != nil {
 		w.mayMakeAnything()

@@ -104,11 +104,11 @@ templates:
 		"inline, items":              {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, withItems: [1, 2], inline: {container: {args: ['{{item}}']}}}]]}", []string{"a: certain", "a: certain"}},
 		"elsewhere":                  {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, templateRef: {name: wt, template: t}}]]}", []string{"main/a? there is no WorkflowTemplate wt"}},
 		"all elsewhere":              {"entrypoint: main\nworkflowTemplateRef: {name: wt}", []string{"? there is no WorkflowTemplate wt", "main? there is no template main"}},
-		"an agent's work":            {"entrypoint: main\ntemplates:\n- {name: main, http: {url: a}}", []string{"main? there is no ServiceAccount default, whose token the pod needs"}},
+		"an agent's work":            {"entrypoint: main\ntemplates:\n- {name: main, http: {url: a}}", []string{"main: certain"}},
 		"a name known at run time":   {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: '{{steps.b.outputs.result}}'}]]}", []string{"main/a? the template's name {{steps.b.outputs.result}} is known only at run time"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := told(Workflow(workflow(t, test.spec), onlyController{})); !slices.Equal(got, test.want) {
+			if got := told(Workflow(workflow(t, test.spec), onlyController{}, Options{})); !slices.Equal(got, test.want) {
 				t.Errorf("forecast\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(test.want, "\n  "))
 			}
 		})
@@ -130,7 +130,7 @@ func TestBounds(t *testing.T) {
 		"many items":                 "entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withItems: " + items + "}]]}\n" + leaf,
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := Workflow(workflow(t, spec), onlyController{})
+			f := Workflow(workflow(t, spec), onlyController{}, Options{})
 			if len(f.Pods) > maxVisits || len(f.Gaps) > 1 {
 				t.Errorf("%d pods, %d gaps", len(f.Pods), len(f.Gaps))
 			}
@@ -188,7 +188,7 @@ templates:
     volumeMounts: [{name: used, mountPath: /used}]
   initContainers: [{name: first, image: b}]
   sidecars: [{name: beside, image: c}]
-`), onlyController(controller))
+`), onlyController(controller), Options{})
 	if len(f.Pods) != 1 || len(f.Gaps) != 1 { // the parameter without its ConfigMap
 		t.Fatalf("%+v", f)
 	}
@@ -246,7 +246,7 @@ func TestContainers(t *testing.T) {
 		"data: {source: {}, transformation: []}":                        "main",
 		"resource: {action: get}, archiveLocation: {archiveLogs: true}": "wait main",
 	} {
-		f := Workflow(workflow(t, "entrypoint: main\ntemplates: [{name: main, "+template+"}]"), onlyController{})
+		f := Workflow(workflow(t, "entrypoint: main\ntemplates: [{name: main, "+template+"}]"), onlyController{}, Options{})
 		if len(f.Pods) != 1 {
 			t.Errorf("%s: %v", template, told(f))
 			continue
@@ -328,7 +328,7 @@ func TestProgramMakes(t *testing.T) {
 		"resource: {action: create, manifest: '{kind: Job, spec: {args: [kubectl create secret generic made]}}'}":       Possible,
 		"resource: {action: create, manifest: '{kind: Job, spec: {volumes: [{name: a, secret: {secretName: made}}]}}'}": Unknown,
 	} {
-		f := Workflow(workflow(t, "entrypoint: main\ntemplates: [{name: main, "+template+"}]"), account{})
+		f := Workflow(workflow(t, "entrypoint: main\ntemplates: [{name: main, "+template+"}]"), account{}, Options{})
 		check(t, template, f.Makes("Secret", "made"), want)
 	}
 }

@@ -45,7 +45,7 @@ func TestHostile(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			began := time.Now()
-			f := Workflow(wf, onlyController{})
+			f := Workflow(wf, onlyController{}, Options{})
 			for i := range f.Pods {
 				if i < 200 {
 					f.Makes("Secret", fmt.Sprintf("missing-%d", i))

@@ -41,7 +41,7 @@ func TestNewer(t *testing.T) {
 					Data:       map[string]string{"it": test.repository},
 				}}
 			}
-			f := Workflow(wf, facts)
+			f := Workflow(wf, facts, Options{})
 			var got []string
 			for _, p := range f.Pods {
 				text := p.Origin.Steps[0] + ":"

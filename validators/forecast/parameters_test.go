@@ -63,7 +63,7 @@ func TestValues(t *testing.T) {
 			wf.Labels = map[string]string{"team": "a", "later": "not yet", "given": "no"}
 			wf.Annotations = map[string]string{"a.b/c-d": "e"}
 			wf.CreationTimestamp = metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
-			f := Workflow(wf, facts)
+			f := Workflow(wf, facts, Options{})
 			got := strings.Join(f.Pods[0].Spec.Containers[1].Args, " ")
 			for _, g := range f.Gaps {
 				got += " ? " + g.Reason
@@ -72,7 +72,7 @@ func TestValues(t *testing.T) {
 		})
 	}
 	facts.err = errors.New("forbidden")
-	f := Workflow(workflow(t, "entrypoint: leaf\narguments: {parameters: [{name: x, valueFrom: {configMapKeyRef: {name: a, key: b}}}]}\ntemplates:\n"+leaf), facts)
+	f := Workflow(workflow(t, "entrypoint: leaf\narguments: {parameters: [{name: x, valueFrom: {configMapKeyRef: {name: a, key: b}}}]}\ntemplates:\n"+leaf), facts, Options{})
 	check(t, "a lookup that failed", strings.Join(told(f), "; "), "leaf: certain; ? the value of parameter x is not known: forbidden; ? where artifacts and logs go is not known: forbidden")
 }
 
@@ -91,7 +91,7 @@ func TestStoredTemplates(t *testing.T) {
 		"namespaced/tools/inner": {Name: "inner", Container: &corev1.Container{Image: "stored"}},
 		"cluster/tools/gone":     {Name: "gone", Container: &corev1.Container{}},
 	}
-	f := Workflow(wf, onlyController{})
+	f := Workflow(wf, onlyController{}, Options{})
 	check(t, "forecast", strings.Join(told(f), "; "), "a/c: certain; main/b? there is no WorkflowTemplate tools")
 	check(t, "image", f.Pods[0].Spec.Containers[1].Image, "stored")
 }

@@ -16,6 +16,7 @@ type sources struct {
 	containers map[string]source
 	volumes    map[string]*field.Path // the template's own
 	shared     map[string]*field.Path // the Workflow's
+	fields     map[string]*field.Path // that the template sets
 	// config is where KFP v2 has the step's Kubernetes configuration, and configured what comes from there: the main
 	// container's variables, and volumes.
 	config     *field.Path
@@ -30,11 +31,24 @@ type source struct {
 // sourcesOf looks up the parts of a template's pod. What comes from a WorkflowTemplate has its place where the Workflow
 // refers to that.
 func (w *walker) sourcesOf(t placed) sources {
-	s := sources{template: t.path, containers: map[string]source{}, volumes: map[string]*field.Path{}, shared: w.volumePaths}
+	s := sources{
+		template: t.path, containers: map[string]source{}, volumes: map[string]*field.Path{}, shared: w.volumePaths,
+		fields: map[string]*field.Path{},
+	}
+	written := t.written
+	for name, value := range map[string]string{
+		"serviceAccountName": written.ServiceAccountName, "priorityClassName": written.PriorityClassName,
+		"executor.serviceAccountName": executorAccount(written.Executor),
+	} {
+		if value != "" && t.scope.at != nil {
+			s.fields[name] = t.path
+		} else if value != "" {
+			s.fields[name] = t.path.Child(name)
+		}
+	}
 	if t.scope.at != nil {
 		return s
 	}
-	written := t.written
 	switch {
 	case written.Container != nil:
 		s.containers[MainContainer] = source{t.path.Child("container"), written.Container}
@@ -108,8 +122,14 @@ func (p *Pod) PullSecretPath(name string) *field.Path {
 	return field.NewPath("spec", "imagePullSecrets")
 }
 
-// SpecPath is the place of a field of the Workflow's spec that all its pods share. A template of the same name may set it too.
-func (p *Pod) SpecPath(name string) *field.Path { return field.NewPath("spec", name) }
+// FieldPath is the place of a field that a template may set, or else the Workflow's spec for all: where the template sets it,
+// that, and otherwise the spec's field of the other name.
+func (p *Pod) FieldPath(ofTemplate, ofSpec string) *field.Path {
+	if path, ok := p.sources.fields[ofTemplate]; ok {
+		return path
+	}
+	return field.NewPath("spec").Child(ofSpec)
+}
 
 // VolumePath is the same for the place where a volume is written.
 func (p *Pod) VolumePath(name string, within Within) *field.Path {

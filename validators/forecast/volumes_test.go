@@ -25,7 +25,7 @@ func TestMounts(t *testing.T) {
 		"a volume known at run time":                             {"templates: [{name: main, container: {image: a, volumeMounts: [{name: '{{workflow.status}}', mountPath: /v}]}}]", "wait /mainctrfs/v rw, main /v rw: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := Workflow(workflow(t, "entrypoint: main\n"+test.spec), onlyController{})
+			f := Workflow(workflow(t, "entrypoint: main\n"+test.spec), onlyController{}, Options{})
 			if len(f.Gaps) > 0 {
 				check(t, "gap", "? "+f.Gaps[0].Reason, test.want)
 				return
@@ -59,7 +59,7 @@ func TestKubeConfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		spec := Workflow(workflow(t, "entrypoint: leaf\ntemplates:\n"+leaf), onlyController(controller)).Pods[0].Spec
+		spec := Workflow(workflow(t, "entrypoint: leaf\ntemplates:\n"+leaf), onlyController(controller), Options{}).Pods[0].Spec
 		for _, c := range []corev1.Container{spec.InitContainers[0], spec.Containers[0]} {
 			v, m := spec.Volumes[0], c.VolumeMounts[0]
 			check(t, c.Name, fmt.Sprint(v.Name, " ", v.Secret.SecretName, " ", m.MountPath, " ", m.SubPath), want)
@@ -88,7 +88,7 @@ func TestDeadline(t *testing.T) {
 		if strings.Contains(set, "debug") {
 			set, env = "activeDeadlineSeconds: 5, ", ", env: [{name: ARGO_DEBUG_PAUSE_AFTER, value: 'true'}]"
 		}
-		spec := Workflow(workflow(t, "entrypoint: main\n"+workflowDeadline+"templates: [{name: main, "+set+"container: {image: a"+env+"}}]"), onlyController{}).Pods[0].Spec
+		spec := Workflow(workflow(t, "entrypoint: main\n"+workflowDeadline+"templates: [{name: main, "+set+"container: {image: a"+env+"}}]"), onlyController{}, Options{}).Pods[0].Spec
 		var got int64
 		if spec.ActiveDeadlineSeconds != nil {
 			got = *spec.ActiveDeadlineSeconds

@@ -39,6 +39,10 @@ func Scaffolding(template, task string) bool {
 
 // Run follows the drivers of one run. Its zero value is the run's beginning.
 type Run struct {
+	// CacheMayHit leaves open whether a step runs that an earlier result may stand in for. Otherwise it does: a run must not
+	// live on its cache.
+	CacheMayHit bool
+
 	dags    []inputs // what drivers of DAGs have recorded
 	dagIDs  map[string]string
 	patches map[string]Patch
@@ -81,8 +85,9 @@ func (r *Run) Driver(args []string) map[string]string {
 			}
 		}
 	case "CONTAINER":
-		// An earlier run's result may make the step superfluous. A run must not live on that.
-		out.set("cached_decision_path", "false")
+		if caches := d.task.message("cachingOptions").flag("enableCache"); !r.CacheMayHit || caches == nil || !*caches {
+			out.set("cached_decision_path", "false")
+		}
 		out.set("pod_spec_patch_path", r.keep(d.patch(r.inputsOf(d.flags["dag_execution_id"]))))
 	}
 	return out.values

@@ -307,6 +307,13 @@ func TestDriver(t *testing.T) {
 			}
 		})
 	}
+	// A hit of the cache leaves the step out, where the configuration counts on it and the step may be cached.
+	for task, want := range map[string]string{`{"cachingOptions": {"enableCache": true}}`: "", `{"cachingOptions": {}}`: "false", "{}": "false"} {
+		hit := Run{CacheMayHit: true}
+		if got := drive(t, &hit, "--type", "CONTAINER", "--task", task)["cached-decision"]; got != want {
+			t.Errorf("where the cache may hit, a step with %s has the decision %q, want %q", task, got, want)
+		}
+	}
 	// What is recorded is bounded.
 	var large Run
 	dag := root(t, &large, `{"text": "`+strings.Repeat("x", maxBytes/2)+`"}`)

@@ -155,7 +155,7 @@ func (s *sources) images(t *testing.T, controller forecast.Controller) string {
 	for _, source := range s.workflows {
 		wf := source.workflow.DeepCopy()
 		wf.Namespace = ""
-		for _, pod := range forecast.Workflow(wf, state).Pods {
+		for _, pod := range forecast.Workflow(wf, state, forecast.Options{}).Pods {
 			for _, c := range pod.Spec.Containers {
 				known[c.Image] = map[string]any{"cmd": []string{"true"}}
 			}

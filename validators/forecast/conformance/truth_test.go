@@ -159,7 +159,7 @@ func (c *truth) compare(t *testing.T, file string, wf *wfv1.Workflow, f facts, c
 	created = slices.DeleteFunc(slices.Clone(created), func(p corev1.Pod) bool {
 		return p.Labels["workflows.argoproj.io/component"] == "artifact-gc" // after the run
 	})
-	fc := forecast.Workflow(wf, f)
+	fc := forecast.Workflow(wf, f, forecast.Options{})
 	all := everything(created)
 	for _, h := range fc.Headers {
 		all[h.Secret] = sets.New(h.Key) // no pod shows what the agent reads
@@ -171,7 +171,7 @@ func (c *truth) compare(t *testing.T, file string, wf *wfv1.Workflow, f facts, c
 				break
 			}
 		}
-		findings := validators.JudgeWorkflow(wf, world{f, have}, func(rule string) bool { return rule == validators.WorkflowSecretMissing })
+		findings := validators.JudgeWorkflow(wf, world{f, have}, forecast.Options{}, func(rule string) bool { return rule == validators.WorkflowSecretMissing })
 		denied := slices.ContainsFunc(findings, func(f validators.Finding) bool { return f.Certainty == forecast.Certain })
 		c.verdicts++
 		switch {

@@ -2,6 +2,7 @@ package validators
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
@@ -13,6 +14,12 @@ type Facts interface {
 	forecast.Facts
 	// LimitRanges are those of a namespace; none if the namespace does not exist.
 	LimitRanges(namespace string) ([]corev1.LimitRange, error)
+	// ResourceQuotas are those of a namespace; none if the namespace does not exist.
+	ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error)
+	// PriorityClasses are those of the cluster.
+	PriorityClasses() ([]schedulingv1.PriorityClass, error)
+	// ServerVersion is that of the API server, such as v1.37.2.
+	ServerVersion() (string, error)
 	// Look answers for each of the objects whether it is there: in the namespace, if it is of a kind that has one. They are
 	// asked for together so that they can be looked up together.
 	Look(namespace string, wanted []Wanted) map[Object]Found

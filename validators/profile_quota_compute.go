@@ -19,10 +19,11 @@ const ProfileQuotaCompute = "profile-quota-compute"
 // adds containers to each pipeline pod that name none, so such a quota stops all pipelines of the namespace, whatever
 // their authors set, unless a LimitRange or the controller's configuration fills the values in.
 //
-// Looks at: spec.resourceQuotaSpec (hard, scopes, scopeSelector).
-// Passes: names that ask nothing of containers (GPUs, storage, object counts, ephemeral-storage); scopes that a plain
-// pipeline pod does not have; values that a LimitRange of the Profile's namespace or the controller supplies; on update,
-// what the Profile asked for before.
+// Looks at: spec.resourceQuotaSpec (hard, scopes, scopeSelector), against the plainest runs of Argo and of KFP v2.
+// Passes: names that ask nothing of containers (GPUs, storage, object counts, ephemeral-storage); scopes that the pods of such
+// runs do not have; values that a LimitRange of the Profile's namespace or the controller supplies; on update, what the
+// Profile asked for before. A warning where only one kind of run would fail, and for a quota that is merely odd: one that
+// counts nothing, or that no driver of KFP fits into.
 var profileQuotaCompute = Rule[ProfileChange]{
 	ID:      ProfileQuotaCompute,
 	Summary: "A Profile's quota asks for cpu or memory that the containers of pipeline pods don't set.",
@@ -31,21 +32,22 @@ var profileQuotaCompute = Rule[ProfileChange]{
 
 func judgeProfileQuota(change ProfileChange, facts Facts) []Finding {
 	r := profileQuota{profile: change.New, update: change.Old != nil, facts: facts}
-	missing, certainty, err := r.missing(change.New)
+	out := oddNames(change)
+	held, err := r.held(change.New)
 	if err != nil {
-		return []Finding{r.unchecked(err)}
+		return append(out, r.unchecked(err))
 	}
-	if change.Old != nil && len(missing) > 0 {
-		before, _, err := r.missing(change.Old)
+	if change.Old != nil && len(held.missing) > 0 {
+		before, err := r.held(change.Old)
 		if err != nil {
-			return []Finding{r.unchecked(err)}
+			return append(out, r.unchecked(err))
 		}
-		missing = newlyMissing(missing, before)
+		held.missing = newlyMissing(held.missing, before.missing)
 	}
-	if len(missing) == 0 {
-		return nil
+	if len(held.missing) > 0 {
+		out = append(out, r.finding(held))
 	}
-	return []Finding{r.finding(missing, certainty)}
+	return append(out, tooSmall(change, held)...)
 }
 
 const profileHard = "spec.resourceQuotaSpec.hard"
@@ -56,40 +58,83 @@ type profileQuota struct {
 	facts   Facts
 }
 
-// missing is what the plainest pipeline pod lacks under the quota of a profile. The certainty is less than Certain if the
-// quota reaches the pod only under a condition that can't be seen from here.
-func (r profileQuota) missing(profile *Profile) ([]quota.Missing, Certainty, error) {
-	q := quota.Quota{
-		Name:          ProfileQuota,
-		Hard:          profile.Spec.ResourceQuotaSpec.Hard,
-		Scopes:        profile.Spec.ResourceQuotaSpec.Scopes,
-		ScopeSelector: profile.Spec.ResourceQuotaSpec.ScopeSelector,
-	}
+// held is what a quota holds against the plainest runs.
+type held struct {
+	// missing is what their pods lack, and runs are the kinds of run that have such pods; not all of them may.
+	missing []quota.Missing
+	runs    []string
+	// certainty that a run of these kinds fails; certain only if all kinds do.
+	certainty Certainty
+	// excesses are what the quota does not even allow to one driver of KFP.
+	excesses []quota.Excess
+}
+
+// held holds the quota of a profile against the plainest runs.
+func (r profileQuota) held(profile *Profile) (held, error) {
+	spec := profile.Spec.ResourceQuotaSpec
+	q := quota.Quota{Name: ProfileQuota, Hard: spec.Hard, Scopes: spec.Scopes, ScopeSelector: spec.ScopeSelector}
 	scopes := quota.ScopeNames(q)
 	if !quota.Forces(q.Hard) || slices.Contains(scopes, corev1.ResourceQuotaScopeBestEffort) {
-		return nil, Certain, nil // the API server stores no BestEffort quota on anything but pods
+		return held{}, nil // the API server stores no BestEffort quota on anything but pods
 	}
 	controller, err := r.facts.Controller()
 	if err != nil {
-		return nil, Unknown, err
+		return held{}, err
 	}
-	pod, err := forecast.Baseline(controller)
+	runs, err := forecast.Baselines(controller)
 	if err != nil {
-		return nil, Unknown, err
+		return held{}, err
 	}
-	limitRanges, err := r.facts.LimitRanges(profile.OwnNamespace())
-	if err != nil {
-		return nil, Unknown, err
+	namespace := quota.Namespace{Quotas: []quota.Quota{q}, Minor: minorVersion(r.facts)}
+	if namespace.LimitRanges, err = r.facts.LimitRanges(profile.OwnNamespace()); err != nil {
+		return held{}, err
 	}
-	refusals := quota.Decide(&pod.Spec, []quota.Quota{q}, limitRanges)
-	if len(refusals) == 0 {
-		return nil, Certain, nil
+	h := held{certainty: Certain}
+	if slices.Contains(scopes, corev1.ResourceQuotaScopePriorityClass) {
+		if namespace.DefaultPriorityClass, err = defaultPriorityClass(r.facts); err != nil {
+			h.certainty = Possible // it may take the pods out of the quota's reach, or into it
+		}
 	}
-	certainty := Certain
-	if pod.Unknown != "" || slices.Contains(scopes, corev1.ResourceQuotaScopePriorityClass) {
-		certainty = Possible // a default PriorityClass of the cluster may take the pod out of the quota's reach
+	for _, run := range runs {
+		fails := false
+		for i, pod := range run.Pods {
+			if pod.Unknown != "" {
+				h.certainty = Possible
+			}
+			if i == 0 && run.Kind == forecast.KFPv2 {
+				h.excesses = namespace.Excesses(&pod.Spec)
+			}
+			for _, refusal := range namespace.Decide(&pod.Spec).Refusals {
+				if refusal.Gate == quota.ResourceQuota {
+					h.missing, fails = together(h.missing, refusal.Missing), true
+				}
+			}
+		}
+		if fails {
+			h.runs = append(h.runs, run.Kind)
+		}
 	}
-	return refusals[0].Missing, certainty, nil
+	if len(h.runs) < len(runs) {
+		h.certainty = Possible
+	}
+	return h, nil
+}
+
+// together joins what pods lack.
+func together(a, b []quota.Missing) []quota.Missing {
+	out := slices.Clone(a)
+	for _, m := range b {
+		i := slices.IndexFunc(out, func(o quota.Missing) bool { return o.Resource == m.Resource })
+		if i < 0 {
+			out = append(out, m)
+			continue
+		}
+		containers := slices.Concat(out[i].Containers, m.Containers)
+		slices.Sort(containers)
+		out[i] = quota.Missing{Resource: m.Resource, Containers: slices.Compact(containers)}
+	}
+	slices.SortFunc(out, func(a, b quota.Missing) int { return strings.Compare(string(a.Resource), string(b.Resource)) })
+	return out
 }
 
 // newlyMissing drops what was missing before. cpu and requests.cpu ask containers for the same thing.
@@ -100,34 +145,32 @@ func newlyMissing(now, before []quota.Missing) []quota.Missing {
 	})
 }
 
-func (r profileQuota) finding(missing []quota.Missing, certainty Certainty) Finding {
-	names := make([]string, len(missing))
+func (r profileQuota) finding(h held) Finding {
+	names, defaults := countedNames(h.missing)
 	var containers []string
-	defaults := "defaultRequest"
-	for i, m := range missing {
-		names[i] = string(m.Resource)
+	for _, m := range h.missing {
 		containers = append(containers, m.Containers...)
-		if strings.HasPrefix(string(m.Resource), "limits.") {
-			defaults = "default" // which also gives the request
-		}
 	}
 	slices.Sort(containers)
 	containers = slices.Compact(containers)
 	namespace := r.profile.OwnNamespace()
-	refusal := quota.Refusal{Quota: ProfileQuota, Missing: missing}
 	fix := fmt.Sprintf("to fix, drop %s from the quota, or first add a LimitRange with type Container and %s for %s in namespace '%s'",
-		inWords(names), defaults, inWords(computeNames(missing)), namespace)
+		inWords(names), defaults, inWords(computeNames(h.missing)), namespace)
 	if !r.update {
 		fix += " (create the Profile without the quota, then the LimitRange, then set the quota)"
 	}
+	pods := "pipeline pods"
+	if h.certainty != Certain && len(h.runs) == 1 {
+		pods = "pods of " + h.runs[0]
+	}
 	return Finding{
 		Rule:      ProfileQuotaCompute,
-		Certainty: certainty,
+		Certainty: h.certainty,
 		Type:      metav1.CauseTypeFieldValueInvalid,
 		Field:     fmt.Sprintf("%s[%s]", profileHard, names[0]),
-		Problem: fmt.Sprintf("the quota sets %s, but pipeline pods have containers that don't: %s (%s)",
-			inWords(names), inWords(containers), whoseContainers(containers)),
-		Outcome: fmt.Sprintf("each such pod in namespace '%s' would be refused with 'failed quota: %s: %s'", namespace, ProfileQuota, refusal),
+		Problem: fmt.Sprintf("the quota sets %s, but %s have containers that don't: %s (%s)",
+			inWords(names), pods, inWords(containers), whoseContainers(containers)),
+		Outcome: fmt.Sprintf("each such pod in namespace '%s' would be refused with 'failed quota: %s: %s'", namespace, ProfileQuota, quota.MustSpecify(h.missing)),
 		Fix:     fix,
 	}
 }
@@ -142,7 +185,7 @@ func (r profileQuota) unchecked(err error) Finding {
 // whoseContainers says who could set the resources of these containers of a baseline pod.
 func whoseContainers(names []string) string {
 	var parts []string
-	argo := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == forecast.MainContainer })
+	argo := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n != forecast.InitContainer && n != forecast.WaitContainer })
 	if len(argo) > 0 {
 		parts = append(parts, "Argo adds "+inWords(argo)+" to every pod")
 	}
@@ -150,15 +193,4 @@ func whoseContainers(names []string) string {
 		parts = append(parts, "main is any step whose author sets no resources")
 	}
 	return strings.Join(parts, ", ")
-}
-
-// computeNames are the plain resources, cpu and memory, behind names such as limits.cpu.
-func computeNames(missing []quota.Missing) []string {
-	var out []string
-	for _, m := range missing {
-		name := string(m.Resource)
-		out = append(out, name[strings.LastIndex(name, ".")+1:])
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }

@@ -35,12 +35,12 @@ type WorkflowForecast struct {
 
 // ProfileRules are the rules about Profiles.
 func ProfileRules() []Rule[ProfileChange] {
-	return []Rule[ProfileChange]{profileQuotaCompute}
+	return []Rule[ProfileChange]{profileQuotaInvalid, profileQuotaCompute}
 }
 
 // WorkflowRules are the rules about Workflows.
 func WorkflowRules() []Rule[WorkflowForecast] {
-	return []Rule[WorkflowForecast]{workflowSecretMissing, workflowReferenceMissing}
+	return []Rule[WorkflowForecast]{workflowSecretMissing, workflowQuotaCompute, workflowReferenceMissing}
 }
 
 // RuleIDs are the IDs of all rules, sorted.

@@ -7,6 +7,7 @@ import (
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/yaml"
@@ -26,6 +27,8 @@ type State struct {
 	clusterTemplates map[string]*wfv1.ClusterWorkflowTemplate
 	objects          map[placed]sets.Set[string] // names of keys
 	limitRanges      []corev1.LimitRange
+	quotas           []corev1.ResourceQuota
+	priorityClasses  []schedulingv1.PriorityClass
 }
 
 var _ Facts = (*State)(nil)
@@ -63,13 +66,27 @@ func (s *State) Add(manifest []byte, namespace string) error {
 	case "ClusterWorkflowTemplate":
 		return add(&s.clusterTemplates, meta.Name, manifest, forecast.DecodeYAML[wfv1.ClusterWorkflowTemplate])
 	case "LimitRange":
-		var l corev1.LimitRange
-		if err := yaml.Unmarshal(manifest, &l); err != nil {
-			return err
-		}
-		l.Namespace = namespace
-		s.limitRanges = append(s.limitRanges, l)
+		return list(&s.limitRanges, manifest, func(l *corev1.LimitRange) { l.Namespace = namespace })
+	case "ResourceQuota":
+		return list(&s.quotas, manifest, func(q *corev1.ResourceQuota) {
+			q.Namespace = namespace
+			if len(q.Status.Hard) == 0 {
+				q.Status.Hard = q.Spec.Hard // as it comes to be within seconds
+			}
+		})
+	case PriorityClass:
+		return list(&s.priorityClasses, manifest, func(*schedulingv1.PriorityClass) {})
 	}
+	return nil
+}
+
+func list[T any](to *[]T, manifest []byte, complete func(*T)) error {
+	object, err := plain[T](manifest)
+	if err != nil {
+		return err
+	}
+	complete(object)
+	*to = append(*to, *object)
 	return nil
 }
 
@@ -136,6 +153,27 @@ func (s *State) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
 		return nil, fmt.Errorf("LimitRanges are %w", errNotGiven)
 	}
 	return slices.DeleteFunc(slices.Clone(s.limitRanges), func(l corev1.LimitRange) bool { return l.Namespace != namespace }), nil
+}
+
+// ResourceQuotas implements Facts.
+func (s *State) ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error) {
+	if !s.Complete {
+		return nil, fmt.Errorf("ResourceQuotas are %w", errNotGiven)
+	}
+	return slices.DeleteFunc(slices.Clone(s.quotas), func(q corev1.ResourceQuota) bool { return q.Namespace != namespace }), nil
+}
+
+// PriorityClasses implements Facts.
+func (s *State) PriorityClasses() ([]schedulingv1.PriorityClass, error) {
+	if !s.Complete {
+		return nil, fmt.Errorf("PriorityClasses are %w", errNotGiven)
+	}
+	return s.priorityClasses, nil
+}
+
+// ServerVersion implements Facts. Manifests come from no server.
+func (s *State) ServerVersion() (string, error) {
+	return "", fmt.Errorf("the version of Kubernetes is %w", errNotGiven)
 }
 
 // Look implements Facts. What every cluster and every namespace has by itself is there as well.

@@ -2,8 +2,11 @@ package webhook
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -11,9 +14,11 @@ import (
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/semaphore"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/version"
+	apiversion "k8s.io/apimachinery/pkg/version"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
@@ -191,20 +196,78 @@ func object[T any](j *judgementFacts, kind, resource, namespace, name string, re
 
 // LimitRanges lists the LimitRanges of a namespace.
 func (j *judgementFacts) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
-	found, err := j.ask(j.large, "limitranges", "list:limitranges/"+namespace, func(ctx context.Context) (any, error) {
-		list, err := j.client.LimitRanges(namespace).List(ctx, metav1.ListOptions{})
-		if err == nil && len(list.Items) == 0 {
-			err = apierrors.NewNotFound(corev1.Resource("limitranges"), namespace) // which is not remembered
+	found, err := list[corev1.LimitRangeList](j, "limitranges", "LimitRangeList", "api", "v1", "namespaces", namespace, "limitranges")
+	if err != nil {
+		return nil, fmt.Errorf("the LimitRanges of namespace '%s' could not be read: %w", namespace, err)
+	}
+	return found.Items, nil
+}
+
+// ResourceQuotas lists the ResourceQuotas of a namespace.
+func (j *judgementFacts) ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error) {
+	found, err := list[corev1.ResourceQuotaList](j, "resourcequotas", "ResourceQuotaList", "api", "v1", "namespaces", namespace, "resourcequotas")
+	if err != nil {
+		return nil, fmt.Errorf("the ResourceQuotas of namespace '%s' could not be read: %w", namespace, err)
+	}
+	return found.Items, nil
+}
+
+// PriorityClasses lists the PriorityClasses of the cluster.
+func (j *judgementFacts) PriorityClasses() ([]schedulingv1.PriorityClass, error) {
+	found, err := list[schedulingv1.PriorityClassList](j, "priorityclasses", "PriorityClassList", "apis", "scheduling.k8s.io", "v1", "priorityclasses")
+	if err != nil {
+		return nil, fmt.Errorf("the PriorityClasses could not be read: %w", err)
+	}
+	return found.Items, nil
+}
+
+// list reads a list of the given kind. An empty one is remembered too: nobody is denied for what is not in it before it has been
+// read again.
+func list[T any](j *judgementFacts, resource, kind string, path ...string) (*T, error) {
+	found, err := j.ask(j.large, resource, "list:"+strings.Join(path, "/"), func(ctx context.Context) (any, error) {
+		raw, err := body(j.client.RESTClient().Get().AbsPath(path...).SetHeader("Accept", "application/json").Do(ctx))
+		if err != nil {
+			return nil, err
 		}
-		return list, err
+		var meta metav1.TypeMeta
+		out := new(T)
+		if err := errors.Join(json.Unmarshal(raw, &meta), json.Unmarshal(raw, out)); err != nil {
+			return nil, &unreadable{err}
+		}
+		if meta.Kind != kind {
+			return nil, &unreadable{fmt.Errorf("the answer is of kind '%s', not %s", meta.Kind, kind)}
+		}
+		return out, nil
 	})
 	switch {
 	case notThere(err):
-		return nil, nil
+		return nil, errors.New("the API server does not know such objects")
 	case err != nil:
-		return nil, fmt.Errorf("the LimitRanges of namespace '%s' could not be read: %w", namespace, err)
+		return nil, err
 	}
-	return found.(*corev1.LimitRangeList).Items, nil
+	return found.(*T), nil
+}
+
+// ServerVersion asks the API server for its version.
+func (j *judgementFacts) ServerVersion() (string, error) {
+	found, err := j.ask(j.small, "version", "version", func(ctx context.Context) (any, error) {
+		raw, err := body(j.client.RESTClient().Get().AbsPath("/version").Do(ctx))
+		if err != nil {
+			return nil, err
+		}
+		var info apiversion.Info
+		if err := json.Unmarshal(raw, &info); err != nil {
+			return nil, &unreadable{err}
+		}
+		if _, err := version.ParseGeneric(info.GitVersion); err != nil {
+			return nil, &unreadable{err}
+		}
+		return info.GitVersion, nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("the version of Kubernetes could not be found out: %w", err)
+	}
+	return found.(string), nil
 }
 
 // lookup does one read, again where that may help, and counts it. A failure comes back in words for the user; "not found"

@@ -58,11 +58,13 @@ func TestLookupFails(t *testing.T) {
 				if took := time.Since(began); took > 2*time.Second {
 					t.Errorf("the answer took %v", took)
 				}
-				if !answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "was not checked") {
+				if !answer.Allowed || len(answer.Warnings) == 0 {
 					t.Errorf("answered %+v", answer)
 				}
-				if strings.Contains(answer.Warnings[0], "internal words") {
-					t.Errorf("the warning repeats the API server's words: %s", answer.Warnings[0])
+				for _, warning := range answer.Warnings {
+					if !strings.Contains(warning, " not checked") || strings.Contains(warning, "internal words") {
+						t.Errorf("the warning says: %s", warning)
+					}
 				}
 				if got := testutil.ToFloat64(b.metrics.lookupErrors.WithLabelValues(test.resource, reason)); got < 1 {
 					t.Errorf("counted %v times", got)
@@ -95,7 +97,7 @@ func TestConnectionReset(t *testing.T) {
 		b.withTimeout(3 * time.Second)
 		began := time.Now()
 		_, answer := b.post(t, review(t, needy))
-		if answer.Allowed != test.allowed || (len(answer.Warnings) == 1) != test.allowed {
+		if answer.Allowed != test.allowed || (len(answer.Warnings) > 0) != test.allowed {
 			t.Errorf("%d resets: answered %+v", test.resets, answer)
 		}
 		if took := time.Since(began); took > 4*time.Second {

@@ -33,7 +33,7 @@ func (w *walker) agent(t placed, at stop) {
 	}
 	initContainer, mainContainer := container, container
 	initContainer.Name, mainContainer.Name = InitContainer, MainContainer
-	pod := Pod{sources: sources{template: t.path}, Origin: Origin{Template: t.Name, Path: t.path}, NoAccount: missing}
+	pod := Pod{sources: sources{template: t.path}, Origin: Origin{Template: t.Name, Path: t.path}, NoAccount: missing, Added: []string{InitContainer, MainContainer}}
 	pod.Spec = corev1.PodSpec{
 		RestartPolicy:      corev1.RestartPolicyOnFailure,
 		ImagePullSecrets:   w.wf.Spec.ImagePullSecrets,

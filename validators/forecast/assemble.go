@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -39,6 +40,7 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 		ActiveDeadlineSeconds: deadline(t.Template, workflowDeadline, main),
 		ImagePullSecrets:      w.wf.Spec.ImagePullSecrets,
 		ServiceAccountName:    firstSet(t.ServiceAccountName, w.wf.Spec.ServiceAccountName),
+		Affinity:              cmp.Or(t.Affinity, w.wf.Spec.Affinity),
 		PriorityClassName:     firstSet(t.PriorityClassName, w.wf.Spec.PodPriorityClassName),
 	}
 	if hasWait(t.Template) {
@@ -57,7 +59,7 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 	addUserContainers(&spec, t.Template)
 	mirrorMounts(&spec, t.Template)
 
-	pod := Pod{sources: w.sourcesOf(t), NoAccount: noAccount}
+	pod := Pod{sources: w.sourcesOf(t), NoAccount: noAccount, Added: added(t.Template), OpenDeadline: openDeadline(t.Template)}
 	w.noteNewer(&pod, t.Template)
 	// The spec may hold tags that did not come through the template: the Workflow's volumes, the controller's containers.
 	if pod.Spec, err = resolve(w.work, spec, t.inputs); err == nil {
@@ -149,6 +151,20 @@ func hasWait(t *wfv1.Template) bool {
 		return t.SaveLogsAsArtifact()
 	}
 	return true
+}
+
+// added are the containers that Argo adds to a template's pod.
+func added(t *wfv1.Template) []string {
+	names := []string{InitContainer, WaitContainer}
+	if t.Resource != nil || t.Data != nil {
+		names = append(names, MainContainer)
+	}
+	return names
+}
+
+// openDeadline reports whether a template's deadline is known only at run time.
+func openDeadline(t *wfv1.Template) bool {
+	return HasTag(t.Timeout) || t.ActiveDeadlineSeconds != nil && HasTag(t.ActiveDeadlineSeconds.String())
 }
 
 // deadline is the pod's activeDeadlineSeconds: the sooner of the template's own and what is left of the Workflow's. Nil where

@@ -63,6 +63,10 @@ type Pod struct {
 	// Unknown says why anything in Spec may be different; empty if nothing may. A podSpecPatch could not be applied because
 	// part of it exists only at run time, or the template has something that only newer versions of Argo know.
 	Unknown string
+	// Added are the names of the containers that Argo adds. Their resources are the controller's to set, not the author's.
+	Added []string
+	// OpenDeadline says that the pod has a deadline which exists only at run time, and is not in Spec.
+	OpenDeadline bool
 	// NoAccount is a ServiceAccount that is not there. Argo's controller makes no pod before it has seen the account, whose
 	// token Argo's own containers are to have.
 	NoAccount string

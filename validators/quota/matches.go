@@ -63,17 +63,16 @@ func priorityClassMatches(r corev1.ScopedResourceSelectorRequirement, class stri
 // with resources of its own never gets here.
 // Source: k8s.io/kubernetes v1.37.2 pkg/apis/core/v1/helper/qos/qos.go ComputePodQOS.
 func bestEffort(pod *corev1.PodSpec) bool {
-	asks := false
-	each(pod, func(r *corev1.ResourceRequirements) {
-		for _, list := range []corev1.ResourceList{r.Requests, r.Limits} {
+	for _, c := range slices.Concat(pod.InitContainers, pod.Containers) {
+		for _, list := range []corev1.ResourceList{c.Resources.Requests, c.Resources.Limits} {
 			for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 				if quantity := list[name]; quantity.Sign() > 0 {
-					asks = true
+					return false
 				}
 			}
 		}
-	})
-	return !asks
+	}
+	return true
 }
 
 // crossesNamespaces reports whether a term of pod affinity looks beyond the pod's own namespace.
@@ -97,6 +96,11 @@ func crossesNamespaces(affinity *corev1.Affinity) bool {
 	return slices.ContainsFunc(terms, func(t corev1.PodAffinityTerm) bool {
 		return len(t.Namespaces) > 0 || t.NamespaceSelector != nil
 	})
+}
+
+// HasScope reports whether a quota of the namespace has a scope.
+func (n Namespace) HasScope(scope corev1.ResourceQuotaScope) bool {
+	return slices.ContainsFunc(n.Quotas, func(q Quota) bool { return slices.Contains(ScopeNames(q), scope) })
 }
 
 // ScopeNames are all scopes of a quota, from either of its fields.

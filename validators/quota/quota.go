@@ -8,6 +8,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
+// Namespace is what decides about the pods of a namespace.
+type Namespace struct {
+	Quotas      []Quota
+	LimitRanges []corev1.LimitRange
+	// DefaultPriorityClass is the cluster's PriorityClass for pods that name none; empty if it has none.
+	DefaultPriorityClass string
+	// Minor is the minor version of Kubernetes, such as 34; 0 where it is not known, which counts as the newest.
+	Minor int
+}
+
 // Quota is a ResourceQuota as far as it matters here.
 type Quota struct {
 	// Name of the ResourceQuota.
@@ -20,11 +30,30 @@ type Quota struct {
 	ScopeSelector *corev1.ScopeSelector
 }
 
-// Refusal is what one quota holds against a pod.
+// Gate is a part of the API server that may refuse a pod. A pod gets to the next one if this one lets it pass.
+type Gate int
+
+// The gates, in the order in which a pod gets to them.
+const (
+	Validation Gate = iota
+	LimitRanger
+	ResourceQuota
+)
+
+// Refusal is one thing that the API server holds against a pod.
 type Refusal struct {
-	Quota string
-	// Missing names, for each resource of the quota in sorted order, the containers that don't set it.
+	Gate Gate
+	// Object is the name of the LimitRange or the ResourceQuota; empty for Validation.
+	Object string
+	// Missing names, for each resource of the quota in sorted order, the containers that don't set it. Only of a ResourceQuota.
 	Missing []Missing
+	// Container that is outside of what is allowed, empty for the pod as a whole, and the resource. Not of a ResourceQuota.
+	Container string
+	Resource  corev1.ResourceName
+	// Defaulted says that the container has its value from a LimitRange.
+	Defaulted bool
+	// Says is what the API server says, without the pod's name.
+	Says string
 }
 
 // Missing is one resource that containers must name and don't.
@@ -34,92 +63,103 @@ type Missing struct {
 	Containers []string
 }
 
-// String is the API server's own wording since Kubernetes 1.24: "must specify cpu for: init,wait; memory for: init,wait".
-func (r Refusal) String() string {
-	parts := make([]string, len(r.Missing))
-	for i, m := range r.Missing {
+// MustSpecify is the API server's own wording since Kubernetes 1.24: "must specify cpu for: init,wait; memory for: init,wait".
+func MustSpecify(missing []Missing) string {
+	parts := make([]string, len(missing))
+	for i, m := range missing {
 		parts[i] = fmt.Sprintf("%s for: %s", m.Resource, strings.Join(m.Containers, ","))
 	}
 	return "must specify " + strings.Join(parts, "; ")
 }
 
-// forcing are the only names of a quota that make a container name something.
-// Source: k8s.io/kubernetes v1.37.2 pkg/quota/v1/evaluator/core/pods.go validationSet.
-var forcing = []corev1.ResourceName{
-	corev1.ResourceCPU, corev1.ResourceLimitsCPU, corev1.ResourceLimitsMemory, corev1.ResourceMemory,
-	corev1.ResourceRequestsCPU, corev1.ResourceRequestsMemory,
+// Verdict is what the API server makes of a pod.
+type Verdict struct {
+	// Refusals of all gates; the API server speaks of the first gate's only. None if the pod is let in.
+	Refusals []Refusal
+	// Sure says that the pod is refused for sure. Otherwise it may depend on the order in which the API server takes several
+	// LimitRanges, which is not fixed.
+	Sure bool
 }
 
-// Forces reports whether a quota with these limits asks anything of containers.
-func Forces(hard corev1.ResourceList) bool {
-	return slices.ContainsFunc(forcing, func(name corev1.ResourceName) bool { _, ok := hard[name]; return ok })
-}
-
-// Decide returns the refusal of each quota that would not let the pod in, in the order of quotas; none means that it is
-// let in. spec is the pod as it is submitted and is not changed.
-func Decide(spec *corev1.PodSpec, quotas []Quota, limitRanges []corev1.LimitRange) []Refusal {
-	pod := Defaults(spec, limitRanges)
-	if hasPodResources(pod) {
-		return nil
+// Decide returns what the API server makes of a pod. spec is the pod as it is submitted and is not changed.
+func (n Namespace) Decide(spec *corev1.PodSpec) Verdict {
+	ways, all := orders(n.LimitRanges)
+	verdict := Verdict{Sure: all}
+	for _, limitRanges := range ways {
+		refusals := n.decide(spec, limitRanges)
+		verdict.Sure = verdict.Sure && len(refusals) > 0
+		for _, r := range refusals {
+			if !slices.ContainsFunc(verdict.Refusals, r.Is) {
+				verdict.Refusals = append(verdict.Refusals, r)
+			}
+		}
 	}
-	var out []Refusal
-	for _, q := range quotas {
-		if !matches(q, pod) {
+	slices.SortStableFunc(verdict.Refusals, func(a, b Refusal) int { return int(a.Gate - b.Gate) })
+	return verdict
+}
+
+// Is reports whether two refusals are the same.
+func (r Refusal) Is(other Refusal) bool {
+	return r.Gate == other.Gate && r.Object == other.Object && r.Container == other.Container && r.Resource == other.Resource && r.Says == other.Says
+}
+
+// decide is Decide for one order of the LimitRanges.
+func (n Namespace) decide(spec *corev1.PodSpec, limitRanges []corev1.LimitRange) []Refusal {
+	p := n.arrive(spec, limitRanges)
+	out := p.invalid()
+	for i := range limitRanges {
+		out = append(out, p.outside(&limitRanges[i])...)
+	}
+	if p.hasResources() {
+		return out // then no container needs to name any
+	}
+	for _, q := range n.Quotas {
+		if !matches(q, &p.PodSpec) {
 			continue
 		}
-		if missing := missing(q.Hard, pod); len(missing) > 0 {
-			out = append(out, Refusal{Quota: q.Name, Missing: missing})
+		if missing := missing(q.Hard, &p.PodSpec); len(missing) > 0 {
+			out = append(out, Refusal{Gate: ResourceQuota, Object: q.Name, Missing: missing, Says: fmt.Sprintf("failed quota: %s: %s", q.Name, MustSpecify(missing))})
 		}
 	}
 	return out
 }
 
-// missing lists what the containers and init containers of a pod lack. A name is there if its key is, whatever the
-// amount: "0" counts. Ephemeral containers are not asked.
-func missing(hard corev1.ResourceList, pod *corev1.PodSpec) []Missing {
-	var out []Missing
-	for _, name := range forcing {
-		if _, ok := hard[name]; !ok {
-			continue
+// maxOrders bounds the LimitRanges of which every order is tried.
+const maxOrders = 4
+
+// orders are the orders in which the API server may take LimitRanges, and whether these are all. Those that give no defaults
+// make no difference, and stay where they are.
+func orders(limitRanges []corev1.LimitRange) (ways [][]corev1.LimitRange, all bool) {
+	var giving, others []corev1.LimitRange
+	for _, l := range limitRanges {
+		if slices.ContainsFunc(l.Spec.Limits, func(i corev1.LimitRangeItem) bool { return i.Type == corev1.LimitTypeContainer }) {
+			giving = append(giving, l)
+		} else {
+			others = append(others, l)
 		}
-		var lacking []string
-		for _, c := range slices.Concat(pod.InitContainers, pod.Containers) {
-			if !provides(c.Resources, name) {
-				lacking = append(lacking, c.Name)
-			}
+	}
+	if len(giving) > maxOrders {
+		for i := range giving { // each of them first, at least
+			ways = append(ways, slices.Concat(giving[i:], giving[:i], others))
 		}
-		if len(lacking) > 0 {
-			slices.Sort(lacking)
-			out = append(out, Missing{Resource: name, Containers: slices.Compact(lacking)})
+		return ways, false
+	}
+	for _, order := range permutations(giving) {
+		ways = append(ways, append(order, others...))
+	}
+	return ways, true
+}
+
+func permutations(list []corev1.LimitRange) [][]corev1.LimitRange {
+	if len(list) < 2 {
+		return [][]corev1.LimitRange{list}
+	}
+	var out [][]corev1.LimitRange
+	for i := range list {
+		rest := slices.Concat(list[:i], list[i+1:])
+		for _, p := range permutations(rest) {
+			out = append(out, append([]corev1.LimitRange{list[i]}, p...))
 		}
 	}
 	return out
-}
-
-func provides(r corev1.ResourceRequirements, name corev1.ResourceName) bool {
-	list, key := r.Requests, name
-	switch {
-	case strings.HasPrefix(string(name), "limits."):
-		list, key = r.Limits, name[len("limits."):]
-	case strings.HasPrefix(string(name), "requests."):
-		key = name[len("requests."):]
-	}
-	_, ok := list[key]
-	return ok
-}
-
-// hasPodResources reports whether the pod as a whole names a compute resource, which lifts the demand on its containers.
-// Source: k8s.io/component-helpers v0.37.2 resource/helpers.go IsPodLevelResourcesSet.
-func hasPodResources(pod *corev1.PodSpec) bool {
-	if pod.Resources == nil {
-		return false
-	}
-	for _, list := range []corev1.ResourceList{pod.Resources.Requests, pod.Resources.Limits} {
-		for name := range list {
-			if name == corev1.ResourceCPU || name == corev1.ResourceMemory || strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix) {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -97,10 +97,12 @@ func TestDecide(t *testing.T) {
 			}
 			spec := pod(t, test.pod)
 			before := fmt.Sprint(spec)
-			refusals := Decide(spec, []Quota{q}, []corev1.LimitRange{limitRange})
+			verdict := Namespace{Quotas: []Quota{q}, LimitRanges: []corev1.LimitRange{limitRange}}.Decide(spec)
 			var got []string
-			for _, r := range refusals {
-				got = append(got, r.String())
+			for _, r := range verdict.Refusals {
+				if r.Gate == ResourceQuota {
+					got = append(got, MustSpecify(r.Missing))
+				}
 			}
 			if strings.Join(got, " | ") != test.want {
 				t.Errorf("refused with %q, want %q", got, test.want)
@@ -112,14 +114,15 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// ExampleDecide asks two quotas about a pod that sets nothing.
-func ExampleDecide() {
+// ExampleNamespace_Decide asks two quotas about a pod that sets nothing.
+func ExampleNamespace_Decide() {
 	spec := &corev1.PodSpec{Containers: []corev1.Container{{Name: "main"}}}
-	for _, refusal := range Decide(spec, []Quota{
+	namespace := Namespace{Quotas: []Quota{
 		{Name: "gpus", Hard: list("requests.nvidia.com/gpu")},
 		{Name: "compute", Hard: list("cpu", "limits.memory")},
-	}, nil) {
-		fmt.Printf("failed quota: %s: %s\n", refusal.Quota, refusal)
+	}}
+	for _, refusal := range namespace.Decide(spec).Refusals {
+		fmt.Println(refusal.Says)
 	}
 	// Output: failed quota: compute: must specify cpu for: main; limits.memory for: main
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -85,7 +86,14 @@ func playCase(t *testing.T, verdict, text, want string) {
 			continue
 		case state.GetKind() == "Profile":
 			// The state before an update, which may be bad: it comes in past the rule.
-			state.SetAnnotations(map[string]string{validators.SkipAnnotation: validators.ProfileQuotaCompute})
+			state.SetAnnotations(map[string]string{validators.SkipAnnotation: strings.Join(validators.RuleIDs(), ",")})
+		case state.GetKind() == validators.PriorityClass:
+			t.Cleanup(func() {
+				if err := env.admin.Delete(context.Background(), state); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(2 * remember)
+			})
 		default:
 			makeNamespace(t, state.GetNamespace())
 		}
@@ -94,8 +102,15 @@ func playCase(t *testing.T, verdict, text, want string) {
 				t.Fatal(err)
 			}
 		}
+		enforced := enforcedBy(state)
 		if err := u.Create(t.Context(), state); err != nil {
 			t.Fatal(err)
+		}
+		if enforced != nil {
+			state.Object["status"] = map[string]any{"hard": enforced}
+			if err := env.admin.Status().Update(t.Context(), state); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	judged := decode(t, documents[last])
@@ -123,6 +138,19 @@ func playCase(t *testing.T, verdict, text, want string) {
 			t.Errorf("error %v, warnings %v", err, u.warnings.all())
 		}
 	}
+}
+
+// enforcedBy is what the quota controller would have written into a ResourceQuota by now: its limits, if the case does not say
+// otherwise. Nil for other objects.
+func enforcedBy(o *unstructured.Unstructured) map[string]any {
+	if o.GetKind() != "ResourceQuota" {
+		return nil
+	}
+	hard, ok, _ := unstructured.NestedMap(o.Object, "status", "hard")
+	if !ok {
+		hard, _, _ = unstructured.NestedMap(o.Object, "spec", "hard")
+	}
+	return hard
 }
 
 // write creates the object, or updates it if it is there, as a dry run: cases leave nothing behind that others could meet.

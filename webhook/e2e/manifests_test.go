@@ -29,6 +29,9 @@ func TestPermissions(t *testing.T) {
 	for what, err := range map[string]error{
 		"get a Secret":                  first(core.Secrets("default").Get(t.Context(), "nowhere", get)),
 		"list LimitRanges":              first(core.LimitRanges("default").List(t.Context(), list)),
+		"list ResourceQuotas":           first(core.ResourceQuotas("default").List(t.Context(), list)),
+		"list PriorityClasses":          core.RESTClient().Get().AbsPath("/apis/scheduling.k8s.io/v1/priorityclasses").Do(t.Context()).Error(),
+		"read the version":              core.RESTClient().Get().AbsPath("/version").Do(t.Context()).Error(),
 		"read Argo's configuration":     first(core.ConfigMaps("kubeflow").Get(t.Context(), "workflow-controller-configmap", get)),
 		"get a ServiceAccount":          first(core.ServiceAccounts("default").Get(t.Context(), "default", get)),
 		"get a claim":                   first(core.PersistentVolumeClaims("default").Get(t.Context(), "x", get)),

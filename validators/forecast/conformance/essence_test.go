@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,7 +12,6 @@ import (
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 
 	forecasting "github.com/kfp-preflight/kfp-preflight/validators/forecast"
-	"github.com/kfp-preflight/kfp-preflight/validators/quota"
 )
 
 // podEssence is what of a pod the rules may look at, in a form to compare.
@@ -31,9 +31,22 @@ type containerEssence struct {
 	Mounts     []string // of volumes that name something
 }
 
+// fromLimits fills in requests as the API server does.
+func fromLimits(containers []corev1.Container) {
+	for i := range containers {
+		r := &containers[i].Resources
+		requests := corev1.ResourceList{}
+		maps.Copy(requests, r.Limits)
+		maps.Copy(requests, r.Requests)
+		r.Requests = requests
+	}
+}
+
 // essence is the podEssence of a pod.
 func essence(submitted *corev1.PodSpec) podEssence {
-	spec := quota.Defaults(submitted, nil) // as the API server does: requests come from limits
+	spec := submitted.DeepCopy()
+	fromLimits(spec.InitContainers)
+	fromLimits(spec.Containers)
 	naming := map[string]string{}
 	for i := range spec.Volumes {
 		if text := volumeEssence(&spec.Volumes[i]); text != "" {

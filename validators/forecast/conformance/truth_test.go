@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
@@ -25,6 +27,15 @@ type world struct {
 
 // LimitRanges implements validators.Facts.
 func (world) LimitRanges(string) ([]corev1.LimitRange, error) { return nil, nil }
+
+// ResourceQuotas implements validators.Facts.
+func (world) ResourceQuotas(string) ([]corev1.ResourceQuota, error) { return nil, nil }
+
+// PriorityClasses implements validators.Facts.
+func (world) PriorityClasses() ([]schedulingv1.PriorityClass, error) { return nil, nil }
+
+// ServerVersion implements validators.Facts.
+func (world) ServerVersion() (string, error) { return "", errors.New("not of interest") }
 
 // Look implements validators.Facts.
 func (w world) Look(_ string, wanted []validators.Wanted) map[validators.Object]validators.Found {

@@ -1,0 +1,127 @@
+package validators
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/kfp-preflight/kfp-preflight/validators/quota"
+)
+
+// ProfileQuotaInvalid is the ID of the rule in this file.
+const ProfileQuotaInvalid = "profile-quota-invalid"
+
+// The API server takes a Profile with any resourceQuotaSpec, and refuses the ResourceQuota that the Profile controller makes of
+// it. The controller then tries again for ever and says nothing: the Profile's quota, plugins and deletion all wait.
+//
+// Looks at: spec.resourceQuotaSpec, and the Profile's name, which becomes a namespace's.
+// Passes: on update, what was wrong before.
+var profileQuotaInvalid = Rule[ProfileChange]{
+	ID:      ProfileQuotaInvalid,
+	Summary: "A Profile's quota, or the namespace that the Profile is to have, is one that the API server refuses.",
+	Judge: func(change ProfileChange, _ Facts) []Finding {
+		var out []Finding
+		for _, f := range invalidQuota(change.New) {
+			if change.Old == nil || !slices.ContainsFunc(invalidQuota(change.Old), func(o Finding) bool { return o.Problem == f.Problem }) {
+				out = append(out, f)
+			}
+		}
+		if change.Old != nil {
+			return append(out, changedScopes(change)...)
+		}
+		return append(out, unfitName(change.New)...)
+	},
+}
+
+const quotaOutcome = "the Profile controller could not make the ResourceQuota '%s' and would try for ever, without a word in the Profile's status (%s)"
+
+// invalidQuota lists what the API server would refuse. Without any limit the controller makes no quota at all.
+func invalidQuota(profile *Profile) []Finding {
+	spec, path := &profile.Spec.ResourceQuotaSpec, field.NewPath("spec", "resourceQuotaSpec")
+	if len(spec.Hard) == 0 {
+		if len(spec.Scopes) == 0 && spec.ScopeSelector == nil {
+			return nil
+		}
+		return []Finding{{
+			Rule: ProfileQuotaInvalid, Certainty: Possible, Type: metav1.CauseTypeFieldValueInvalid, Field: path.Child("scopes").String(),
+			Problem: "the quota has scopes and limits nothing",
+			Outcome: "the Profile controller would make no quota at all of it, and delete the one that there is",
+			Fix:     "to fix, set spec.resourceQuotaSpec.hard, or drop the scopes",
+		}}
+	}
+	var out []Finding
+	for _, p := range quota.ValidateSpec(spec, path) {
+		last := len(out) - 1
+		if last >= 0 && out[last].Field == p.Path.String() && p.Says == "must be a standard resource for quota" {
+			continue // that the name is not known is said
+		}
+		out = append(out, Finding{
+			Rule: ProfileQuotaInvalid, Certainty: Certain, Type: metav1.CauseTypeFieldValueInvalid, Field: p.Path.String(),
+			Problem: wrong(p),
+			Outcome: fmt.Sprintf(quotaOutcome, ProfileQuota, p.Says),
+			Fix:     "to fix, " + correction(p),
+		})
+	}
+	return out
+}
+
+// wrong says what is wrong with a quota, for a reader who knows the field.
+func wrong(p quota.SpecProblem) string {
+	switch {
+	case len(p.Known) > 0:
+		return fmt.Sprintf("%s can't be '%s'", p.Path, p.Name)
+	case p.Says == "unsupported scope applied to resource":
+		return fmt.Sprintf("%s does not go together with a limit on %s", p.Path, p.Name)
+	case p.Says == "conflicting scopes":
+		return fmt.Sprintf("%s has both %s and Not%s, which no pod is", p.Path, p.Name, p.Name)
+	}
+	return fmt.Sprintf("%s %s", p.Path, p.Says)
+}
+
+// correction says what to do about a problem, with the name that was meant if that can be guessed.
+func correction(p quota.SpecProblem) string {
+	switch {
+	case len(p.Known) > 0:
+		if meant := quota.Suggest(p.Name, p.Known); meant != "" {
+			return "use " + meant
+		}
+		return "use one of " + strings.Join(p.Known, ", ")
+	case p.Says == "unsupported scope applied to resource":
+		return fmt.Sprintf("drop the scope or the limit on %s", p.Name)
+	case p.Says == "conflicting scopes":
+		return "drop one of them"
+	}
+	return "correct the value"
+}
+
+// changedScopes finds scopes that change, which those of a ResourceQuota can't. A Profile that had no quota gets a new one.
+func changedScopes(change ProfileChange) []Finding {
+	before, now := &change.Old.Spec.ResourceQuotaSpec, &change.New.Spec.ResourceQuotaSpec
+	if len(before.Hard) == 0 || len(now.Hard) == 0 || !quota.ChangesScopes(before, now) || len(invalidQuota(change.Old)) > 0 {
+		return nil
+	}
+	return []Finding{{
+		Rule: ProfileQuotaInvalid, Certainty: Certain, Type: metav1.CauseTypeFieldValueInvalid, Field: "spec.resourceQuotaSpec.scopes",
+		Problem: "the scopes of a quota can't be changed",
+		Outcome: fmt.Sprintf(quotaOutcome, ProfileQuota, "field is immutable"),
+		Fix:     "to fix, first remove spec.resourceQuotaSpec.hard, so that the quota is deleted, and then set the quota anew",
+	}}
+}
+
+// unfitName finds a name that no namespace can have.
+func unfitName(profile *Profile) []Finding {
+	wrong := validation.IsDNS1123Label(profile.Name)
+	if profile.Name == "" || len(wrong) == 0 {
+		return nil
+	}
+	return []Finding{{
+		Rule: ProfileQuotaInvalid, Certainty: Certain, Type: metav1.CauseTypeFieldValueInvalid, Field: "metadata",
+		Problem: fmt.Sprintf("no namespace can be called '%s', as the Profile's would be", profile.Name),
+		Outcome: fmt.Sprintf("the Profile controller would try for ever to make it (%s)", reasonWithoutRegex(wrong[0])),
+		Fix:     "to fix, choose a name of at most 63 lower case letters, digits and dashes, without dots",
+	}}
+}

@@ -1,0 +1,41 @@
+package quota
+
+import (
+	"regexp"
+	"strings"
+)
+
+// meant are names that people write, and what quotas call it.
+var meant = map[string]string{
+	"gpu": "requests.nvidia.com/gpu", "gpus": "requests.nvidia.com/gpu", "requests.gpu": "requests.nvidia.com/gpu", "limits.gpu": "requests.nvidia.com/gpu",
+	"storage": "requests.storage", "limits.storage": "requests.storage", "pvc": "persistentvolumeclaims", "pvcs": "persistentvolumeclaims",
+	"volumes": "persistentvolumeclaims", "cm": "configmaps", "mem": "memory", "ram": "memory", "cpus": "cpu",
+}
+
+var capital = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// Suggest returns the known name that somebody may have meant by another one; empty if there is no good guess.
+func Suggest(name string, known []string) string {
+	dotted := strings.ToLower(capital.ReplaceAllString(name, "$1.$2"))
+	dotted = strings.NewReplacer("_", ".", "-", ".", "request.", "requests.", "limit.", "limits.").Replace(dotted)
+	plain := strings.ReplaceAll(dotted, ".", "")
+	for _, k := range known {
+		lower := strings.ToLower(k)
+		if other := strings.NewReplacer(".", "", "-", "").Replace(lower); other == plain || other == plain+"s" || other+"s" == plain {
+			return k
+		}
+	}
+	for _, text := range []string{strings.ToLower(name), dotted} {
+		if m, ok := meant[text]; ok {
+			return m
+		}
+		if prefix, rest, ok := strings.Cut(text, "."); ok && meant[rest] != "" && (prefix == "requests" || prefix == "limits") {
+			for _, k := range known {
+				if k == prefix+"."+meant[rest] {
+					return k
+				}
+			}
+		}
+	}
+	return ""
+}

@@ -42,15 +42,15 @@ const (
 // Wanted is an object to look for.
 type Wanted struct {
 	Object
-	// Keys says that it matters which keys the object has, so that it must be read as a whole.
-	Keys bool
+	// Keys are those that matter, sorted; none if it is enough that the object exists.
+	Keys []string
 }
 
 // Found is what rules may know of an object: whether it exists and, of a Secret or a ConfigMap, what its keys are called.
 // Never a value.
 type Found struct {
 	Exists bool
-	// Keys are not set where nobody wanted them.
+	// Keys are those of the wanted keys that the object has, at least.
 	Keys sets.Set[string]
 	// Err is set if it could not be found out; the other fields say nothing then.
 	Err error

@@ -41,7 +41,9 @@ func judgeNeeds(rule string, subject WorkflowForecast, facts Facts, kinds ...str
 	}
 	wanted := make([]Wanted, len(needs))
 	for i, n := range needs {
-		wanted[i] = Wanted{n.Object, slices.ContainsFunc(n.uses, func(u use) bool { return u.key != "" })}
+		keys, _ := keysAndSteps(n.uses)
+		slices.Sort(keys)
+		wanted[i] = Wanted{n.Object, keys}
 	}
 	namespace := subject.Workflow.Namespace
 	found := facts.Look(namespace, wanted)

@@ -15,12 +15,12 @@ func TestFlights(t *testing.T) {
 	var lookups int
 	release := make(chan bool)
 	begun := make(chan int, 10)
-	read := func() (any, error) {
+	read := func(context.Context) (fact, error) {
 		lookups++
 		mine := lookups
 		begun <- mine
 		<-release
-		return mine, nil
+		return fact{answer: mine}, nil
 	}
 	type result struct {
 		answer any
@@ -33,13 +33,13 @@ func TestFlights(t *testing.T) {
 		group.Add(1)
 		go func() {
 			defer group.Done()
-			answer, shared, err := f.do(context.Background(), "q", fresh, read)
+			found, shared, err := f.do(context.Background(), "q", fresh, read)
 			if err != nil {
 				t.Error(err)
 			}
 			lock.Lock()
 			defer lock.Unlock()
-			results[name] = result{answer, shared}
+			results[name] = result{found.answer, shared}
 		}()
 	}
 	ask("first", false)
@@ -76,14 +76,14 @@ func TestFlightsEnd(t *testing.T) {
 	release := make(chan bool)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, _, err := f.do(ctx, "slow", true, func() (any, error) { <-release; return nil, nil }); !errors.Is(err, context.DeadlineExceeded) {
+	if _, _, err := f.do(ctx, "slow", true, func(context.Context) (fact, error) { <-release; return fact{}, nil }); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 	close(release)
-	if _, _, err := f.do(t.Context(), "broken", true, func() (any, error) { panic("oh") }); err == nil {
+	if _, _, err := f.do(t.Context(), "broken", true, func(context.Context) (fact, error) { panic("oh") }); err == nil {
 		t.Error("a panic is an answer")
 	}
-	if answer, _, err := f.do(t.Context(), "broken", true, func() (any, error) { return 1, nil }); err != nil || answer != 1 {
-		t.Error(answer, err)
+	if found, _, err := f.do(t.Context(), "broken", true, func(context.Context) (fact, error) { return fact{answer: 1}, nil }); err != nil || found.answer != 1 {
+		t.Error(found, err)
 	}
 }

@@ -113,10 +113,10 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest)
 
 	a.skipped, a.unknown = validators.Skipped(object.object().GetAnnotations())
 	on := func(rule string) bool { return h.config.on(rule) && !slices.Contains(a.skipped, rule) }
-	facts := h.facts.open(ctx, remembered)
+	facts := h.facts.open(ctx, false)
 	findings := object.judge(facts, h.config, on)
 	if h.denies(findings) && facts.usedMemory() {
-		facts = h.facts.open(ctx, live)
+		facts = h.facts.open(ctx, true)
 		findings = object.judge(facts, h.config, on)
 	}
 	a.decide(h.config, findings)

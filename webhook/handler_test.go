@@ -80,7 +80,7 @@ func newBench(t *testing.T, k kind, api http.HandlerFunc) bench {
 	log := &logged{}
 	logger := funcr.New(log.add, funcr.Options{Verbosity: 1})
 	config.Remember = time.Minute
-	facts := newClusterFacts(client, config, m, logger)
+	facts := newClusterFacts(client.RESTClient(), config, m, logger)
 	return bench{&handler{kind: k, config: config, facts: facts, metrics: m, log: logger}, log}
 }
 

@@ -1,33 +1,29 @@
 package webhook
 
 import (
-	"context"
 	"encoding/json"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/client-go/rest"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// resources say where the objects that rules look for are in the API.
+// resources say where the objects that rules look for are in the API, and whether they have a namespace.
 var resources = map[string]struct {
-	group      []string
-	name       string
-	namespaced bool
+	version, name string
+	namespaced    bool
 }{
-	validators.Secret:                {[]string{"api", "v1"}, "secrets", true},
-	validators.ConfigMap:             {[]string{"api", "v1"}, "configmaps", true},
-	validators.ServiceAccount:        {[]string{"api", "v1"}, "serviceaccounts", true},
-	validators.PersistentVolumeClaim: {[]string{"api", "v1"}, "persistentvolumeclaims", true},
-	validators.PriorityClass:         {[]string{"apis", "scheduling.k8s.io", "v1"}, "priorityclasses", false},
+	validators.Secret:                {"v1", "secrets", true},
+	validators.ConfigMap:             {"v1", "configmaps", true},
+	validators.ServiceAccount:        {"v1", "serviceaccounts", true},
+	validators.PersistentVolumeClaim: {"v1", "persistentvolumeclaims", true},
+	validators.PriorityClass:         {"scheduling.k8s.io/v1", "priorityclasses", false},
 }
-
-// onlyMetadata asks the API server to leave out what an object holds.
-const onlyMetadata = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 // looksAtOnce bounds how many objects one review looks up at the same time.
 const looksAtOnce = 8
@@ -56,57 +52,46 @@ func (j *judgementFacts) look(namespace string, w validators.Wanted) validators.
 		return validators.Found{} // nothing can be called that
 	}
 	at := resources[w.Kind]
-	path := at.group
-	if at.namespaced {
-		path = append(path[:len(path):len(path)], "namespaces", namespace)
+	if !at.namespaced {
+		namespace = ""
 	}
-	path = append(path[:len(path):len(path)], at.name, w.Name)
-	question := "metadata:" + at.name + "/" + namespace + "/" + w.Name
-	if w.Keys {
-		question = "keys:" + at.name + "/" + namespace + "/" + w.Name
+	kind := metav1.TypeMeta{APIVersion: at.version, Kind: w.Kind}
+	q := question{
+		resource: at.name, path: apiPath(kind, namespace, at.name, w.Name), form: "metadata", kind: onlyMetadata, name: w.Name,
+		decode: func([]byte) (any, error) { return sets.Set[string](nil), nil },
 	}
-	answer, err := j.ask(j.small, at.name, question, func(ctx context.Context) (any, error) {
-		request := j.client.RESTClient().Get().AbsPath(path...)
-		if !w.Keys {
-			request = request.SetHeader("Accept", onlyMetadata)
-		} else {
-			request = request.SetHeader("Accept", "application/json")
-		}
-		raw, err := body(request.Do(ctx))
-		if err != nil || !w.Keys {
-			return sets.Set[string](nil), err
-		}
-		return keyNames(raw)
-	})
+	if len(w.Keys) > 0 {
+		q.form, q.kind = "keys "+strings.Join(w.Keys, ","), kind
+		q.decode = func(raw []byte) (any, error) { return keysOf(raw, w.Keys) }
+	}
+	keys, err := j.ask(q)
 	switch {
 	case notThere(err):
 		return validators.Found{}
 	case err != nil:
 		return validators.Found{Err: err}
 	}
-	return validators.Found{Exists: true, Keys: answer.(sets.Set[string])}
+	return validators.Found{Exists: true, Keys: keys.(sets.Set[string])}
 }
 
-// body is what the API server has answered. Its own words of an error are read from the answer, so that they can be told
-// from those of anything that stands in its place.
-func body(result rest.Result) ([]byte, error) {
-	if err := result.Error(); err != nil {
-		return nil, err
-	}
-	return result.Raw()
-}
-
-// keyNames returns what the keys of a Secret or a ConfigMap are called, and wipes the object.
-func keyNames(raw []byte) (sets.Set[string], error) {
-	defer clear(raw)
+// keysOf returns which of some keys a Secret or a ConfigMap has. Nothing else of it stays in memory.
+func keysOf(raw []byte, wanted []string) (sets.Set[string], error) {
 	var object struct {
 		Data       map[string]passedOver `json:"data"`
 		BinaryData map[string]passedOver `json:"binaryData"`
 	}
 	if err := json.Unmarshal(raw, &object); err != nil {
-		return nil, &unreadable{err}
+		return nil, err
 	}
-	return sets.KeySet(object.Data).Union(sets.KeySet(object.BinaryData)), nil
+	keys := sets.New[string]()
+	for _, key := range wanted {
+		_, data := object.Data[key]
+		_, binary := object.BinaryData[key]
+		if data || binary {
+			keys.Insert(key)
+		}
+	}
+	return keys, nil
 }
 
 // passedOver is a value that is not even read.

@@ -76,7 +76,7 @@ func (s Server) Run(ctx context.Context) error {
 	}
 	defer metrics.unregister(registry)
 	log := s.Log.WithName("admission")
-	facts := newClusterFacts(client, s.Config, metrics, log)
+	facts := newClusterFacts(client.RESTClient(), s.Config, metrics, log)
 	for _, k := range []kind{profiles, workflows} {
 		manager.GetWebhookServer().Register(k.path, &handler{
 			kind: k, config: s.Config, facts: facts, metrics: metrics, log: log,

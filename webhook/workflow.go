@@ -6,6 +6,7 @@ import (
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
@@ -19,8 +20,11 @@ var workflows = kind{
 	path:       "/validate-workflow",
 	operations: []admissionv1.Operation{admissionv1.Create},
 	decode: func(req *admissionv1.AdmissionRequest) (subject, error) {
-		if depth := nesting(req.Object.Raw); depth > maxNesting {
-			return nil, fmt.Errorf("it is nested %d levels deep, more than %d", depth, maxNesting)
+		if len(validation.IsDNS1123Label(req.Namespace)) > 0 {
+			return nil, fmt.Errorf("nothing is in a namespace called '%.100s'", req.Namespace)
+		}
+		if err := weigh(req.Object.Raw).tooMuch(); err != nil {
+			return nil, err
 		}
 		wf, err := forecast.Decode[wfv1.Workflow](req.Object.Raw)
 		if err != nil {
@@ -30,30 +34,6 @@ var workflows = kind{
 		wf.Namespace = req.Namespace
 		return workflowCreation{wf}, nil
 	},
-}
-
-// maxNesting bounds the levels of JSON. Argo's types decode templates within templates again at every level, so that a
-// small object could cost minutes; a real one has some thirty.
-const maxNesting = 128
-
-// nesting is how deep JSON is nested.
-func nesting(raw []byte) int {
-	deepest, depth, quoted := 0, 0, false
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case quoted && c == '\\':
-			i++ // the next character is escaped
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-			deepest = max(deepest, depth)
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return deepest
 }
 
 type workflowCreation struct{ workflow *wfv1.Workflow }

@@ -1,0 +1,53 @@
+package webhook
+
+import "fmt"
+
+// weight is what JSON costs to decode, found out before that is done. A few bytes can be many: each {} in a list of templates
+// takes up half a KiB of memory, and templates within templates are decoded again at every level.
+type weight struct{ depth, values int }
+
+// The bounds of what is decoded. A real Workflow has some thirty levels and, with the API server's 1.5 MiB for an object, about
+// sixty thousand values. Decoding as many as are allowed, all of the costliest kind, takes some 80 MiB.
+const (
+	maxDepth  = 128
+	maxValues = 100_000
+)
+
+// weigh counts the levels and the values of JSON: one for each bracket that opens and each comma. A null counts twice, as {} in a
+// list does: both take the space of whatever could be there.
+func weigh(raw []byte) weight {
+	var w weight
+	depth, quoted := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++ // the next character is escaped
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			w.depth = max(w.depth, depth)
+			w.values++
+		case c == '}' || c == ']':
+			depth--
+		case c == ',' || c == 'n':
+			w.values++
+		}
+	}
+	return w
+}
+
+// tooMuch says why the JSON is not to be decoded; nil if it may be.
+func (w weight) tooMuch() error {
+	switch {
+	case w.depth > maxDepth:
+		return fmt.Errorf("it is nested %d levels deep, more than %d", w.depth, maxDepth)
+	case w.values > maxValues:
+		return fmt.Errorf("it has %d values, more than %d", w.values, maxValues)
+	}
+	return nil
+}
+
+// bytes is about how much memory JSON of a length takes up when it is decoded into the types of Argo, the costliest there are.
+func (w weight) bytes(length int) int { return length + 500*w.values }

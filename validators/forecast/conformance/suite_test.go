@@ -35,6 +35,7 @@ import (
 type lab struct {
 	client client.WithWatch
 	log    *bytes.Buffer
+	dir    string // with its kubeconfigs
 }
 
 // newLab starts a control plane with the given objects, and the controller with the given configuration, until the test ends.
@@ -56,7 +57,7 @@ func newLab(t *testing.T, configuration map[string]string, objects []client.Obje
 			t.Fatal(err)
 		}
 	}
-	l := lab{log: &bytes.Buffer{}}
+	l := lab{log: &bytes.Buffer{}, dir: c.Dir}
 	if l.client, err = client.NewWithWatch(c.Admin, client.Options{Scheme: scheme}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,193 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
+	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
+)
+
+// TestQuota runs Workflows under a Profile's quota, with and without a LimitRange, and with Kubernetes' own quota controller: one that
+// workflow-quota-compute lets pass gets its first pod, and one that it rejects errs with the words that the rule quotes.
+func TestQuota(t *testing.T) {
+	for name, configuration := range configurations {
+		t.Run(name, func(t *testing.T) {
+			controller, err := forecast.ParseController(configuration)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := newLab(t, configuration, []client.Object{
+				&schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "low"}, Value: 1},
+			})
+			l.startQuotaController(t)
+			denied := 0
+			for _, limited := range []bool{false, true} {
+				namespace := fmt.Sprintf("limited-%v", limited)
+				l.makeQuota(t, namespace, limited)
+				for what, wf := range runs(t) {
+					if l.refuses(t, namespace, what, wf, controller) {
+						denied++
+					}
+				}
+			}
+			if most := 2 * len(runs(t)); denied == 0 || denied == most {
+				t.Errorf("%d of %d denied", denied, most)
+			}
+		})
+	}
+}
+
+// runs are a plain step, one whose author has set everything, and a run of KFP v2 whose author has.
+func runs(t *testing.T) map[string]*wfv1.Workflow {
+	t.Helper()
+	step := func(r corev1.ResourceRequirements) *wfv1.Workflow {
+		return &wfv1.Workflow{Spec: wfv1.WorkflowSpec{Entrypoint: "main", Templates: []wfv1.Template{
+			{Name: "main", Container: &corev1.Container{Image: "busybox", Command: []string{"true"}, Resources: r}},
+		}}}
+	}
+	some := corev1.ResourceList{"cpu": resource.MustParse("100m"), "memory": resource.MustParse("64Mi")}
+	text, err := os.ReadFile("../../../testdata/workflow/workflow-quota-compute/deny-kfp-v2.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents, err := cluster.Documents(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v2, err := forecast.DecodeYAML[wfv1.Workflow](documents[len(documents)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]*wfv1.Workflow{"plain": step(corev1.ResourceRequirements{}), "set": step(corev1.ResourceRequirements{Requests: some, Limits: some}), "v2": v2}
+}
+
+// startQuotaController runs the part of kube-controller-manager that fills in the status of quotas.
+func (l lab) startQuotaController(t *testing.T) {
+	t.Helper()
+	cmd := exec.Command("../../../bin/kube-controller-manager", "--kubeconfig", filepath.Join(l.dir, "admin.kubeconfig"),
+		"--controllers", "resourcequota-controller", "--leader-elect=false", "--secure-port", "0")
+	cmd.Stdout, cmd.Stderr = l.log, l.log
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%v; 'make controlplane' builds the kube-controller-manager", err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+}
+
+// makeQuota makes a namespace with the quota of a Profile and, if it is to have one, a LimitRange, and waits for the quota to be
+// enforced.
+func (l lab) makeQuota(t *testing.T, namespace string, limited bool) {
+	t.Helper()
+	l.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	l.create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"}})
+	q := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: validators.ProfileQuota}, Spec: corev1.ResourceQuotaSpec{
+		Hard: corev1.ResourceList{"cpu": resource.MustParse("20"), "memory": resource.MustParse("40Gi")},
+	}}
+	l.create(t, q)
+	if limited {
+		l.create(t, &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "defaults"}, Spec: corev1.LimitRangeSpec{
+			Limits: []corev1.LimitRangeItem{{
+				Type:           corev1.LimitTypeContainer,
+				Default:        corev1.ResourceList{"cpu": resource.MustParse("1"), "memory": resource.MustParse("2Gi")},
+				DefaultRequest: corev1.ResourceList{"cpu": resource.MustParse("10m"), "memory": resource.MustParse("32Mi")},
+			}},
+		}})
+	}
+	l.wait(t, "the quota to be enforced", func() bool {
+		return l.client.Get(t.Context(), client.ObjectKeyFromObject(q), q) == nil && len(q.Status.Hard) > 0
+	})
+	time.Sleep(time.Second) // until the API server's plugins have seen all of it
+}
+
+// wait waits until something has come about.
+func (l lab) wait(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited for %s in vain:\n%s", what, l.log)
+		}
+	}
+}
+
+// refuses judges a Workflow, runs it, and reports whether it was denied.
+func (l lab) refuses(t *testing.T, namespace, what string, wf *wfv1.Workflow, controller forecast.Controller) bool {
+	t.Helper()
+	wf.Namespace, wf.Name = namespace, what
+	findings := validators.JudgeWorkflow(wf, enforced{facts{l, controller}}, forecast.Options{}, func(rule string) bool { return rule == validators.WorkflowQuotaCompute })
+	denied := slices.ContainsFunc(findings, func(f validators.Finding) bool { return f.Certainty == forecast.Certain })
+	l.create(t, wf)
+	var pods corev1.PodList
+	var errs []string
+	l.wait(t, what+" to get somewhere", func() bool {
+		errs = nil
+		if l.client.Get(t.Context(), client.ObjectKeyFromObject(wf), wf) != nil {
+			return false
+		}
+		for _, node := range wf.Status.Nodes {
+			if node.Phase == wfv1.NodeError {
+				errs = append(errs, node.Message)
+			}
+		}
+		ofRun := client.MatchingLabels{"workflows.argoproj.io/workflow": what}
+		return l.client.List(context.Background(), &pods, client.InNamespace(namespace), ofRun) == nil && len(pods.Items)+len(errs) > 0
+	})
+	if !denied {
+		if len(errs) > 0 {
+			t.Errorf("%s in %s: let in, and it errs: %s", what, namespace, errs)
+		}
+		return false
+	}
+	_, quoted, _ := strings.Cut(findings[0].Outcome, "('")
+	quoted = strings.TrimSuffix(quoted, "')")
+	if !slices.ContainsFunc(errs, func(message string) bool { return strings.Contains(message, quoted) }) {
+		t.Errorf("%s in %s: denied with '%s'; %d pods, errors %s", what, namespace, quoted, len(pods.Items), errs)
+	}
+	return true
+}
+
+// enforced are facts with the quotas and LimitRanges of the lab.
+type enforced struct{ facts }
+
+// ResourceQuotas implements validators.Facts.
+func (e enforced) ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error) {
+	var list corev1.ResourceQuotaList
+	err := e.lab.client.List(context.Background(), &list, client.InNamespace(namespace))
+	return list.Items, err
+}
+
+// LimitRanges implements validators.Facts.
+func (e enforced) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
+	var list corev1.LimitRangeList
+	err := e.lab.client.List(context.Background(), &list, client.InNamespace(namespace))
+	return list.Items, err
+}
+
+// PriorityClasses implements validators.Facts.
+func (e enforced) PriorityClasses() ([]schedulingv1.PriorityClass, error) { return nil, nil }
+
+// ServerVersion implements validators.Facts.
+func (e enforced) ServerVersion() (string, error) { return "", errors.New("the newest") }
+
+// Look implements validators.Facts.
+func (e enforced) Look(string, []validators.Wanted) map[validators.Object]validators.Found {
+	return nil
+}

@@ -102,6 +102,7 @@ func TestLookAgain(t *testing.T) {
 		func(w http.ResponseWriter, _ *http.Request) { apiError(w, 429, metav1.StatusReasonTooManyRequests) },
 		func(w http.ResponseWriter, _ *http.Request) { apiError(w, 500, metav1.StatusReasonInternalError) },
 		func(w http.ResponseWriter, _ *http.Request) { apiError(w, 503, metav1.StatusReasonServiceUnavailable) },
+		func(w http.ResponseWriter, _ *http.Request) { apiError(w, 504, metav1.StatusReasonTimeout) },
 	} {
 		var asked atomic.Int32
 		b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
@@ -20,7 +19,8 @@ const WorkflowQuotaCompute = "workflow-quota-compute"
 //
 // Looks at: the pods that the Workflow leads to, against the ResourceQuotas and LimitRanges of the namespace as they are.
 // Passes: amounts, which make a pod wait at the most; quotas on anything but cpu and memory; pods with a patch that exists only
-// at run time. A warning where the step may not run, or where it depends on which of several LimitRanges comes first.
+// at run time. A warning where the step may not run, where the run may go on without it, or where it depends on which of several
+// LimitRanges comes first.
 var workflowQuotaCompute = Rule[WorkflowForecast]{
 	ID:      WorkflowQuotaCompute,
 	Summary: "A Workflow's pods have resources that a quota or a LimitRange of the namespace does not let in.",
@@ -29,7 +29,7 @@ var workflowQuotaCompute = Rule[WorkflowForecast]{
 			return nil
 		}
 		limits, out := readNamespaceLimits(subject.Workflow.Namespace, facts)
-		r := workflowQuota{namespaceLimits: limits, of: subject.Workflow.Namespace, tolerant: toleratesErrors(subject.Workflow)}
+		r := workflowQuota{namespaceLimits: limits, of: subject.Workflow.Namespace}
 		for i := range subject.Forecast.Pods {
 			r.judge(&subject.Forecast.Pods[i])
 		}
@@ -41,7 +41,6 @@ var workflowQuotaCompute = Rule[WorkflowForecast]{
 type workflowQuota struct {
 	namespaceLimits
 	of       string // the namespace
-	tolerant bool   // the run may go on without the pod
 	refusals []refusedPods
 }
 
@@ -62,9 +61,9 @@ func (r *workflowQuota) judge(pod *forecast.Pod) {
 	spec := withUndecided(pod)
 	now, soon := r.now.Decide(spec), r.soon.Decide(spec)
 	for _, refusal := range soon.Refusals {
-		certainty := pod.Origin.Certainty
+		certainty := pod.Origin.EndsRun
 		stands := slices.ContainsFunc(now.Refusals, refusal.Is)
-		if !now.Sure || !stands || r.tolerant || !r.certain(refusal, pod) {
+		if !now.Sure || !stands || !r.certain(refusal, pod) {
 			certainty = min(certainty, Possible)
 		}
 		if refusal.Gate != quota.ResourceQuota && len(pod.Undecided) > 0 {
@@ -72,22 +71,6 @@ func (r *workflowQuota) judge(pod *forecast.Pod) {
 		}
 		r.add(refusal, certainty, pod)
 	}
-}
-
-// toleratesErrors reports whether a run may go on after a step that ends in error, as one without its pod does.
-// Source: argoproj/argo-workflows v3.7.3 workflow/common/ancestry.go.
-func toleratesErrors(wf *wfv1.Workflow) bool {
-	tolerates := func(c *wfv1.ContinueOn) bool { return c != nil && c.Error }
-	return slices.ContainsFunc(wf.Spec.Templates, func(t wfv1.Template) bool {
-		for _, group := range t.Steps {
-			if slices.ContainsFunc(group.Steps, func(s wfv1.WorkflowStep) bool { return tolerates(s.ContinueOn) }) {
-				return true
-			}
-		}
-		return t.DAG != nil && slices.ContainsFunc(t.DAG.Tasks, func(task wfv1.DAGTask) bool {
-			return tolerates(task.ContinueOn) || strings.Contains(task.Depends, ".Errored")
-		})
-	})
 }
 
 func (r *workflowQuota) add(refusal quota.Refusal, certainty Certainty, pod *forecast.Pod) {

@@ -26,7 +26,7 @@ func (w *walker) steps(t placed, at stop) {
 			w.call(call{
 				name: step.Name, template: step.Template, inline: step.Inline, ref: step.TemplateRef, args: located(t, step.Arguments, callees),
 				when: step.When, items: step.WithItems, param: step.WithParam, sequence: step.WithSequence,
-				exit: step.GetExitHook(w.wf.Spec.Arguments), hooks: step.Hooks,
+				exit: step.GetExitHook(w.wf.Spec.Arguments), hooks: step.Hooks, tolerated: step.ContinuesOn(wfv1.NodeError),
 				path: t.path.Child("steps").Index(i).Index(j), within: t.key,
 			}, at)
 		}
@@ -43,6 +43,7 @@ func (w *walker) dag(t placed, at stop) {
 	if w.isKFP {
 		t.Template, drivers = w.withDriverOutputs(t)
 	}
+	tolerant := toleratesErrors(t.DAG)
 	reached := reachedTasks(t.DAG, func(task *wfv1.DAGTask) bool { return w.mayBeDaemon(t.scope, task) })
 	for i := range t.DAG.Tasks {
 		task := &t.DAG.Tasks[i]
@@ -53,7 +54,7 @@ func (w *walker) dag(t placed, at stop) {
 		w.call(call{
 			name: task.Name, template: task.Template, inline: task.Inline, ref: task.TemplateRef, args: located(t, task.Arguments, callees),
 			when: task.When, items: task.WithItems, param: task.WithParam, sequence: task.WithSequence,
-			exit: task.GetExitHook(w.wf.Spec.Arguments), hooks: task.Hooks,
+			exit: task.GetExitHook(w.wf.Spec.Arguments), hooks: task.Hooks, tolerated: tolerant || task.ContinuesOn(wfv1.NodeError),
 			path: t.path.Child("dag", "tasks").Index(i), within: t.key, scaffolding: w.isKFP && kfp.Scaffolding(t.Name, task.Name), prepared: drivers[i],
 		}, at.atMost(c))
 	}
@@ -82,8 +83,10 @@ type call struct {
 	sequence *wfv1.Sequence
 	exit     *wfv1.LifecycleHook
 	hooks    wfv1.LifecycleHooks
-	path     *field.Path
-	within   string // the key of the template that calls, whose inputs an inline template shares
+	// tolerated says that the run may go on if this ends in error
+	tolerated bool
+	path      *field.Path
+	within    string // the key of the template that calls, whose inputs an inline template shares
 	// scaffolding says that the name says nothing to the author
 	scaffolding bool
 	// prepared is the template, if it is prepared already
@@ -93,6 +96,7 @@ type call struct {
 // call follows one step or task, each round of its loop, with its hooks.
 func (w *walker) call(c call, at stop) {
 	loop := expand(w.work, c.items, c.param, c.sequence)
+	at.tolerated = at.tolerated || c.tolerated
 	step := at.within(loop.certainty)
 	if !c.scaffolding {
 		step = at.into(c.name, loop.certainty)

@@ -88,6 +88,9 @@ type Origin struct {
 	Steps []string
 	// Certainty says whether at least one of Steps surely runs.
 	Certainty Certainty
+	// EndsRun says whether at least one of Steps surely runs and would, in error, surely take the run with it. No continueOn and
+	// no depends lets the run go on without it.
+	EndsRun Certainty
 	// Path is the place of the template in the Workflow, such as spec.templates[2].
 	Path *field.Path
 }
@@ -163,9 +166,10 @@ func resumed(wf *wfv1.Workflow) bool {
 const maxSteps = 500
 
 // addStep records one more step that runs the pod.
-func (p *Pod) addStep(step string, c Certainty) {
-	if len(p.Origin.Steps) < maxSteps && !slices.Contains(p.Origin.Steps, step) {
+func (p *Pod) addStep(at stop) {
+	if step := at.step(); len(p.Origin.Steps) < maxSteps && !slices.Contains(p.Origin.Steps, step) {
 		p.Origin.Steps = append(p.Origin.Steps, step)
 	}
-	p.Origin.Certainty = max(p.Origin.Certainty, c)
+	p.Origin.Certainty = max(p.Origin.Certainty, at.certainty)
+	p.Origin.EndsRun = max(p.Origin.EndsRun, at.endsRun())
 }

@@ -12,6 +12,7 @@ type stop struct {
 	certainty Certainty
 	scope     *scope
 	exit      bool // in an exit handler, which the Workflow's deadline does not end
+	tolerated bool // in a step without which the run may go on, if it ends in error
 }
 
 func (s stop) into(step string, c Certainty) stop {
@@ -34,6 +35,14 @@ func (s stop) further(steps []string) stop {
 // step is the path of steps for a reader. The entrypoint's own name says nothing, unless it is all there is.
 func (s stop) step() string {
 	return strings.Join(s.steps[min(1, len(s.steps)-1):], "/")
+}
+
+// endsRun says how sure it is that an error here ends the run.
+func (s stop) endsRun() Certainty {
+	if s.tolerated {
+		return min(s.certainty, Possible)
+	}
+	return s.certainty
 }
 
 // atMost returns the same place, reached no more surely than c.

@@ -38,7 +38,7 @@ type walker struct {
 	visits  int
 	bytes   int
 	full    bool               // a bound was reached
-	visited map[string]*walked // by template and inputs
+	visited map[string]*walked // by template, inputs and whether errors are tolerated
 	open    []*walked          // those that are being walked, from the outside in
 	pods    map[string]int     // template and inputs -> index in out.Pods
 	gaps    map[Gap]bool
@@ -69,6 +69,7 @@ type walked struct {
 type reachedPod struct {
 	pod       int // index in out.Pods
 	certainty Certainty
+	tolerated bool
 	steps     []string
 }
 
@@ -192,16 +193,22 @@ func (w *walker) enter(t placed, at stop) {
 		w.pod(t, at)
 		return
 	}
-	// The same template with the same inputs leads to the same pods: once is enough, unless now it is surer. This also
-	// ends recursion.
-	if before, ok := w.visited[t.key]; ok && before.certainty >= at.certainty {
+	// The same template with the same inputs leads to the same pods: once is enough, unless now it is surer, or more depends on
+	// it. This also ends recursion.
+	key := t.key
+	if at.tolerated {
+		key += "\x00tolerated"
+	}
+	if before, ok := w.visited[key]; ok && before.certainty >= at.certainty {
 		for _, r := range before.reached {
-			w.reach(r.pod, at.further(r.steps).atMost(r.certainty))
+			further := at.further(r.steps).atMost(r.certainty)
+			further.tolerated = at.tolerated || r.tolerated
+			w.reach(r.pod, further)
 		}
 		return
 	}
 	walk := &walked{certainty: at.certainty, depth: len(at.steps)}
-	w.visited[t.key] = walk
+	w.visited[key] = walk
 	w.open = append(w.open, walk)
 	defer func() { w.open = w.open[:len(w.open)-1] }()
 	switch {
@@ -247,10 +254,10 @@ func (w *walker) add(key string, pod Pod, at stop) {
 
 // reach records one more way to a pod.
 func (w *walker) reach(i int, at stop) {
-	w.out.Pods[i].addStep(at.step(), at.certainty)
+	w.out.Pods[i].addStep(at)
 	for _, walk := range w.open {
 		if len(walk.reached) < maxReached {
-			walk.reached = append(walk.reached, reachedPod{i, at.certainty, at.steps[walk.depth:]})
+			walk.reached = append(walk.reached, reachedPod{i, at.certainty, at.tolerated, at.steps[walk.depth:]})
 		}
 	}
 }

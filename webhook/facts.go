@@ -220,7 +220,7 @@ func object[T any](j *judgementFacts, kind metav1.TypeMeta, resource, namespace,
 
 // LimitRanges lists the LimitRanges of a namespace.
 func (j *judgementFacts) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
-	found, err := list[corev1.LimitRangeList](j, core("LimitRange"), "limitranges", namespace)
+	found, err := listIn[corev1.LimitRangeList](j, core("LimitRange"), "limitranges", namespace)
 	if err != nil {
 		return nil, fmt.Errorf("the LimitRanges of namespace '%s' could not be read: %w", namespace, err)
 	}
@@ -229,7 +229,7 @@ func (j *judgementFacts) LimitRanges(namespace string) ([]corev1.LimitRange, err
 
 // ResourceQuotas lists the ResourceQuotas of a namespace.
 func (j *judgementFacts) ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error) {
-	found, err := list[corev1.ResourceQuotaList](j, core("ResourceQuota"), "resourcequotas", namespace)
+	found, err := listIn[corev1.ResourceQuotaList](j, core("ResourceQuota"), "resourcequotas", namespace)
 	if err != nil {
 		return nil, fmt.Errorf("the ResourceQuotas of namespace '%s' could not be read: %w", namespace, err)
 	}
@@ -244,6 +244,14 @@ func (j *judgementFacts) PriorityClasses() ([]schedulingv1.PriorityClass, error)
 		return nil, fmt.Errorf("the PriorityClasses could not be read: %w", err)
 	}
 	return found.Items, nil
+}
+
+// listIn reads all objects of a kind in a namespace. A name that can't be one would lead elsewhere.
+func listIn[T any](j *judgementFacts, kind metav1.TypeMeta, resource, namespace string) (*T, error) {
+	if len(validation.IsDNS1123Label(namespace)) > 0 {
+		return nil, errors.New("no namespace can be called that")
+	}
+	return list[T](j, kind, resource, namespace)
 }
 
 // list reads all objects of a kind. An empty list is remembered too: nobody is denied for what is not in it before it has been read

@@ -291,3 +291,20 @@ func TestNamespaceOfTheRequest(t *testing.T) {
 		t.Errorf("answered %+v", answer)
 	}
 }
+
+// TestNameThatIsNoNamespace has Profiles whose names are none of a namespace, and lead nowhere else.
+func TestNameThatIsNoNamespace(t *testing.T) {
+	b := newBench(t, profiles, func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "limitranges") {
+			t.Errorf("lookup of %s", r.URL.Path)
+		}
+		apiError(w, 404, metav1.StatusReasonNotFound)
+	})
+	for _, name := range []string{"", "a.b", "..", "A"} {
+		body := strings.ReplaceAll(review(t, badProfile), `"name":"team-a"`, fmt.Sprintf(`"name":%q`, name))
+		// An API server that asks has given the object a name before.
+		if _, answer := b.post(t, body); answer.Allowed != (name == "") || !answer.Allowed && !strings.Contains(answer.Result.Message, "profile-quota-invalid") {
+			t.Errorf("Profile '%s': answered %+v", name, answer)
+		}
+	}
+}

@@ -6,8 +6,8 @@ import "fmt"
 // takes up half a KiB of memory, and templates within templates are decoded again at every level.
 type weight struct{ depth, values int }
 
-// The bounds of what is decoded. A real Workflow has some thirty levels and, with the API server's 1.5 MiB for an object, about
-// sixty thousand values. Decoding as many as are allowed, all of the costliest kind, takes some 80 MiB.
+// The bounds of what is decoded. A real Workflow has some thirty levels and, were it as large as the API server lets an object be,
+// 1.5 MiB, up to about 86,000 values. As many as are allowed, all of the costliest kind, take up some 95 MiB.
 const (
 	maxDepth  = 128
 	maxValues = 100_000

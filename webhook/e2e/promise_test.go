@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -80,58 +81,82 @@ func withoutWebhook(t *testing.T, do func()) {
 	}
 }
 
-// TestBadProfileLivesOn does to a Profile that was bad before what admins and the Profile controller do to Profiles.
+// badProfiles are the ways in which a Profile may be bad for long: which quota it has, and what makes it worse.
+var badProfiles = map[string]struct {
+	hard    map[string]any
+	amount  string // the name of an amount that is changed, and one that is taken out
+	worse   string // the name that makes it worse
+	because string // what the denial of that says
+}{
+	"asks-too-much": {
+		hard: map[string]any{"cpu": "2", "memory": "2Gi"}, amount: "memory",
+		worse: "limits.cpu", because: "must specify limits.cpu for: init,main,wait'",
+	},
+	"names-nothing": {
+		hard: map[string]any{"gpu": "2", "requestsCpu": "2"}, amount: "requestsCpu",
+		worse: "limitsCpu", because: "limits.cpu",
+	},
+}
+
+// TestBadProfileLivesOn does to Profiles that were bad before what admins and the Profile controller do to Profiles.
 func TestBadProfileLivesOn(t *testing.T) {
-	const name = "bad-for-long"
-	withoutWebhook(t, func() {
-		if err := env.admin.Create(t.Context(), object(t, fmt.Sprintf(badProfile, name))); err != nil {
-			t.Fatal(err)
-		}
-	})
-	get := func() *unstructured.Unstructured {
-		o := object(t, fmt.Sprintf(badProfile, name))
-		if err := env.admin.Get(t.Context(), types.NamespacedName{Name: name}, o); err != nil {
-			t.Fatal(err)
-		}
-		return o
-	}
-	change := func(what string, do func(o *unstructured.Unstructured)) {
-		t.Helper()
-		o := get()
-		do(o)
-		if err := env.admin.Update(t.Context(), o); err != nil {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-	change("an update without a change, as at every reconcile", func(*unstructured.Unstructured) {})
-	change("a label", func(o *unstructured.Unstructured) { o.SetLabels(map[string]string{"a": "b"}) })
-	change("another owner", func(o *unstructured.Unstructured) {
-		_ = unstructured.SetNestedField(o.Object, "other@example.com", "spec", "owner", "name")
-	})
-	change("the same quota, written in another way", func(o *unstructured.Unstructured) {
-		_ = unstructured.SetNestedField(o.Object, int64(2), "spec", "resourceQuotaSpec", "hard", "cpu")
-	})
-	change("another amount", func(o *unstructured.Unstructured) {
-		_ = unstructured.SetNestedField(o.Object, "4Gi", "spec", "resourceQuotaSpec", "hard", "memory")
-	})
-	change("less than before", func(o *unstructured.Unstructured) {
-		unstructured.RemoveNestedField(o.Object, "spec", "resourceQuotaSpec", "hard", "cpu")
-	})
-	o := get()
-	_ = unstructured.SetNestedField(o.Object, "2", "spec", "resourceQuotaSpec", "hard", "limits.cpu")
-	if err := env.admin.Update(t.Context(), o); !denied(err) || !strings.Contains(err.Error(), "must specify limits.cpu for: init,main,wait'") {
-		t.Errorf("an update that asks for more is not denied for that: %v", err)
-	}
-	change("a finalizer", func(o *unstructured.Unstructured) { controllerutil.AddFinalizer(o, "profile-finalizer") })
-	if err := env.admin.Delete(t.Context(), get()); err != nil {
-		t.Errorf("deletion: %v", err)
-	}
-	change("an update while it is being deleted", func(o *unstructured.Unstructured) {
-		_ = unstructured.SetNestedField(o.Object, "2", "spec", "resourceQuotaSpec", "hard", "requests.cpu")
-	})
-	change("the finalizer's removal", func(o *unstructured.Unstructured) { controllerutil.RemoveFinalizer(o, "profile-finalizer") })
-	if err := env.admin.Get(t.Context(), types.NamespacedName{Name: name}, o); !apierrors.IsNotFound(err) {
-		t.Errorf("the Profile is still there: %v", err)
+	for name, bad := range badProfiles {
+		t.Run(name, func(t *testing.T) {
+			hard := []string{"spec", "resourceQuotaSpec", "hard"}
+			profile := object(t, fmt.Sprintf(badProfile, name))
+			_ = unstructured.SetNestedMap(profile.Object, bad.hard, hard...)
+			if err := env.admin.Create(t.Context(), profile.DeepCopy(), client.DryRunAll); !denied(err) {
+				t.Fatalf("it is not bad: %v", err)
+			}
+			withoutWebhook(t, func() {
+				if err := env.admin.Create(t.Context(), profile.DeepCopy()); err != nil {
+					t.Fatal(err)
+				}
+			})
+			get := func() *unstructured.Unstructured {
+				o := profile.DeepCopy()
+				if err := env.admin.Get(t.Context(), types.NamespacedName{Name: name}, o); err != nil {
+					t.Fatal(err)
+				}
+				return o
+			}
+			change := func(what string, do func(o *unstructured.Unstructured)) {
+				t.Helper()
+				o := get()
+				do(o)
+				if err := env.admin.Update(t.Context(), o); err != nil {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			set := func(o *unstructured.Unstructured, name string, amount any) {
+				_ = unstructured.SetNestedField(o.Object, amount, append(slices.Clone(hard), name)...)
+			}
+			other := slices.DeleteFunc(slices.Sorted(maps.Keys(bad.hard)), func(n string) bool { return n == bad.amount })[0]
+			change("an update without a change, as at every reconcile", func(*unstructured.Unstructured) {})
+			change("a label", func(o *unstructured.Unstructured) { o.SetLabels(map[string]string{"a": "b"}) })
+			change("another owner", func(o *unstructured.Unstructured) {
+				_ = unstructured.SetNestedField(o.Object, "other@example.com", "spec", "owner", "name")
+			})
+			change("the same quota, written in another way", func(o *unstructured.Unstructured) { set(o, other, int64(2)) })
+			change("another amount", func(o *unstructured.Unstructured) { set(o, bad.amount, "4Gi") })
+			change("less than before", func(o *unstructured.Unstructured) {
+				unstructured.RemoveNestedField(o.Object, append(slices.Clone(hard), other)...)
+			})
+			o := get()
+			set(o, bad.worse, "2")
+			if err := env.admin.Update(t.Context(), o); !denied(err) || !strings.Contains(err.Error(), bad.because) {
+				t.Errorf("an update that asks for more is not denied for that: %v", err)
+			}
+			change("a finalizer", func(o *unstructured.Unstructured) { controllerutil.AddFinalizer(o, "profile-finalizer") })
+			if err := env.admin.Delete(t.Context(), get()); err != nil {
+				t.Errorf("deletion: %v", err)
+			}
+			change("an update while it is being deleted", func(o *unstructured.Unstructured) { set(o, bad.worse, "2") })
+			change("the finalizer's removal", func(o *unstructured.Unstructured) { controllerutil.RemoveFinalizer(o, "profile-finalizer") })
+			if err := env.admin.Get(t.Context(), types.NamespacedName{Name: name}, o); !apierrors.IsNotFound(err) {
+				t.Errorf("the Profile is still there: %v", err)
+			}
+		})
 	}
 }
 

@@ -22,6 +22,7 @@ type use struct {
 	steps     []string
 	certainty Certainty
 	unknown   string // why the reference may not be there at all
+	ends      bool   // the pod has a deadline
 }
 
 // maxNeeds bounds how many objects one rule looks up for a Workflow.
@@ -82,7 +83,7 @@ func needsOf(fc *forecast.Forecast, kinds []string) []need {
 	for i := range fc.Pods {
 		pod := &fc.Pods[i]
 		for _, ref := range references(pod) {
-			u := use{ref, pod.Origin.Steps, certaintyOf(pod), pod.Unknown}
+			u := use{ref, pod.Origin.Steps, certaintyOf(pod), pod.Unknown, pod.OpenDeadline || pod.Spec.ActiveDeadlineSeconds != nil}
 			if ref.way == byPull {
 				u.certainty = min(u.certainty, Possible)
 			}
@@ -90,7 +91,7 @@ func needsOf(fc *forecast.Forecast, kinds []string) []need {
 		}
 	}
 	for _, h := range fc.Headers {
-		add(use{reference{Object{Secret, h.Secret}, h.Key, h.Origin.Path, byRequest}, h.Origin.Steps, h.Origin.Certainty, ""})
+		add(use{reference{Object{Secret, h.Secret}, h.Key, h.Origin.Path, byRequest}, h.Origin.Steps, h.Origin.Certainty, "", false})
 	}
 	return needs
 }
@@ -171,8 +172,12 @@ func where(kind, namespace string) string {
 // outcome says what a pod would meet, in the words of whoever stops it.
 func outcome(u use, namespace string, exists bool) string {
 	kind := map[string]string{Secret: "secret", ConfigMap: "configmap"}[u.Kind]
+	until := "for ever"
+	if u.ends {
+		until = "until its deadline"
+	}
 	hangs := func(format string, args ...any) string {
-		return "the pod would hang in Pending for ever (" + fmt.Sprintf(format, args...) + ")"
+		return fmt.Sprintf("the pod would hang in Pending %s (%s)", until, fmt.Sprintf(format, args...))
 	}
 	switch {
 	case u.way == byPull:

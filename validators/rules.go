@@ -56,8 +56,8 @@ func RuleIDs() []string {
 	return ids
 }
 
-// Warns reports whether a rule warns where nobody has decided otherwise.
-func Warns(rule string) bool {
+// warns reports whether a rule warns where nobody has decided otherwise.
+func warns(rule string) bool {
 	return slices.ContainsFunc(ProfileRules(), func(r Rule[ProfileChange]) bool { return r.ID == rule && r.Warns }) ||
 		slices.ContainsFunc(WorkflowRules(), func(r Rule[WorkflowForecast]) bool { return r.ID == rule && r.Warns })
 }

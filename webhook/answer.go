@@ -26,7 +26,7 @@ type answer struct {
 // decided is a finding and what its rule's mode makes of it.
 type decided struct {
 	validators.Finding
-	effect Mode
+	effect validators.Mode
 }
 
 // letThrough turns trouble of ours into an answer: the object passes, and everybody is told.
@@ -37,11 +37,11 @@ func (a *answer) letThrough(why string, trouble error) {
 // decide turns findings into effects.
 func (a *answer) decide(config Config, findings []validators.Finding) {
 	for _, f := range findings {
-		a.findings = append(a.findings, decided{f, config.effect(f)})
+		a.findings = append(a.findings, decided{f, config.Modes.Effect(f)})
 	}
 }
 
-func (a *answer) with(effect Mode) []decided {
+func (a *answer) with(effect validators.Mode) []decided {
 	var out []decided
 	for _, f := range a.findings {
 		if f.effect == effect {
@@ -51,10 +51,10 @@ func (a *answer) with(effect Mode) []decided {
 	return out
 }
 
-func (a *answer) denied() bool { return len(a.with(Deny)) > 0 }
+func (a *answer) denied() bool { return len(a.with(validators.Deny)) > 0 }
 
 // rules are the IDs of the rules with findings of an effect, each once.
-func (a *answer) rules(effect Mode) []string {
+func (a *answer) rules(effect validators.Mode) []string {
 	var ids []string
 	for _, f := range a.with(effect) {
 		if !slices.Contains(ids, f.Rule) {
@@ -67,7 +67,7 @@ func (a *answer) rules(effect Mode) []string {
 // message is the whole verdict of a denial on one line.
 func (a *answer) message() string {
 	var lines []string
-	for _, f := range a.with(Deny) {
+	for _, f := range a.with(validators.Deny) {
 		lines = append(lines, f.Message())
 	}
 	return strings.Join(lines, " | ")
@@ -86,7 +86,7 @@ func (a *answer) warnings() []string {
 		out = append(out, validators.Plain(fmt.Sprintf("annotation %s names no rule with '%.200s'; the rules are %s",
 			validators.SkipAnnotation, strings.Join(a.unknown, "', '"), strings.Join(validators.RuleIDs(), ", "))))
 	}
-	for _, f := range a.with(Warn) {
+	for _, f := range a.with(validators.Warn) {
 		out = append(out, f.Message())
 	}
 	if more := len(out) - maxWarnings; more > 0 {
@@ -98,7 +98,7 @@ func (a *answer) warnings() []string {
 // auditAnnotations are what an audit log keeps beside the request. The API server puts the webhook's name before the keys.
 func (a *answer) auditAnnotations() map[string]string {
 	out := map[string]string{}
-	if audited := a.with(Audit); len(audited) > 0 {
+	if audited := a.with(validators.Audit); len(audited) > 0 {
 		var lines []string
 		for _, f := range audited {
 			lines = append(lines, f.Message())
@@ -127,7 +127,7 @@ func (a *answer) response(k kind, req *admissionv1.AdmissionRequest) *admissionv
 		return response
 	}
 	details := &metav1.StatusDetails{Name: req.Name, Group: k.group, Kind: k.name}
-	for _, f := range a.with(Deny) {
+	for _, f := range a.with(validators.Deny) {
 		details.Causes = append(details.Causes, metav1.StatusCause{Type: f.Type, Field: f.Field, Message: f.Message()})
 	}
 	response.Result = &metav1.Status{

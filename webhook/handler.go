@@ -112,7 +112,7 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest)
 	}
 
 	a.skipped, a.unknown = validators.Skipped(object.object().GetAnnotations())
-	on := func(rule string) bool { return h.config.on(rule) && !slices.Contains(a.skipped, rule) }
+	on := func(rule string) bool { return h.config.Modes.On(rule) && !slices.Contains(a.skipped, rule) }
 	facts := h.facts.open(ctx, false)
 	findings := object.judge(facts, h.config, on)
 	if h.denies(findings) && facts.usedMemory() {
@@ -124,7 +124,7 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest)
 }
 
 func (h *handler) denies(findings []validators.Finding) bool {
-	return slices.ContainsFunc(findings, func(f validators.Finding) bool { return h.config.effect(f) == Deny })
+	return slices.ContainsFunc(findings, func(f validators.Finding) bool { return h.config.Modes.Effect(f) == validators.Deny })
 }
 
 // record is the one place that counts and logs reviews.
@@ -134,7 +134,7 @@ func (h *handler) record(req *admissionv1.AdmissionRequest, a *answer, took time
 		"namespace", req.Namespace, "name", req.Name, "user", req.UserInfo.Username)
 	switch {
 	case a.denied():
-		log.Info("denied", "rules", a.rules(Deny), "message", a.message(), "dryRun", req.DryRun != nil && *req.DryRun)
+		log.Info("denied", "rules", a.rules(validators.Deny), "message", a.message(), "dryRun", req.DryRun != nil && *req.DryRun)
 	case a.trouble != nil:
 		log.Error(a.trouble, "let through unchecked", "reason", a.passed)
 	case len(a.findings) > 0:

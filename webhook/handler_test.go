@@ -278,16 +278,16 @@ func (panics) judge(validators.Facts, Config, func(string) bool) []validators.Fi
 func TestModes(t *testing.T) {
 	certain := validators.Finding{Rule: "a", Certainty: validators.Certain, Field: "spec", Problem: "certain"}
 	possible := validators.Finding{Rule: "a", Certainty: validators.Possible, Field: "spec", Problem: "possible"}
-	for mode, want := range map[Mode]struct {
+	for mode, want := range map[validators.Mode]struct {
 		allowed          bool
 		causes, warnings int
 		audited          bool
 	}{
-		Deny:  {allowed: false, causes: 1, warnings: 1},
-		Warn:  {allowed: true, warnings: 2},
-		Audit: {allowed: true, audited: true},
+		validators.Deny:  {allowed: false, causes: 1, warnings: 1},
+		validators.Warn:  {allowed: true, warnings: 2},
+		validators.Audit: {allowed: true, audited: true},
 	} {
-		config := Config{Modes: map[string]Mode{"a": mode, "b": Off}}
+		config := Config{Modes: validators.Modes{"a": mode, "b": validators.Off}}
 		var a answer
 		a.decide(config, []validators.Finding{certain, possible})
 		r := a.response(workflows, &admissionv1.AdmissionRequest{})
@@ -298,7 +298,7 @@ func TestModes(t *testing.T) {
 		if r.Allowed != want.allowed || causes != want.causes || len(r.Warnings) != want.warnings || (r.AuditAnnotations["would-deny"] != "") != want.audited {
 			t.Errorf("%s: %+v", mode, r)
 		}
-		if !config.on("a") || config.on("b") || !config.on("c") {
+		if !config.Modes.On("a") || config.Modes.On("b") || !config.Modes.On("c") {
 			t.Error("only a rule that is off is not asked")
 		}
 	}

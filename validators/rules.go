@@ -56,6 +56,18 @@ func RuleIDs() []string {
 	return ids
 }
 
+// Summaries are what each rule rejects, by ID.
+func Summaries() map[string]string {
+	out := map[string]string{}
+	for _, r := range ProfileRules() {
+		out[r.ID] = r.Summary
+	}
+	for _, r := range WorkflowRules() {
+		out[r.ID] = r.Summary
+	}
+	return out
+}
+
 // warns reports whether a rule warns where nobody has decided otherwise.
 func warns(rule string) bool {
 	return slices.ContainsFunc(ProfileRules(), func(r Rule[ProfileChange]) bool { return r.ID == rule && r.Warns }) ||

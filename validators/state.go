@@ -117,14 +117,22 @@ func find[T any](s *State, kind string, in map[string]*T, key string) (*T, error
 
 // Controller implements Facts. A cluster whose manifests have no configuration has the one of a stock installation.
 func (s *State) Controller() (forecast.Controller, error) {
+	cm := s.configuration()
+	if cm == nil {
+		return forecast.Controller{}, nil
+	}
+	controller, err := forecast.ParseController(cm.Data)
+	controller.Namespace = cm.Namespace
+	return controller, err
+}
+
+func (s *State) configuration() *corev1.ConfigMap {
 	for _, cm := range s.configMaps {
 		if cm.Name == controllerConfigMap {
-			controller, err := forecast.ParseController(cm.Data)
-			controller.Namespace = cm.Namespace
-			return controller, err
+			return cm
 		}
 	}
-	return forecast.Controller{}, nil
+	return nil
 }
 
 // ConfigMap implements Facts.
@@ -152,7 +160,11 @@ func (s *State) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
 	if !s.Complete {
 		return nil, fmt.Errorf("LimitRanges are %w", errNotGiven)
 	}
-	return slices.DeleteFunc(slices.Clone(s.limitRanges), func(l corev1.LimitRange) bool { return l.Namespace != namespace }), nil
+	return s.limitRangesIn(namespace), nil
+}
+
+func (s *State) limitRangesIn(namespace string) []corev1.LimitRange {
+	return slices.DeleteFunc(slices.Clone(s.limitRanges), func(l corev1.LimitRange) bool { return l.Namespace != namespace })
 }
 
 // ResourceQuotas implements Facts.
@@ -160,7 +172,11 @@ func (s *State) ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error)
 	if !s.Complete {
 		return nil, fmt.Errorf("ResourceQuotas are %w", errNotGiven)
 	}
-	return slices.DeleteFunc(slices.Clone(s.quotas), func(q corev1.ResourceQuota) bool { return q.Namespace != namespace }), nil
+	return s.quotasIn(namespace), nil
+}
+
+func (s *State) quotasIn(namespace string) []corev1.ResourceQuota {
+	return slices.DeleteFunc(slices.Clone(s.quotas), func(q corev1.ResourceQuota) bool { return q.Namespace != namespace })
 }
 
 // PriorityClasses implements Facts.

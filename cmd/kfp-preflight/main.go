@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -10,10 +11,28 @@ import (
 )
 
 func main() {
-	if err := newRoot().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
+	err := newRoot().ExecuteContext(ctrl.SetupSignalHandler())
+	var code exitCode
+	switch {
+	case errors.As(err, &code):
+		os.Exit(int(code))
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "kfp-preflight:", err)
 		os.Exit(2)
 	}
+}
+
+// exitCode ends the program when all has been said.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// exit is the error that ends the program with a code; none for 0.
+func exit(code int) error {
+	if code == 0 {
+		return nil
+	}
+	return exitCode(code)
 }
 
 func newRoot() *cobra.Command {
@@ -26,6 +45,6 @@ is not there.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServe(), newPods())
+	root.AddCommand(newServe(), newCheck(), newPods(), newVersion())
 	return root
 }

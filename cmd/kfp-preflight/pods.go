@@ -14,8 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
-	"github.com/kfp-preflight/kfp-preflight/validators"
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
+	"github.com/kfp-preflight/kfp-preflight/validators/source"
 )
 
 func newPods() *cobra.Command {
@@ -42,18 +42,9 @@ worked out goes to standard error.`,
 			if !ok {
 				return fmt.Errorf("-o is text, json or yaml, not %q", output)
 			}
-			facts := &validators.State{}
-			if state != "" {
-				facts.Complete = true
-				manifests, err := readManifests(cmd.InOrStdin(), []string{state})
-				if err != nil {
-					return fmt.Errorf("--state: %w", err)
-				}
-				for _, m := range manifests {
-					if err := facts.Add(m.text, namespace); err != nil {
-						return fmt.Errorf("--state: %s: %w", m.where, err)
-					}
-				}
+			facts, err := readState(cmd.InOrStdin(), state, namespace)
+			if err != nil {
+				return err
 			}
 			forecasts, err := forecastFiles(cmd.InOrStdin(), files, namespace, facts)
 			if err != nil {
@@ -81,27 +72,27 @@ type forecasted struct {
 
 // forecastFiles forecasts the Workflows in files; other objects are passed over.
 func forecastFiles(stdin io.Reader, files []string, namespace string, facts forecast.Facts) ([]forecasted, error) {
-	manifests, err := readManifests(stdin, files)
-	if err != nil {
+	documents, errs := source.Read(stdin, files)
+	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	var out []forecasted
-	for _, m := range manifests {
-		var meta metav1.PartialObjectMetadata
-		if err := yaml.Unmarshal(m.text, &meta); err != nil {
-			return nil, fmt.Errorf("%s: %w", m.where, err)
+	for _, d := range documents {
+		var meta metav1.TypeMeta
+		if err := json.Unmarshal(d.JSON, &meta); err != nil {
+			return nil, fmt.Errorf("%s: %w", d, err)
 		}
 		if meta.Kind != "Workflow" {
 			continue
 		}
-		wf, err := forecast.DecodeYAML[wfv1.Workflow](m.text)
+		wf, err := forecast.Decode[wfv1.Workflow](d.JSON)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", m.where, err)
+			return nil, fmt.Errorf("%s: %w", d, err)
 		}
 		if wf.Namespace == "" {
 			wf.Namespace = namespace
 		}
-		out = append(out, forecasted{m.where, wf, forecast.Workflow(wf, facts, forecast.Options{})})
+		out = append(out, forecasted{d.String(), wf, forecast.Workflow(wf, facts, forecast.Options{})})
 	}
 	if len(out) == 0 {
 		return nil, errors.New("there is no Workflow in the files that were given")

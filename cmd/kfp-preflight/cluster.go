@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/validators/report"
+	"github.com/kfp-preflight/kfp-preflight/webhook"
+)
+
+// clusterFlags say which cluster to ask, as kubectl's do.
+type clusterFlags struct{ kubeconfig, context string }
+
+func (c *clusterFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "kubeconfig file of the cluster to ask")
+	flags.StringVar(&c.context, "context", "", "context of the kubeconfig")
+}
+
+// given reports whether a cluster was named.
+func (c *clusterFlags) given() bool { return c.kubeconfig != "" || c.context != "" }
+
+// ask lets the judge ask the cluster, and judge for the namespace of its context if none was given.
+func (c *clusterFlags) ask(cmd *cobra.Command, judge *report.Judge) error {
+	config, namespace, err := c.load()
+	if err != nil {
+		return err
+	}
+	if judge.Namespace == "" {
+		judge.Namespace = namespace
+	}
+	patient := webhook.DefaultConfig()
+	patient.LookupTimeout, patient.Remember = 20*time.Second, time.Minute
+	facts, err := webhook.NewFacts(config, patient, logr.Discard())
+	judge.Facts = func() validators.Facts { return facts.For(cmd.Context()) }
+	return err
+}
+
+// load says how to reach the cluster, and which namespace its context is about.
+func (c *clusterFlags) load() (config *rest.Config, namespace string, err error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = c.kubeconfig
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.context})
+	if config, err = loader.ClientConfig(); err == nil {
+		namespace, _, err = loader.Namespace()
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("how to reach the cluster is not known: %w", err)
+	}
+	config.QPS = -1 // how many calls there are at once is bounded
+	return config, namespace, nil
+}

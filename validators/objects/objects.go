@@ -1,0 +1,113 @@
+package objects
+
+import (
+	"fmt"
+	"strings"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
+)
+
+// Object is one that can be judged.
+type Object struct {
+	Kind, Namespace, Name string
+
+	annotations map[string]string
+	profile     *validators.Profile
+	workflow    *wfv1.Workflow
+	// spec is where the Workflow's spec stands in the object.
+	spec string
+}
+
+// kind is what can be judged: where it comes from, and how it is read.
+type kind struct {
+	group, name string
+	namespaced  bool
+	decode      func(o *Object, raw []byte) error
+}
+
+// kinds are all that can be judged.
+var kinds = []kind{
+	{"kubeflow.org", "Profile", false, func(o *Object, raw []byte) error {
+		o.profile = &validators.Profile{}
+		return kjson.Unmarshal(raw, o.profile)
+	}},
+	{"argoproj.io", "Workflow", true, func(o *Object, raw []byte) (err error) {
+		o.spec = "spec"
+		o.workflow, err = forecast.Decode[wfv1.Workflow](raw)
+		return err
+	}},
+	{"argoproj.io", "CronWorkflow", true, cronWorkflow},
+	{"argoproj.io", "WorkflowTemplate", true, workflowTemplate},
+	{"argoproj.io", "ClusterWorkflowTemplate", false, workflowTemplate},
+	{"kubeflow.org", "ScheduledWorkflow", true, scheduledWorkflow},
+}
+
+// Decode reads an object from JSON; nil if it is of no kind that can be judged. An object without a namespace is taken to be in
+// the given one.
+func Decode(raw []byte, namespace string) (*Object, error) {
+	var meta metav1.PartialObjectMetadata
+	if err := kjson.Unmarshal(raw, &meta); err != nil {
+		return nil, err
+	}
+	group, _, _ := strings.Cut(meta.APIVersion, "/")
+	for _, k := range kinds {
+		if k.name != meta.Kind || k.group != group {
+			continue
+		}
+		o := &Object{Kind: meta.Kind, Namespace: meta.Namespace, Name: meta.Name, annotations: meta.Annotations}
+		if o.Name == "" && meta.GenerateName != "" {
+			o.Name = meta.GenerateName + "*"
+		}
+		if o.Namespace == "" && k.namespaced {
+			o.Namespace = namespace
+		}
+		if err := k.decode(o, raw); err != nil {
+			return nil, fmt.Errorf("the %s can't be read: %w", o.Kind, err)
+		}
+		if o.workflow != nil && o.workflow.Namespace == "" {
+			o.workflow.Namespace = namespace
+		}
+		return o, nil
+	}
+	return nil, nil
+}
+
+// String names the object for a reader.
+func (o *Object) String() string {
+	if o.Namespace == "" {
+		return o.Kind + " " + o.Name
+	}
+	return fmt.Sprintf("%s %s/%s", o.Kind, o.Namespace, o.Name)
+}
+
+// Finished reports whether the object is a Workflow that has ended.
+func (o *Object) Finished() bool { return o.workflow != nil && o.workflow.Status.Fulfilled() }
+
+// Skipped are the rules that annotations switch off: the object's own, and those of the Workflows that come out of it.
+func (o *Object) Skipped() (rules, unknown []string) {
+	rules, unknown = validators.Skipped(o.annotations)
+	if o.workflow != nil && o.Kind != "Workflow" {
+		more, others := validators.Skipped(o.workflow.Annotations)
+		rules, unknown = append(rules, more...), append(unknown, others...)
+	}
+	return rules, unknown
+}
+
+// Judge asks the rules that are on and not skipped.
+func (o *Object) Judge(facts validators.Facts, options forecast.Options, on func(rule string) bool) []validators.Finding {
+	if o.profile != nil {
+		return validators.JudgeProfile(validators.ProfileChange{New: o.profile}, facts, on)
+	}
+	findings := validators.JudgeWorkflow(o.workflow, facts, options, on)
+	for i := range findings {
+		if rest, ok := strings.CutPrefix(findings[i].Field, "spec"); ok {
+			findings[i].Field = o.spec + rest
+		}
+	}
+	return findings
+}

@@ -1,0 +1,111 @@
+package validators
+
+import (
+	"maps"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+
+	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
+)
+
+// Overlay is a cluster to which manifests are about to be applied: what they have counts, for the rest the cluster does.
+type Overlay struct {
+	// Over are the manifests, which are not Complete.
+	Over *State
+	// Under is the cluster.
+	Under Facts
+}
+
+var _ Facts = Overlay{}
+
+// either returns what is in the manifests, or in the cluster.
+func either[T any](over, under func() (*T, error)) (*T, error) {
+	if object, err := over(); err == nil {
+		return object, nil
+	}
+	return under()
+}
+
+// both returns the lists of the manifests and the cluster, of which those of a name in the manifests are left out.
+func both[T any](over []T, under []T, name func(*T) string) []T {
+	seen := map[string]bool{}
+	for i := range over {
+		seen[name(&over[i])] = true
+	}
+	for i := range under {
+		if !seen[name(&under[i])] {
+			over = append(over, under[i])
+		}
+	}
+	return over
+}
+
+// Controller implements Facts.
+func (o Overlay) Controller() (forecast.Controller, error) {
+	if o.Over.configuration() != nil {
+		return o.Over.Controller()
+	}
+	return o.Under.Controller()
+}
+
+// ConfigMap implements Facts.
+func (o Overlay) ConfigMap(namespace, name string) (*corev1.ConfigMap, error) {
+	return either(func() (*corev1.ConfigMap, error) { return o.Over.ConfigMap(namespace, name) },
+		func() (*corev1.ConfigMap, error) { return o.Under.ConfigMap(namespace, name) })
+}
+
+// ServiceAccount implements Facts.
+func (o Overlay) ServiceAccount(namespace, name string) (*corev1.ServiceAccount, error) {
+	return either(func() (*corev1.ServiceAccount, error) { return o.Over.ServiceAccount(namespace, name) },
+		func() (*corev1.ServiceAccount, error) { return o.Under.ServiceAccount(namespace, name) })
+}
+
+// WorkflowTemplate implements Facts.
+func (o Overlay) WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error) {
+	return either(func() (*wfv1.WorkflowTemplate, error) { return o.Over.WorkflowTemplate(namespace, name) },
+		func() (*wfv1.WorkflowTemplate, error) { return o.Under.WorkflowTemplate(namespace, name) })
+}
+
+// ClusterWorkflowTemplate implements Facts.
+func (o Overlay) ClusterWorkflowTemplate(name string) (*wfv1.ClusterWorkflowTemplate, error) {
+	return either(func() (*wfv1.ClusterWorkflowTemplate, error) { return o.Over.ClusterWorkflowTemplate(name) },
+		func() (*wfv1.ClusterWorkflowTemplate, error) { return o.Under.ClusterWorkflowTemplate(name) })
+}
+
+// LimitRanges implements Facts.
+func (o Overlay) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
+	under, err := o.Under.LimitRanges(namespace)
+	return both(o.Over.limitRangesIn(namespace), under, (*corev1.LimitRange).GetName), err
+}
+
+// ResourceQuotas implements Facts.
+func (o Overlay) ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error) {
+	under, err := o.Under.ResourceQuotas(namespace)
+	return both(o.Over.quotasIn(namespace), under, (*corev1.ResourceQuota).GetName), err
+}
+
+// PriorityClasses implements Facts.
+func (o Overlay) PriorityClasses() ([]schedulingv1.PriorityClass, error) {
+	under, err := o.Under.PriorityClasses()
+	return both(o.Over.priorityClasses, under, (*schedulingv1.PriorityClass).GetName), err
+}
+
+// ServerVersion implements Facts.
+func (o Overlay) ServerVersion() (string, error) { return o.Under.ServerVersion() }
+
+// Look implements Facts.
+func (o Overlay) Look(namespace string, wanted []Wanted) map[Object]Found {
+	out := o.Over.Look(namespace, wanted)
+	var rest []Wanted
+	for _, w := range wanted {
+		if out[w.Object].Err != nil {
+			rest = append(rest, w)
+		}
+	}
+	if len(rest) > 0 {
+		maps.Copy(out, o.Under.Look(namespace, rest))
+	}
+	return out
+}

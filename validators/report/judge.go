@@ -1,0 +1,89 @@
+package report
+
+import (
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
+	"github.com/kfp-preflight/kfp-preflight/validators/objects"
+	"github.com/kfp-preflight/kfp-preflight/validators/source"
+)
+
+// Judge judges objects as the webhook would.
+type Judge struct {
+	// Facts returns the facts for one judgement.
+	Facts func() validators.Facts
+	// Modes of the rules.
+	Modes validators.Modes
+	// Options of the forecasts.
+	Options forecast.Options
+	// Namespace of objects that name none.
+	Namespace string
+}
+
+// Object judges one object.
+func (j Judge) Object(o *objects.Object) Object {
+	return j.object(o, j.Facts())
+}
+
+func (j Judge) object(o *objects.Object, facts validators.Facts) Object {
+	out := Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
+	out.Skipped, out.Unknown = o.Skipped()
+	on := func(rule string) bool { return j.Modes.On(rule) && !slices.Contains(out.Skipped, rule) }
+	for _, f := range o.Judge(facts, j.Options, on) {
+		out.Findings = append(out.Findings, Finding{Finding: f, Effect: j.Modes.Effect(f)})
+	}
+	return out
+}
+
+// Documents judges the objects of files. All other objects in them count as there.
+func (j Judge) Documents(documents []source.Document) Report {
+	var r Report
+	given := &validators.State{}
+	judged := make([]*objects.Object, len(documents))
+	for i, d := range documents {
+		var err error
+		if judged[i], err = objects.Decode(d.JSON, j.Namespace); err == nil {
+			err = given.Add(d.JSON, j.Namespace)
+		}
+		if err != nil {
+			judged[i] = nil
+			at := d.Find("")
+			r.Errors = append(r.Errors, &source.Error{File: at.File, Line: at.Line, Err: err})
+		}
+	}
+	results := make([]*Object, len(documents))
+	var group errgroup.Group
+	group.SetLimit(4 * runtime.GOMAXPROCS(0)) // a cluster may be slow to answer
+	for i, o := range judged {
+		if o == nil {
+			continue
+		}
+		group.Go(func() error {
+			result := j.object(o, validators.Overlay{Over: given, Under: j.Facts()})
+			result.place(documents[i])
+			results[i] = &result
+			return nil
+		})
+	}
+	_ = group.Wait() // the functions return no error
+	for _, result := range results {
+		if result != nil {
+			r.Objects = append(r.Objects, *result)
+		}
+	}
+	return r
+}
+
+// place finds where the object and its findings are written.
+func (o *Object) place(d source.Document) {
+	at := d.Find("")
+	o.At = &at
+	for i := range o.Findings {
+		at := d.Find(o.Findings[i].Field)
+		o.Findings[i].At = &at
+	}
+}

@@ -1,0 +1,104 @@
+package report
+
+import (
+	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/validators/source"
+)
+
+// Report is what became of all objects.
+type Report struct {
+	Objects []Object
+	// Errors are what could not be read.
+	Errors []error
+	// Alone says that nothing was known of a cluster, so that what could not be found out goes without saying.
+	Alone bool
+}
+
+// Object is one that was judged.
+type Object struct {
+	Kind, Namespace, Name string
+	// At is where the object is written; nil if it is in a cluster.
+	At       *source.Position
+	Findings []Finding
+	// Skipped are the rules that its annotations switch off, Unknown the names in them that are no rules.
+	Skipped, Unknown []string
+}
+
+// Finding is what a rule says, and what comes of it.
+type Finding struct {
+	validators.Finding
+	// Effect is what the finding leads to at admission.
+	Effect validators.Mode
+	// At is where the field is written; nil if the object is in a cluster.
+	At *source.Position
+}
+
+// Level is what a finding is to a reader: Denied, Warned, Audited or Open.
+type Level string
+
+// The levels.
+const (
+	Denied  Level = "denied"
+	Warned  Level = "warning"
+	Audited Level = "audit"
+	Open    Level = "not checked"
+)
+
+// Level says what the finding is to a reader.
+func (f Finding) Level() Level {
+	switch {
+	case f.Certainty == validators.Unknown:
+		return Open
+	case f.Effect == validators.Deny:
+		return Denied
+	case f.Effect == validators.Audit:
+		return Audited
+	}
+	return Warned
+}
+
+// has reports whether a finding of the object is of a level.
+func (o Object) has(level Level) bool {
+	for _, f := range o.Findings {
+		if f.Level() == level {
+			return true
+		}
+	}
+	return false
+}
+
+// Summary counts objects. One with findings of several levels counts for each.
+type Summary struct {
+	Judged  int `json:"judged"`
+	Denied  int `json:"denied"`
+	Warned  int `json:"warned"`
+	Audited int `json:"audited"`
+	// Open are objects of which something could not be found out, or that can't be read.
+	Open int `json:"notChecked"`
+}
+
+// Summary counts the objects of the report.
+func (r Report) Summary() Summary {
+	s := Summary{Judged: len(r.Objects), Open: len(r.Errors)}
+	for _, o := range r.Objects {
+		for level, count := range map[Level]*int{Denied: &s.Denied, Warned: &s.Warned, Audited: &s.Audited, Open: &s.Open} {
+			if o.has(level) {
+				*count++
+			}
+		}
+	}
+	return s
+}
+
+// ExitCode is 0 where nothing would be denied, 1 where something would, and 2 where the judgement is not whole: something could not
+// be read, or not be found out about a cluster that was to be asked.
+func (r Report) ExitCode() int {
+	s := r.Summary()
+	switch {
+	case len(r.Errors) > 0, s.Open > 0 && !r.Alone:
+		return 2
+	case s.Denied > 0:
+		return 1
+	}
+	return 0
+}

@@ -16,13 +16,14 @@ import (
 type namespaceLimits struct {
 	// now is what is enforced already and will be. soon also has what a quota controller has not carried over yet.
 	now, soon quota.Namespace
-	// openClass says that the cluster's default PriorityClass is not known.
-	openClass bool
+	// openClass and openVersion say that the cluster's default PriorityClass and its version are not known.
+	openClass, openVersion bool
 }
 
-// readNamespaceLimits asks for all that decides about pods. What could not be found out is left out, and said.
-func readNamespaceLimits(namespace string, facts Facts) (namespaceLimits, []Finding) {
+// readNamespaceLimits asks for all that decides about these pods. What could not be found out is left out, and said.
+func readNamespaceLimits(namespace string, pods []forecast.Pod, facts Facts) (namespaceLimits, []Finding) {
 	n := namespaceLimits{}
+	n.readVersion(pods, facts) // a pod may contradict itself where there is no quota and no LimitRange
 	limitRanges, err := facts.LimitRanges(namespace)
 	if err != nil { // then no container's values are known
 		return n, []Finding{unchecked(WorkflowQuotaCompute, "the pods were not checked against quotas and LimitRanges: %v", err)}
@@ -61,15 +62,35 @@ func readNamespaceLimits(namespace string, facts Facts) (namespaceLimits, []Find
 		n.openClass = err != nil
 		n.now.DefaultPriorityClass, n.soon.DefaultPriorityClass = class, class
 	}
-	minor := minorVersion(facts)
-	n.now.Minor, n.soon.Minor = minor, minor
 	return n, out
+}
+
+// readVersion asks for the version of Kubernetes, if there are pods of which not all versions make the same.
+func (n *namespaceLimits) readVersion(pods []forecast.Pod, facts Facts) {
+	if !slices.ContainsFunc(pods, func(p forecast.Pod) bool { return asAWhole(&p) || hasSidecar(&p) }) {
+		return
+	}
+	minor := minorVersion(facts)
+	n.now.Minor, n.soon.Minor, n.openVersion = minor, minor, minor == 0
+}
+
+// asAWhole reports whether a pod has resources of its own, beside those of its containers.
+func asAWhole(pod *forecast.Pod) bool {
+	return pod.Spec.Resources != nil || slices.ContainsFunc(pod.Undecided, func(u forecast.UndecidedResource) bool { return u.Container == "" })
+}
+
+// hasSidecar reports whether an init container goes on beside the others, which counts for what a pod adds up to.
+func hasSidecar(pod *forecast.Pod) bool {
+	return slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool { return c.RestartPolicy != nil })
 }
 
 // certain reports whether a refusal does not hang on something about the pod that is not known.
 func (n namespaceLimits) certain(refusal quota.Refusal, pod *forecast.Pod) bool {
+	if n.openVersion && (asAWhole(pod) || hasSidecar(pod) && refusal.Gate == quota.LimitRanger && refusal.Container == "") {
+		return false
+	}
 	if refusal.Gate != quota.ResourceQuota {
-		return true
+		return len(pod.Undecided) == 0 // an amount that nobody knows yet
 	}
 	i := slices.IndexFunc(n.soon.Quotas, func(q quota.Quota) bool { return q.Name == refusal.Object })
 	return !slices.ContainsFunc(quota.ScopeNames(n.soon.Quotas[i]), func(scope corev1.ResourceQuotaScope) bool {

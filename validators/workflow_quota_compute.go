@@ -28,7 +28,7 @@ var workflowQuotaCompute = Rule[WorkflowForecast]{
 		if len(subject.Forecast.Pods) == 0 {
 			return nil
 		}
-		limits, out := readNamespaceLimits(subject.Workflow.Namespace, facts)
+		limits, out := readNamespaceLimits(subject.Workflow.Namespace, subject.Forecast.Pods, facts)
 		r := workflowQuota{namespaceLimits: limits, of: subject.Workflow.Namespace}
 		for i := range subject.Forecast.Pods {
 			r.judge(&subject.Forecast.Pods[i])
@@ -60,10 +60,14 @@ func (r *workflowQuota) judge(pod *forecast.Pod) {
 	}
 	spec := withUndecided(pod)
 	now, soon := r.now.Decide(spec), r.soon.Decide(spec)
+	sure := now.SureFor(func(refusal quota.Refusal) bool { return r.certain(refusal, pod) })
 	for _, refusal := range soon.Refusals {
 		certainty := pod.Origin.EndsRun
-		stands := slices.ContainsFunc(now.Refusals, refusal.Is)
-		if !now.Sure || !stands || !r.certain(refusal, pod) {
+		stands := slices.ContainsFunc(now.Refusals, func(o quota.Refusal) bool {
+			// A quota that is to ask for more refuses the pod already, if only for what it asks for now.
+			return o.Is(refusal) || o.Gate == quota.ResourceQuota && refusal.Gate == o.Gate && o.Object == refusal.Object
+		})
+		if !sure || !stands || !r.certain(refusal, pod) {
 			certainty = min(certainty, Possible)
 		}
 		if refusal.Gate != quota.ResourceQuota && len(pod.Undecided) > 0 {
@@ -81,7 +85,7 @@ func (r *workflowQuota) add(refusal quota.Refusal, certainty Certainty, pod *for
 		}
 	}
 	i := slices.IndexFunc(r.refusals, func(p refusedPods) bool {
-		return p.Gate == refusal.Gate && p.Object == refusal.Object && p.Says == refusal.Says
+		return p.Gate == refusal.Gate && p.Object == refusal.Object && p.Resource == refusal.Resource && p.Defaulted == refusal.Defaulted && p.Says == refusal.Says
 	})
 	if i < 0 {
 		i = len(r.refusals)
@@ -137,16 +141,16 @@ func (p refusedPods) finding(namespace string) Finding {
 			p.Object, namespace, inWords(names), containers, steps, p.whoAdds())
 		f.Fix = "to fix, " + p.cure(namespace, defaults)
 	case quota.LimitRanger:
-		f.Problem = fmt.Sprintf("LimitRange '%s' of namespace '%s' does not allow the resources of %s of %s: %s", p.Object, namespace, p.what(), steps, p.Says)
-		f.Fix = "to fix, set resources that the LimitRange allows, or change it"
+		f.Problem = fmt.Sprintf("LimitRange '%s' of namespace '%s' does not allow the resources of %s of %s%s: %s", p.Object, namespace, p.what(), steps, p.whoAdds(), p.Says)
+		f.Fix = fmt.Sprintf("to fix, set %s that the LimitRange allows, or change it", p.whose("resources"))
 		if p.Defaulted {
 			f.Fix += "; a LimitRange sets what the container does not"
 		}
 	case quota.Validation:
-		f.Problem = fmt.Sprintf("the resources of %s of %s are not valid: %s: %s", p.what(), steps, p.Resource, p.Says)
-		f.Fix = "to fix, correct the requests or the limits"
+		f.Problem = fmt.Sprintf("the resources of %s of %s are not valid%s: %s: %s", p.what(), steps, p.whoAdds(), p.Resource, p.Says)
+		f.Fix = "to fix, correct " + p.whose("the requests or the limits")
 		if p.Defaulted {
-			f.Fix = fmt.Sprintf("to fix, set the limit of %s too: it comes from a LimitRange of the namespace", p.Resource)
+			f.Fix = fmt.Sprintf("to fix, set %s too: it comes from a LimitRange of the namespace", p.whose("the limit of "+string(p.Resource)))
 		}
 	}
 	return f
@@ -160,6 +164,19 @@ func (p refusedPods) what() string {
 	return plural("container", p.containers)
 }
 
+// authors are those of the containers whose resources the author of the Workflow can set.
+func (p refusedPods) authors() []string {
+	return slices.DeleteFunc(slices.Clone(p.containers), func(c string) bool { return slices.Contains(p.first.Added, c) })
+}
+
+// whose says where resources are to be set if it is not the Workflow's author who does.
+func (p refusedPods) whose(resources string) string {
+	if len(p.containers) > 0 && len(p.authors()) == 0 {
+		return "in executor.resources of the workflow-controller's ConfigMap " + resources
+	}
+	return resources
+}
+
 // whoAdds says which of the containers are not the author's.
 func (p refusedPods) whoAdds() string {
 	argo := slices.DeleteFunc(slices.Clone(p.containers), func(c string) bool { return !slices.Contains(p.first.Added, c) })
@@ -171,7 +188,7 @@ func (p refusedPods) whoAdds() string {
 
 // cure says what gives the containers their values. The author can set those of the author's own containers only.
 func (p refusedPods) cure(namespace string, defaults string) string {
-	authors := slices.DeleteFunc(slices.Clone(p.containers), func(c string) bool { return slices.Contains(p.first.Added, c) })
+	authors := p.authors()
 	limitRange := fmt.Sprintf("add a LimitRange with type Container and %s for %s to namespace '%s'", defaults, inWords(computeNames(p.Missing)), namespace)
 	switch {
 	case len(authors) == 0:

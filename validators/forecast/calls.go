@@ -14,6 +14,7 @@ import (
 
 // steps follows the steps of a template.
 func (w *walker) steps(t placed, at stop) {
+	at.tolerated = at.tolerated || at.goesOnFailed // steps fail where one of them ends in error
 	callees := map[string]string{}
 	for _, group := range t.Steps {
 		for _, step := range group.Steps {
@@ -26,7 +27,7 @@ func (w *walker) steps(t placed, at stop) {
 			w.call(call{
 				name: step.Name, template: step.Template, inline: step.Inline, ref: step.TemplateRef, args: located(t, step.Arguments, callees),
 				when: step.When, items: step.WithItems, param: step.WithParam, sequence: step.WithSequence,
-				exit: step.GetExitHook(w.wf.Spec.Arguments), hooks: step.Hooks, tolerated: step.ContinuesOn(wfv1.NodeError),
+				exit: step.GetExitHook(w.wf.Spec.Arguments), hooks: step.Hooks, continues: step.ContinuesOn,
 				path: t.path.Child("steps").Index(i).Index(j), within: t.key,
 			}, at)
 		}
@@ -43,7 +44,7 @@ func (w *walker) dag(t placed, at stop) {
 	if w.isKFP {
 		t.Template, drivers = w.withDriverOutputs(t)
 	}
-	tolerant := toleratesErrors(t.DAG)
+	tolerant := map[wfv1.NodePhase]bool{wfv1.NodeError: goesOn(t.DAG, wfv1.NodeError), wfv1.NodeFailed: goesOn(t.DAG, wfv1.NodeFailed)}
 	reached := reachedTasks(t.DAG, func(task *wfv1.DAGTask) bool { return w.mayBeDaemon(t.scope, task) })
 	for i := range t.DAG.Tasks {
 		task := &t.DAG.Tasks[i]
@@ -54,8 +55,9 @@ func (w *walker) dag(t placed, at stop) {
 		w.call(call{
 			name: task.Name, template: task.Template, inline: task.Inline, ref: task.TemplateRef, args: located(t, task.Arguments, callees),
 			when: task.When, items: task.WithItems, param: task.WithParam, sequence: task.WithSequence,
-			exit: task.GetExitHook(w.wf.Spec.Arguments), hooks: task.Hooks, tolerated: tolerant || task.ContinuesOn(wfv1.NodeError),
-			path: t.path.Child("dag", "tasks").Index(i), within: t.key, scaffolding: w.isKFP && kfp.Scaffolding(t.Name, task.Name), prepared: drivers[i],
+			exit: task.GetExitHook(w.wf.Spec.Arguments), hooks: task.Hooks,
+			continues: func(phase wfv1.NodePhase) bool { return tolerant[phase] || task.ContinuesOn(phase) },
+			path:      t.path.Child("dag", "tasks").Index(i), within: t.key, scaffolding: w.isKFP && kfp.Scaffolding(t.Name, task.Name), prepared: drivers[i],
 		}, at.atMost(c))
 	}
 }
@@ -83,8 +85,8 @@ type call struct {
 	sequence *wfv1.Sequence
 	exit     *wfv1.LifecycleHook
 	hooks    wfv1.LifecycleHooks
-	// tolerated says that the run may go on if this ends in error
-	tolerated bool
+	// continues says whether the run may go on if this ends in a phase
+	continues func(wfv1.NodePhase) bool
 	path      *field.Path
 	within    string // the key of the template that calls, whose inputs an inline template shares
 	// scaffolding says that the name says nothing to the author
@@ -96,7 +98,8 @@ type call struct {
 // call follows one step or task, each round of its loop, with its hooks.
 func (w *walker) call(c call, at stop) {
 	loop := expand(w.work, c.items, c.param, c.sequence)
-	at.tolerated = at.tolerated || c.tolerated
+	at.tolerated = at.tolerated || c.continues(wfv1.NodeError)
+	at.goesOnFailed = at.goesOnFailed || c.continues(wfv1.NodeFailed)
 	step := at.within(loop.certainty)
 	if !c.scaffolding {
 		step = at.into(c.name, loop.certainty)

@@ -210,14 +210,17 @@ func (r *reach) dependsCertainty(task *wfv1.DAGTask) Certainty {
 	return Certain
 }
 
-// goesOn matches what lets a task run although one before it has ended in error.
-var goesOn = regexp.MustCompile(`\|\||!|\.Errored|\.Omitted`)
+// mayFollow matches what lets a task run although one before it did not succeed, by the phase of that one.
+var mayFollow = map[wfv1.NodePhase]*regexp.Regexp{
+	wfv1.NodeError:  regexp.MustCompile(`\|\||!|\.(Errored|Omitted|AnySucceeded)`),
+	wfv1.NodeFailed: regexp.MustCompile(`\|\||!|\.(Failed|AllFailed|Omitted|AnySucceeded)`),
+}
 
-// toleratesErrors reports whether a DAG may succeed although one of its tasks has ended in error: the phase of what comes last
-// decides, and some task may run for all that.
+// goesOn reports whether a DAG may succeed although one of its tasks has ended in a phase: that of what comes last decides, and
+// some task may run for all that.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/dag.go assessDAGPhase, workflow/common/ancestry.go.
-func toleratesErrors(dag *wfv1.DAGTemplate) bool {
-	return slices.ContainsFunc(dag.Tasks, func(task wfv1.DAGTask) bool { return goesOn.MatchString(task.Depends) })
+func goesOn(dag *wfv1.DAGTemplate, phase wfv1.NodePhase) bool {
+	return slices.ContainsFunc(dag.Tasks, func(task wfv1.DAGTask) bool { return mayFollow[phase].MatchString(task.Depends) })
 }
 
 func mayBeSkipped(task *wfv1.DAGTask) bool { return task.When != "" || mayLoop(task) }

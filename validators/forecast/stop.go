@@ -12,7 +12,8 @@ type stop struct {
 	certainty Certainty
 	scope     *scope
 	exit      bool // in an exit handler, which the Workflow's deadline does not end
-	tolerated bool // in a step without which the run may go on, if it ends in error
+	// tolerated says that the run may go on if a pod here ends in error, goesOnFailed that it may if a template here fails.
+	tolerated, goesOnFailed bool
 }
 
 func (s stop) into(step string, c Certainty) stop {

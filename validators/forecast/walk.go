@@ -195,10 +195,7 @@ func (w *walker) enter(t placed, at stop) {
 	}
 	// The same template with the same inputs leads to the same pods: once is enough, unless now it is surer, or more depends on
 	// it. This also ends recursion.
-	key := t.key
-	if at.tolerated {
-		key += "\x00tolerated"
-	}
+	key := fmt.Sprint(t.key, "\x00", at.tolerated, at.goesOnFailed)
 	if before, ok := w.visited[key]; ok && before.certainty >= at.certainty {
 		for _, r := range before.reached {
 			further := at.further(r.steps).atMost(r.certainty)

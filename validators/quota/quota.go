@@ -79,6 +79,13 @@ type Verdict struct {
 	// Sure says that the pod is refused for sure. Otherwise it may depend on the order in which the API server takes several
 	// LimitRanges, which is not fixed.
 	Sure bool
+
+	ways [][]Refusal // of each order that was tried
+}
+
+// SureFor reports whether the pod is refused for sure even if only those refusals stand of which stands is true.
+func (v Verdict) SureFor(stands func(Refusal) bool) bool {
+	return v.Sure && !slices.ContainsFunc(v.ways, func(refusals []Refusal) bool { return !slices.ContainsFunc(refusals, stands) })
 }
 
 // Decide returns what the API server makes of a pod. spec is the pod as it is submitted and is not changed.
@@ -87,7 +94,7 @@ func (n Namespace) Decide(spec *corev1.PodSpec) Verdict {
 	verdict := Verdict{Sure: all}
 	for _, limitRanges := range ways {
 		refusals := n.decide(spec, limitRanges)
-		verdict.Sure = verdict.Sure && len(refusals) > 0
+		verdict.Sure, verdict.ways = verdict.Sure && len(refusals) > 0, append(verdict.ways, refusals)
 		for _, r := range refusals {
 			if !slices.ContainsFunc(verdict.Refusals, r.Is) {
 				verdict.Refusals = append(verdict.Refusals, r)

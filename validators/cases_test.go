@@ -67,6 +67,15 @@ func TestCases(t *testing.T) {
 			compareGolden(t, strings.TrimSuffix(file, ".yaml")+".txt", said.String())
 		})
 	}
+	said, err := filepath.Glob("../testdata/*/*/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range said {
+		if !slices.Contains(files, strings.TrimSuffix(file, ".txt")+".yaml") {
+			t.Errorf("%s belongs to no case", file)
+		}
+	}
 	for _, rule := range RuleIDs() {
 		if missing := sets.New("deny", "warn", "allow").Difference(seen[rule]); missing.Len() > 0 {
 			t.Errorf("rule %s has no case for %v", rule, sets.List(missing))

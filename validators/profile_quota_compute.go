@@ -38,11 +38,11 @@ func judgeProfileQuota(change ProfileChange, facts Facts) []Finding {
 		return append(out, r.unchecked(err))
 	}
 	if change.Old != nil && len(held.missing) > 0 {
-		before, err := r.held(change.Old)
+		before, err := r.heldBefore(change)
 		if err != nil {
 			return append(out, r.unchecked(err))
 		}
-		held.missing = newlyMissing(held.missing, before.missing)
+		held.missing = newlyMissing(held, before)
 	}
 	if len(held.missing) > 0 {
 		out = append(out, r.finding(held))
@@ -69,6 +69,22 @@ type held struct {
 	excesses []quota.Excess
 }
 
+// heldBefore is what was held against the plainest runs before a change. Of a quota that the API server refuses nothing ever came:
+// once it is corrected, what counts is what there is from before it.
+func (r profileQuota) heldBefore(change ProfileChange) (held, error) {
+	spec := &change.Old.Spec.ResourceQuotaSpec
+	if len(quota.ValidateSpec(spec, nil)) > 0 && len(quota.ValidateSpec(&change.New.Spec.ResourceQuotaSpec, nil)) == 0 {
+		made, err := madeQuota(change.New, r.facts)
+		if err != nil || made == nil {
+			return held{}, err
+		}
+		spec = made
+	}
+	old := *change.New
+	old.Spec.ResourceQuotaSpec = *spec
+	return r.held(&old)
+}
+
 // held holds the quota of a profile against the plainest runs.
 func (r profileQuota) held(profile *Profile) (held, error) {
 	spec := profile.Spec.ResourceQuotaSpec
@@ -85,28 +101,36 @@ func (r profileQuota) held(profile *Profile) (held, error) {
 	if err != nil {
 		return held{}, err
 	}
-	namespace := quota.Namespace{Quotas: []quota.Quota{q}, Minor: minorVersion(r.facts)}
+	var limits namespaceLimits
+	namespace := &limits.soon
+	namespace.Quotas = []quota.Quota{q}
 	if namespace.LimitRanges, err = r.facts.LimitRanges(profile.OwnNamespace()); err != nil {
 		return held{}, err
 	}
 	h := held{certainty: Certain}
 	if slices.Contains(scopes, corev1.ResourceQuotaScopePriorityClass) {
-		if namespace.DefaultPriorityClass, err = defaultPriorityClass(r.facts); err != nil {
-			h.certainty = Possible // it may take the pods out of the quota's reach, or into it
-		}
+		namespace.DefaultPriorityClass, err = defaultPriorityClass(r.facts)
+		limits.openClass = err != nil // it may take the pods out of the quota's reach, or into it
 	}
 	for _, run := range runs {
+		limits.readVersion(run.Pods, r.facts)
 		fails := false
-		for i, pod := range run.Pods {
+		for i := range run.Pods {
+			pod := &run.Pods[i]
 			if pod.Unknown != "" {
 				h.certainty = Possible
 			}
+			spec := withUndecided(pod)
 			if i == 0 && run.Kind == forecast.KFPv2 {
 				h.excesses = namespace.Excesses(&pod.Spec)
 			}
-			for _, refusal := range namespace.Decide(&pod.Spec).Refusals {
-				if refusal.Gate == quota.ResourceQuota {
-					h.missing, fails = together(h.missing, refusal.Missing), true
+			for _, refusal := range namespace.Decide(spec).Refusals {
+				if refusal.Gate != quota.ResourceQuota {
+					continue
+				}
+				h.missing, fails = together(h.missing, refusal.Missing), true
+				if !limits.certain(refusal, pod) {
+					h.certainty = Possible
 				}
 			}
 		}
@@ -137,11 +161,15 @@ func together(a, b []quota.Missing) []quota.Missing {
 	return out
 }
 
-// newlyMissing drops what was missing before. cpu and requests.cpu ask containers for the same thing.
-func newlyMissing(now, before []quota.Missing) []quota.Missing {
+// newlyMissing is what was not missing before: everything, if a kind of run that did not fail before does. cpu and requests.cpu
+// ask containers for the same thing.
+func newlyMissing(now, before held) []quota.Missing {
+	if slices.ContainsFunc(now.runs, func(kind string) bool { return !slices.Contains(before.runs, kind) }) {
+		return now.missing
+	}
 	asks := func(m quota.Missing) string { return strings.TrimPrefix(string(m.Resource), "requests.") }
-	return slices.DeleteFunc(now, func(m quota.Missing) bool {
-		return slices.ContainsFunc(before, func(b quota.Missing) bool { return asks(b) == asks(m) })
+	return slices.DeleteFunc(now.missing, func(m quota.Missing) bool {
+		return slices.ContainsFunc(before.missing, func(b quota.Missing) bool { return asks(b) == asks(m) })
 	})
 }
 

@@ -2,9 +2,11 @@ package validators
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -18,24 +20,30 @@ const ProfileQuotaInvalid = "profile-quota-invalid"
 // The API server takes a Profile with any resourceQuotaSpec, and refuses the ResourceQuota that the Profile controller makes of
 // it. The controller then tries again for ever and says nothing: the Profile's quota, plugins and deletion all wait.
 //
-// Looks at: spec.resourceQuotaSpec, and the Profile's name, which becomes a namespace's.
+// Looks at: spec.resourceQuotaSpec, the ResourceQuota that there is, and the Profile's name, which becomes a namespace's.
 // Passes: on update, what was wrong before.
 var profileQuotaInvalid = Rule[ProfileChange]{
 	ID:      ProfileQuotaInvalid,
 	Summary: "A Profile's quota, or the namespace that the Profile is to have, is one that the API server refuses.",
-	Judge: func(change ProfileChange, _ Facts) []Finding {
+	Judge: func(change ProfileChange, facts Facts) []Finding {
 		var out []Finding
 		for _, f := range invalidQuota(change.New) {
-			if change.Old == nil || !slices.ContainsFunc(invalidQuota(change.Old), func(o Finding) bool { return o.Problem == f.Problem }) {
+			if change.Old == nil || !slices.ContainsFunc(invalidQuota(change.Old), func(o Finding) bool { return withoutPlaces(o) == withoutPlaces(f) }) {
 				out = append(out, f)
 			}
 		}
 		if change.Old != nil {
-			return append(out, changedScopes(change)...)
+			return append(out, changedScopes(change, facts)...)
 		}
 		return append(out, unfitName(change.New)...)
 	},
 }
+
+// withoutPlaces is what is wrong wherever in a list it stands: what is wrong with a scope does not become new when another one
+// before it is corrected.
+func withoutPlaces(f Finding) string { return place.ReplaceAllString(f.Problem+f.Fix, "[]") }
+
+var place = regexp.MustCompile(`\[\d+\]`)
 
 const quotaOutcome = "the Profile controller could not make the ResourceQuota '%s' and would try for ever, without a word in the Profile's status (%s)"
 
@@ -55,9 +63,8 @@ func invalidQuota(profile *Profile) []Finding {
 	}
 	var out []Finding
 	for _, p := range quota.ValidateSpec(spec, path) {
-		last := len(out) - 1
-		if last >= 0 && out[last].Field == p.Path.String() && p.Says == "must be a standard resource for quota" {
-			continue // that the name is not known is said
+		if last := len(out) - 1; last >= 0 && out[last].Problem == wrong(p) {
+			continue // a name that can't be has more than one reason
 		}
 		out = append(out, Finding{
 			Rule: ProfileQuotaInvalid, Certainty: Certain, Type: metav1.CauseTypeFieldValueInvalid, Field: p.Path.String(),
@@ -98,18 +105,39 @@ func correction(p quota.SpecProblem) string {
 	return "correct the value"
 }
 
-// changedScopes finds scopes that change, which those of a ResourceQuota can't. A Profile that had no quota gets a new one.
-func changedScopes(change ProfileChange) []Finding {
+// changedScopes finds scopes that change, which those of a ResourceQuota can't. What counts is the ResourceQuota that there is:
+// after a change that could not be carried over, the way back is open.
+func changedScopes(change ProfileChange, facts Facts) []Finding {
 	before, now := &change.Old.Spec.ResourceQuotaSpec, &change.New.Spec.ResourceQuotaSpec
-	if len(before.Hard) == 0 || len(now.Hard) == 0 || !quota.ChangesScopes(before, now) || len(invalidQuota(change.Old)) > 0 {
+	if len(before.Hard) == 0 || len(now.Hard) == 0 || !quota.ChangesScopes(before, now) {
+		return nil // without limits there is no quota, and then a new one
+	}
+	f := Finding{Rule: ProfileQuotaInvalid, Certainty: Certain, Type: metav1.CauseTypeFieldValueInvalid, Field: "spec.resourceQuotaSpec.scopes"}
+	made, err := madeQuota(change.New, facts)
+	switch {
+	case err != nil:
+		f.Certainty, f.Problem = Unknown, fmt.Sprintf("whether the scopes of the quota change was not checked: %v", err)
+		return []Finding{f}
+	case made == nil || !quota.ChangesScopes(made, now):
 		return nil
 	}
-	return []Finding{{
-		Rule: ProfileQuotaInvalid, Certainty: Certain, Type: metav1.CauseTypeFieldValueInvalid, Field: "spec.resourceQuotaSpec.scopes",
-		Problem: "the scopes of a quota can't be changed",
-		Outcome: fmt.Sprintf(quotaOutcome, ProfileQuota, "field is immutable"),
-		Fix:     "to fix, first remove spec.resourceQuotaSpec.hard, so that the quota is deleted, and then set the quota anew",
-	}}
+	f.Problem = "the scopes of a quota can't be changed"
+	f.Outcome = fmt.Sprintf(quotaOutcome, ProfileQuota, "field is immutable")
+	f.Fix = "to fix, first remove spec.resourceQuotaSpec.hard, so that the quota is deleted, and then set the quota anew"
+	return []Finding{f}
+}
+
+// madeQuota is the quota that the Profile controller has made of a Profile, now or before; nil if there is none.
+func madeQuota(profile *Profile, facts Facts) (*corev1.ResourceQuotaSpec, error) {
+	quotas, err := facts.ResourceQuotas(profile.OwnNamespace())
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(quotas, func(q corev1.ResourceQuota) bool { return q.Name == ProfileQuota && q.DeletionTimestamp == nil })
+	if i < 0 {
+		return nil, nil
+	}
+	return &quotas[i].Spec, nil
 }
 
 // unfitName finds a name that no namespace can have.

@@ -96,6 +96,9 @@ func correction(p quota.SpecProblem) string {
 		if meant := quota.Suggest(p.Name, p.Known); meant != "" {
 			return "use " + meant
 		}
+		if strings.Contains(p.Name, "/") {
+			return "use a name such as requests.nvidia.com/gpu"
+		}
 		return "use one of " + strings.Join(p.Known, ", ")
 	case p.Says == "unsupported scope applied to resource":
 		return fmt.Sprintf("drop the scope or the limit on %s", p.Name)

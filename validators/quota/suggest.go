@@ -3,6 +3,9 @@ package quota
 import (
 	"regexp"
 	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // meant are names that people write, and what quotas call it.
@@ -16,6 +19,13 @@ var capital = regexp.MustCompile(`([a-z])([A-Z])`)
 
 // Suggest returns the known name that somebody may have meant by another one; empty if there is no good guess.
 func Suggest(name string, known []string) string {
+	name = strings.TrimSpace(name)
+	if size, ok := strings.CutPrefix(name, "limits."); ok && isHugePages(corev1.ResourceName(size)) {
+		return size // huge pages have no limits beside their requests
+	}
+	if strings.Contains(name, "/") {
+		return qualified(strings.ToLower(name))
+	}
 	dotted := strings.ToLower(capital.ReplaceAllString(name, "$1.$2"))
 	dotted = strings.NewReplacer("_", ".", "-", ".", "request.", "requests.", "limit.", "limits.").Replace(dotted)
 	plain := strings.ReplaceAll(dotted, ".", "")
@@ -38,4 +48,15 @@ func Suggest(name string, known []string) string {
 		}
 	}
 	return ""
+}
+
+// qualified returns the name under which quotas count a resource with a slash in its name; empty if it is none.
+func qualified(name string) string {
+	switch {
+	case len(validation.IsQualifiedName(name)) > 0:
+		return ""
+	case Uncounted(corev1.ResourceName(name)):
+		return "requests." + string(Compute(corev1.ResourceName(name)))
+	}
+	return name
 }

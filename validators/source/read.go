@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -90,7 +92,8 @@ func Read(stdin io.Reader, paths []string) (documents []Document, errs []error) 
 
 // plainly is an error of the file system without the file's name, which is said anyway.
 func plainly(err error) error {
-	if e, ok := err.(*fs.PathError); ok { //nolint:errorlint // the file system returns nothing else
+	var e *fs.PathError
+	if errors.As(err, &e) {
 		return e.Err
 	}
 	return err
@@ -112,7 +115,7 @@ func split(file string, content []byte) (documents []Document, errs []error) {
 		switch {
 		case err != nil:
 			number++
-			errs = append(errs, &Error{File: file, Line: begin + 1, Err: err})
+			errs = append(errs, unreadable(file, begin, err))
 		case len(more) > 0:
 			number++
 			documents = append(documents, more...)
@@ -126,6 +129,20 @@ func split(file string, content []byte) (documents []Document, errs []error) {
 	}
 	end(len(whole.lines))
 	return documents, errs
+}
+
+var lineOfDocument = regexp.MustCompile(`^.*yaml: (?:line (\d+): )?`)
+
+// unreadable is an error of a document whose first line comes after the given one.
+func unreadable(file string, first int, err error) *Error {
+	e := &Error{File: file, Line: first + 1, Err: err}
+	if m := lineOfDocument.FindStringSubmatch(err.Error()); m != nil {
+		if line, err := strconv.Atoi(m[1]); err == nil {
+			e.Line = first + line
+		}
+		e.Err = errors.New("this is no YAML: " + strings.TrimPrefix(err.Error(), m[0]))
+	}
+	return e
 }
 
 // decode reads the object of a document, or the objects of a List; none of an empty one.

@@ -1,0 +1,73 @@
+package validators
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/util/sets"
+)
+
+// state is a cluster of manifests, complete or not.
+func state(t *testing.T, complete bool, manifests ...string) *State {
+	t.Helper()
+	s := &State{Complete: complete}
+	for _, m := range manifests {
+		if err := s.Add([]byte(m), "team-a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+func TestOverlay(t *testing.T) {
+	over := state(t, false,
+		"{kind: Secret, metadata: {name: both}, data: {new: ''}}", "{kind: Secret, metadata: {name: over}}",
+		"{kind: WorkflowTemplate, metadata: {name: both}, spec: {entrypoint: new}}",
+		"{kind: ResourceQuota, metadata: {name: both}, spec: {hard: {cpu: 2}}}", "{kind: LimitRange, metadata: {name: over}}",
+		"{kind: PriorityClass, metadata: {name: over}}",
+		"{kind: ConfigMap, metadata: {name: workflow-controller-configmap, namespace: argo}, data: {instanceID: new}}")
+	under := state(t, true,
+		"{kind: Secret, metadata: {name: both}, data: {old: ''}}", "{kind: Secret, metadata: {name: under}}",
+		"{kind: WorkflowTemplate, metadata: {name: both}, spec: {entrypoint: old}}",
+		"{kind: WorkflowTemplate, metadata: {name: under}, spec: {entrypoint: old}}",
+		"{kind: ResourceQuota, metadata: {name: both}, spec: {hard: {cpu: 1}}}", "{kind: ResourceQuota, metadata: {name: under}}",
+		"{kind: LimitRange, metadata: {name: under}}", "{kind: PriorityClass, metadata: {name: under}}",
+		"{kind: ConfigMap, metadata: {name: workflow-controller-configmap, namespace: kubeflow}}")
+	o := Overlay{Over: over, Under: under}
+
+	secret := func(name string) Object { return Object{Secret, name} }
+	found := o.Look("team-a", []Wanted{{Object: secret("both")}, {Object: secret("over")}, {Object: secret("under")}, {Object: secret("neither")}})
+	if !found[secret("both")].Keys.Equal(sets.New("new")) || !found[secret("over")].Exists || !found[secret("under")].Exists ||
+		found[secret("neither")].Exists || found[secret("neither")].Err != nil {
+		t.Errorf("found %+v", found)
+	}
+	if template, err := o.WorkflowTemplate("team-a", "both"); err != nil || template.Spec.Entrypoint != "new" {
+		t.Errorf("%+v, %v", template, err)
+	}
+	if template, err := o.WorkflowTemplate("team-a", "under"); err != nil || template.Spec.Entrypoint != "old" {
+		t.Errorf("%+v, %v", template, err)
+	}
+	quotas, err := o.ResourceQuotas("team-a")
+	if err != nil || len(quotas) != 2 || quotas[0].Spec.Hard.Cpu().Value() != 2 {
+		t.Errorf("quotas %+v, %v", quotas, err)
+	}
+	limitRanges, err := o.LimitRanges("team-a")
+	if err != nil || len(limitRanges) != 2 {
+		t.Errorf("LimitRanges %+v, %v", limitRanges, err)
+	}
+	classes, err := o.PriorityClasses()
+	if err != nil || len(classes) != 2 {
+		t.Errorf("PriorityClasses %+v, %v", classes, err)
+	}
+	if controller, err := o.Controller(); err != nil || controller.Namespace != "argo" {
+		t.Errorf("the controller is %+v, %v", controller, err)
+	}
+
+	// What the manifests don't have of a cluster that is not known is not known either.
+	alone := Overlay{Over: over, Under: &State{}}
+	if _, err := alone.ResourceQuotas("team-a"); err == nil {
+		t.Error("the quotas of nothing are known")
+	}
+	if found := alone.Look("team-a", []Wanted{{Object: secret("under")}}); found[secret("under")].Err == nil {
+		t.Errorf("found %+v", found)
+	}
+}

@@ -1,0 +1,185 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/validators/source"
+)
+
+const pipeline = `apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: 한글, namespace: team-a, annotations: {kfp-preflight.dev/skip: "workflow-quota-compute, nonsense"}}
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      container:
+        image: busybox
+        env: [{name: "한글", valueFrom: {secretKeyRef: {name: credentials, key: token}}}]
+---
+apiVersion: kubeflow.org/v1
+kind: Profile
+metadata: {name: team-a}
+spec: {resourceQuotaSpec: {hard: {nvidia.com/gpu: 1}}}
+`
+
+// judged is what became of the pipeline and the Profile above, in a cluster that has nothing.
+func judged(t *testing.T, facts *validators.State) Report {
+	t.Helper()
+	documents, errs := source.Read(strings.NewReader(pipeline), []string{"-"})
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	r := Judge{Facts: func() validators.Facts { return facts }, Namespace: "default"}.Documents(documents)
+	r.Alone = !facts.Complete
+	return r
+}
+
+func TestText(t *testing.T) {
+	var out bytes.Buffer
+	if err := Text(&out, judged(t, &validators.State{Complete: true}), false); err != nil {
+		t.Fatal(err)
+	}
+	const want = `standard input:10:40: denied: workflow-secret-missing: namespace 'team-a' has no Secret 'credentials', needed by step main (key token)
+    10 |         env: [{name: "한글", valueFrom: {secretKeyRef: {name: credentials, key: token}}}]
+       |                                          ^
+       = the pod would hang in Pending for ever (CreateContainerConfigError: secret 'credentials' not found)
+       = to fix, create the Secret in this namespace before the run (kubectl -n team-a create secret generic credentials --from-literal=KEY=VALUE), or correct the name where it is written
+       = at spec.templates[0].container.env[0].valueFrom.secretKeyRef of Workflow team-a/한글
+standard input:1:1: warning: annotation kfp-preflight.dev/skip names no rule with 'nonsense'; the rules are `
+	got := out.String()
+	if !strings.HasPrefix(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	for _, part := range []string{
+		"standard input:1:1: skipped by annotation: workflow-quota-compute\n",
+		"standard input:15:51: warning: profile-quota-compute: ",
+		"\n2 objects judged: 1 would be denied, 1 has warnings\n",
+	} {
+		if !strings.Contains(got, part) {
+			t.Errorf("no %q in\n%s", part, got)
+		}
+	}
+	out.Reset()
+	if err := Text(&out, judged(t, &validators.State{Complete: true}), true); err != nil || !strings.Contains(out.String(), ": \x1b[31;1mdenied\x1b[0m: ") {
+		t.Errorf("no colour: %v %q", err, out.String())
+	}
+	out.Reset()
+	if err := Text(&out, judged(t, &validators.State{}), false); err != nil || strings.Contains(out.String(), "denied:") ||
+		!strings.Contains(out.String(), "1 question was left open, because nothing is known of the cluster") {
+		t.Errorf("alone: %v\n%s", err, out.String())
+	}
+}
+
+// TestTextIsSafe has a line that a terminal would act upon.
+func TestTextIsSafe(t *testing.T) {
+	r := Report{Objects: []Object{{Kind: "Workflow", Name: "x", Findings: []Finding{{
+		Finding: validators.Finding{Rule: "a", Certainty: validators.Certain, Problem: "wrong"},
+		At:      &source.Position{File: "a", Line: 1, Column: 2, Text: "\x1b[2Jgone" + strings.Repeat("x", 1000)},
+	}}}}}
+	var out bytes.Buffer
+	if err := Text(&out, r, false); err != nil || strings.Contains(out.String(), "\x1b") || len(out.String()) > 600 {
+		t.Errorf("%v %q", err, out.String())
+	}
+}
+
+func TestJSON(t *testing.T) {
+	r := judged(t, &validators.State{Complete: true})
+	r.Errors = []error{errors.New("a file that can't be read")}
+	var out bytes.Buffer
+	if err := JSON(&out, r); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Objects []struct {
+			Kind     string
+			Denied   bool
+			Skipped  []string
+			Findings []struct {
+				Rule, Level, Message string
+				Line, Column         int
+			}
+		}
+		Errors  []string
+		Summary map[string]int
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Objects) != 2 || len(got.Errors) != 1 || got.Summary["judged"] != 2 || got.Summary["denied"] != 1 || got.Summary["warned"] != 1 || got.Summary["notChecked"] != 1 {
+		t.Fatalf("%s", out.String())
+	}
+	workflow := got.Objects[0]
+	if f := workflow.Findings[0]; !workflow.Denied || len(workflow.Skipped) != 1 || f.Level != "denied" || f.Line != 10 || f.Column != 40 ||
+		f.Message != r.Objects[0].Findings[0].Message() {
+		t.Errorf("%s", out.String())
+	}
+}
+
+func TestSARIF(t *testing.T) {
+	var out bytes.Buffer
+	if err := SARIF(&out, judged(t, &validators.State{Complete: true}), "v1.2.3"); err != nil {
+		t.Fatal(err)
+	}
+	read, err := sarif.FromBytes(out.Bytes(), sarif.WithStrictValidation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := read.Validate(); err != nil {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	run := read.Runs[0]
+	if len(run.Tool.Driver.Rules) != len(validators.RuleIDs()) || len(run.Results) != 2 {
+		t.Fatalf("%d rules, %d results", len(run.Tool.Driver.Rules), len(run.Results))
+	}
+	first := run.Results[0]
+	region := first.Locations[0].PhysicalLocation.Region
+	if first.Level != "error" || *first.RuleID != validators.WorkflowSecretMissing || *region.StartLine != 10 || *region.StartColumn != 40 {
+		t.Errorf("%s", out.String())
+	}
+}
+
+func TestGitHub(t *testing.T) {
+	r := Report{Objects: []Object{{Kind: "Workflow", Namespace: "team-a", Name: "x", Findings: []Finding{{
+		Finding: validators.Finding{Rule: "a", Certainty: validators.Certain, Problem: "100% wrong"}, Effect: validators.Deny,
+		At: &source.Position{File: "a,b:c.yaml", Line: 3, Column: 4},
+	}}}}}
+	var out bytes.Buffer
+	if err := GitHub(&out, r); err != nil {
+		t.Fatal(err)
+	}
+	const want = "::error file=a%2Cb%3Ac.yaml,line=3,col=4,title=a in Workflow team-a/x::a: 100%25 wrong; to skip this rule: annotation kfp-preflight.dev/skip: a\n"
+	if out.String() != want {
+		t.Errorf("got %s", out.String())
+	}
+}
+
+func TestExitCode(t *testing.T) {
+	of := func(certainty validators.Certainty, effect validators.Mode) Object {
+		return Object{Findings: []Finding{{Finding: validators.Finding{Certainty: certainty}, Effect: effect}}}
+	}
+	denied, warned, open := of(validators.Certain, validators.Deny), of(validators.Possible, validators.Warn), of(validators.Unknown, validators.Warn)
+	for name, test := range map[string]struct {
+		r    Report
+		want int
+	}{
+		"nothing to say":                       {Report{Objects: []Object{{}}}, 0},
+		"a warning":                            {Report{Objects: []Object{warned}}, 0},
+		"a denial":                             {Report{Objects: []Object{warned, denied}}, 1},
+		"something open in a cluster":          {Report{Objects: []Object{denied, open}}, 2},
+		"something open alone":                 {Report{Objects: []Object{open}, Alone: true}, 0},
+		"something open alone beside a denial": {Report{Objects: []Object{denied, open}, Alone: true}, 1},
+		"a file that can't be read":            {Report{Objects: []Object{denied}, Errors: []error{errors.New("x")}}, 2},
+	} {
+		if got := test.r.ExitCode(); got != test.want {
+			t.Errorf("%s: %d, want %d", name, got, test.want)
+		}
+	}
+}

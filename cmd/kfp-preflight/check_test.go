@@ -36,7 +36,7 @@ func TestCheckExitCodes(t *testing.T) {
 		says string // in what is printed, or in the error
 	}{
 		"nothing is known of a cluster": {[]string{"-f", deniedFile}, 0, "nothing is known of the cluster"},
-		"denied":                        {[]string{"-f", deniedFile, "--state", t.TempDir()}, 1, "1 would be denied"},
+		"denied":                        {[]string{"-f", deniedFile, "--state", t.TempDir()}, 1, "would be denied"},
 		"denied, for programs":          {[]string{"-f", deniedFile, "--state", t.TempDir(), "-o", "json"}, 1, `"denied": true`},
 		"denied, in code scanning":      {[]string{"-f", deniedFile, "--state", t.TempDir(), "-o", "sarif"}, 1, `"level": "error"`},
 		"denied, in a pull request":     {[]string{"-f", deniedFile, "--state", t.TempDir(), "-o", "github"}, 1, "::error file="},

@@ -57,7 +57,7 @@ func (w *walker) dag(t placed, at stop) {
 			when: task.When, items: task.WithItems, param: task.WithParam, sequence: task.WithSequence,
 			exit: task.GetExitHook(w.wf.Spec.Arguments), hooks: task.Hooks,
 			continues: func(phase wfv1.NodePhase) bool { return tolerant[phase] || task.ContinuesOn(phase) },
-			path:      t.path.Child("dag", "tasks").Index(i), within: t.key, scaffolding: w.isKFP && kfp.Scaffolding(t.Name, task.Name), prepared: drivers[i],
+			path:      t.path.Child("dag", "tasks").Index(i), within: t.key, task: true, scaffolding: w.isKFP && kfp.Scaffolding(t.Name, task.Name), prepared: drivers[i],
 		}, at.atMost(c))
 	}
 }
@@ -89,6 +89,7 @@ type call struct {
 	continues func(wfv1.NodePhase) bool
 	path      *field.Path
 	within    string // the key of the template that calls, whose inputs an inline template shares
+	task      bool   // of a DAG
 	// scaffolding says that the name says nothing to the author
 	scaffolding bool
 	// prepared is the template, if it is prepared already
@@ -120,7 +121,9 @@ func (w *walker) call(c call, at stop) {
 		}
 		w.target(one, at)
 		if one.exit != nil {
-			w.hook("onExit", one.exit, at)
+			exit := at
+			exit.tolerated = at.tolerated || c.task // a DAG does not look at how it ends
+			w.hook("onExit", one.exit, exit)
 		}
 		w.otherHooks(one.hooks, at)
 	}

@@ -22,10 +22,9 @@ func (p *arrived) invalid() []Refusal {
 	}
 	p.eachWritten(func(c, written *corev1.Container, path string) {
 		for _, problem := range invalidRequirements(c.Resources, invalidForContainer) {
-			_, wroteRequest := written.Resources.Requests[problem.name]
 			_, wroteLimit := written.Resources.Limits[problem.name]
 			out = append(out, Refusal{
-				Container: c.Name, Resource: problem.name, Defaulted: wroteRequest != wroteLimit && !wroteLimit,
+				Container: c.Name, Resource: problem.name, Defaulted: problem.ofBoth && !wroteLimit,
 				Says: path + ".resources" + problem.says,
 			})
 		}
@@ -52,13 +51,15 @@ func (p *arrived) eachWritten(do func(c, written *corev1.Container, path string)
 type problem struct {
 	name corev1.ResourceName
 	says string
+	// ofBoth says that the request and the limit contradict each other.
+	ofBoth bool
 }
 
 // invalidRequirements lists what is wrong with requests and limits, in the order of their names.
 func invalidRequirements(r corev1.ResourceRequirements, invalidName func(corev1.ResourceName) []string) []problem {
 	var out []problem
 	say := func(name corev1.ResourceName, format string, args ...any) {
-		out = append(out, problem{name, fmt.Sprintf(format, args...)})
+		out = append(out, problem{name: name, says: fmt.Sprintf(format, args...)})
 	}
 	amount := func(list string, name corev1.ResourceName, q resource.Quantity) {
 		for _, why := range append(invalidName(name), invalidAmount(name, q)...) {
@@ -79,12 +80,12 @@ func invalidRequirements(r corev1.ResourceRequirements, invalidName func(corev1.
 		case !ok && !mayOvercommit(name):
 			say(name, ".limits: Limit must be set for non overcommitable resources")
 		case ok && !mayOvercommit(name) && request.Cmp(limit) != 0:
-			say(name, ".requests: must be equal to %s limit of %s", name, &limit)
+			out = append(out, problem{name, fmt.Sprintf(".requests: must be equal to %s limit of %s", name, &limit), true})
 		case ok && request.Cmp(limit) > 0:
-			say(name, ".requests: must be less than or equal to %s limit of %s", name, &limit)
+			out = append(out, problem{name, fmt.Sprintf(".requests: must be less than or equal to %s limit of %s", name, &limit), true})
 		}
 	}
-	names := slices.Concat(slices.Collect(maps.Keys(r.Limits)), slices.Collect(maps.Keys(r.Requests)))
+	names := slices.Concat(slices.Sorted(maps.Keys(r.Limits)), slices.Sorted(maps.Keys(r.Requests)))
 	if i := slices.IndexFunc(names, isHugePages); i >= 0 && !slices.Contains(names, corev1.ResourceCPU) && !slices.Contains(names, corev1.ResourceMemory) {
 		say(names[i], ": HugePages require cpu or memory")
 	}
@@ -99,7 +100,7 @@ func (p *arrived) inconsistent() []problem {
 		for _, name := range slices.Sorted(maps.Keys(sums)) {
 			sum := sums[name]
 			if own, ok := whole[name]; ok && sum.Cmp(own) > 0 {
-				out = append(out, problem{name, fmt.Sprintf(".%[1]s[%[2]s]: must be greater than or equal to aggregate container %[1]s of %[3]s", list, name, &sum)})
+				out = append(out, problem{name: name, says: fmt.Sprintf(".%[1]s[%[2]s]: must be greater than or equal to aggregate container %[1]s of %[3]s", list, name, &sum)})
 			}
 		}
 	}
@@ -111,7 +112,7 @@ func (p *arrived) inconsistent() []problem {
 		for _, name := range slices.Sorted(maps.Keys(c.Resources.Limits)) {
 			limit := c.Resources.Limits[name]
 			if own, ok := p.Resources.Limits[name]; ok && limit.Cmp(own) > 0 {
-				out = append(out, problem{name, fmt.Sprintf(".containers[%d][%s].limits: must be less than or equal to pod limits of %s", i, name, &own)})
+				out = append(out, problem{name: name, says: fmt.Sprintf(".containers[%d][%s].limits: must be less than or equal to pod limits of %s", i, name, &own)})
 			}
 		}
 	}

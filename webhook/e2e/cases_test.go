@@ -121,7 +121,10 @@ func playCase(t *testing.T, verdict, text, want string) {
 			t.Fatal(err)
 		}
 	}
-	err = write(t, u, judged)
+	updated, err := write(t, u, judged)
+	if !updated {
+		checkSaysTheSame(t, judged, err, u.warnings.all())
+	}
 	fmt.Fprintln(&said, err, u.warnings.all())
 	switch verdict {
 	case "deny":
@@ -154,14 +157,14 @@ func enforcedBy(o *unstructured.Unstructured) map[string]any {
 }
 
 // write creates the object, or updates it if it is there, as a dry run: cases leave nothing behind that others could meet.
-func write(t *testing.T, u user, o *unstructured.Unstructured) error {
+func write(t *testing.T, u user, o *unstructured.Unstructured) (updated bool, err error) {
 	t.Helper()
 	existing := o.DeepCopy()
 	if err := u.Get(t.Context(), client.ObjectKeyFromObject(o), existing); err == nil {
 		o.SetResourceVersion(existing.GetResourceVersion())
-		return u.Update(t.Context(), o, client.DryRunAll)
+		return true, u.Update(t.Context(), o, client.DryRunAll)
 	}
-	return u.Create(t.Context(), o, client.DryRunAll)
+	return false, u.Create(t.Context(), o, client.DryRunAll)
 }
 
 // checkDenial holds a denial to the form that clients depend on: 422 Invalid, a cause per finding, one line of message.

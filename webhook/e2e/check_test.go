@@ -1,0 +1,58 @@
+package e2e
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/validators/objects"
+	"github.com/kfp-preflight/kfp-preflight/validators/report"
+	"github.com/kfp-preflight/kfp-preflight/webhook"
+)
+
+// checkSaysTheSame judges an object as the command line does and compares that with what the webhook answered when it was created.
+func checkSaysTheSame(t *testing.T, judged *unstructured.Unstructured, answer error, warnings []string) {
+	t.Helper()
+	raw, err := judged.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := objects.Decode(raw, judged.GetNamespace())
+	if err != nil || o == nil {
+		t.Fatal(o, err)
+	}
+	config := webhook.DefaultConfig()
+	config.Remember = time.Nanosecond
+	facts, err := webhook.NewFacts(env.cluster.Webhook, config, logr.Discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := report.Judge{Facts: func() validators.Facts { return facts.For(t.Context()) }}.Object(o)
+	var denials, others []string
+	for _, f := range result.Findings {
+		if f.Level() == report.Denied {
+			denials = append(denials, f.Field+": "+f.Message())
+		} else {
+			others = append(others, f.Message())
+		}
+	}
+	var causes []string
+	var status apierrors.APIStatus
+	if errors.As(answer, &status) {
+		for _, c := range status.Status().Details.Causes {
+			causes = append(causes, c.Field+": "+c.Message)
+		}
+	}
+	if !slices.Equal(denials, causes) {
+		t.Errorf("the webhook denies for\n%q\nand check for\n%q", causes, denials)
+	}
+	if !slices.Equal(others, warnings) {
+		t.Errorf("the webhook warns\n%q\nand check\n%q", warnings, others)
+	}
+}

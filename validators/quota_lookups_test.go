@@ -77,6 +77,9 @@ func TestProfileQuotaLookups(t *testing.T) {
 		"scopes change, quota unread":     {unread: "ResourceQuota", old: "{hard: {pods: 1}}", new: "{hard: {pods: 1}, scopes: [Terminating]}", want: "unknown profile-quota-invalid"},
 		"scopes change":                   {quota: "{spec: {hard: {pods: 1}}}", old: "{hard: {pods: 1}}", new: "{hard: {pods: 1}, scopes: [Terminating]}", want: "certain profile-quota-invalid"},
 		"scopes change, quota on its way": {quota: "{metadata: {deletionTimestamp: '2026-01-01T00:00:00Z'}, spec: {hard: {pods: 1}}}", old: "{hard: {pods: 1}}", new: "{hard: {pods: 1}, scopes: [Terminating]}"},
+		"corrected":                       {old: "{hard: {cpu: 1, gpu: 1}}", new: "{hard: {cpu: 1}}", want: "certain profile-quota-compute"},
+		"corrected, cpu was in force":     {quota: "{spec: {hard: {cpu: 1}}}", old: "{hard: {cpu: 1, gpu: 1}}", new: "{hard: {cpu: 1}}", want: ""},
+		"as wrong as before":              {old: "{hard: {cpu: 1, gpu: 1}}", new: "{hard: {cpu: 1, gpu: 1, pods: 5}}"},
 		"corrected, quota unread":         {unread: "ResourceQuota", old: "{hard: {cpu: 1, gpu: 1}}", new: "{hard: {cpu: 1}}", want: "unknown profile-quota-compute"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +119,7 @@ func TestWorkflowQuotaLookups(t *testing.T) {
 	for name, test := range map[string]struct {
 		unread, version string
 		spec, template  string
-		scopes          string
+		scopes, deleted string
 		quotas          int
 		want            string
 	}{
@@ -126,13 +129,14 @@ func TestWorkflowQuotaLookups(t *testing.T) {
 		"PriorityClasses unread":                {unread: "PriorityClass", template: "container: {image: a}", quotas: 1, scopes: "[{scopeName: PriorityClass, operator: NotIn, values: [low]}]", want: "possible workflow-quota-compute"},
 		"PriorityClasses unread, one is named":  {unread: "PriorityClass", spec: "podPriorityClassName: high,", template: "container: {image: a}", quotas: 1, scopes: "[{scopeName: PriorityClass, operator: In, values: [high]}]", want: "certain workflow-quota-compute"},
 		"quotas unread":                         {unread: "ResourceQuota", template: "container: {image: a}", quotas: 1, want: "unknown workflow-quota-compute"},
+		"a quota that is being deleted":         {template: "container: {image: a}", quotas: 1, deleted: ", deletionTimestamp: '2026-01-01T00:00:00Z'"},
 		"LimitRanges unread":                    {unread: "LimitRange", template: "container: {image: a}", quotas: 1, want: "unknown workflow-quota-compute"},
 		"more than anybody reads":               {template: "container: {image: a}", quotas: 22, want: strings.Repeat("certain workflow-quota-compute, ", 20) + "unknown workflow-quota-compute"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			facts := &partly{State: State{Complete: true}, unread: test.unread, version: test.version}
 			for i := range test.quotas {
-				q := fmt.Sprintf("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q%d, namespace: team-a}, spec: {hard: {cpu: 1}, scopeSelector: {matchExpressions: %s}}}", i, test.scopes)
+				q := fmt.Sprintf("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q%d, namespace: team-a%s}, spec: {hard: {cpu: 1}, scopeSelector: {matchExpressions: %s}}}", i, test.deleted, test.scopes)
 				if err := facts.Add([]byte(q), ""); err != nil {
 					t.Fatal(err)
 				}

@@ -41,6 +41,10 @@ func TestVersions(t *testing.T) {
 				34: nil, 36: nil, 37: {"minimum cpu usage per Pod is 1, but request is 500m"},
 			},
 		},
+		"up to 1.36 requests of the pod stay as they are where it has no limits": {
+			pod: "{resources: {requests: {memory: 1Gi}}, containers: [{name: a, resources: {requests: {cpu: 1}}}, {name: b}]}", limitRanges: "[{type: Container, defaultRequest: {cpu: 500m}}]",
+			want: map[int][]string{34: nil, 36: nil, 37: nil},
+		},
 		"up to 1.36 nothing is completed for a pod with requests only": {
 			pod: "{resources: {requests: {memory: 1Gi}}, containers: [{name: main, resources: {requests: {cpu: 1}, limits: {cpu: 1, memory: 512Mi}}}]}", limitRanges: "[{type: Pod, max: {memory: 768Mi}}]",
 			want: map[int][]string{

@@ -15,6 +15,7 @@ import (
 // steps follows the steps of a template.
 func (w *walker) steps(t placed, at stop) {
 	at.tolerated = at.tolerated || at.goesOnFailed // steps fail where one of them ends in error
+	w.hooked = w.hooked || hooked(t.Steps)
 	callees := map[string]string{}
 	for _, group := range t.Steps {
 		for _, step := range group.Steps {
@@ -44,7 +45,7 @@ func (w *walker) dag(t placed, at stop) {
 	if w.isKFP {
 		t.Template, drivers = w.withDriverOutputs(t)
 	}
-	tolerant := map[wfv1.NodePhase]bool{wfv1.NodeError: goesOn(t.DAG, wfv1.NodeError), wfv1.NodeFailed: goesOn(t.DAG, wfv1.NodeFailed)}
+	goesOn := map[wfv1.NodePhase]bool{wfv1.NodeError: goesOnAfter(t.DAG, wfv1.NodeError), wfv1.NodeFailed: goesOnAfter(t.DAG, wfv1.NodeFailed)}
 	reached := reachedTasks(t.DAG, func(task *wfv1.DAGTask) bool { return w.mayBeDaemon(t.scope, task) })
 	for i := range t.DAG.Tasks {
 		task := &t.DAG.Tasks[i]
@@ -56,7 +57,7 @@ func (w *walker) dag(t placed, at stop) {
 			name: task.Name, template: task.Template, inline: task.Inline, ref: task.TemplateRef, args: located(t, task.Arguments, callees),
 			when: task.When, items: task.WithItems, param: task.WithParam, sequence: task.WithSequence,
 			exit: task.GetExitHook(w.wf.Spec.Arguments), hooks: task.Hooks,
-			continues: func(phase wfv1.NodePhase) bool { return tolerant[phase] || task.ContinuesOn(phase) },
+			continues: func(phase wfv1.NodePhase) bool { return goesOn[phase] || task.ContinuesOn(phase) },
 			path:      t.path.Child("dag", "tasks").Index(i), within: t.key, task: true, scaffolding: w.isKFP && kfp.Scaffolding(t.Name, task.Name), prepared: drivers[i],
 		}, at.atMost(c))
 	}
@@ -99,7 +100,8 @@ type call struct {
 // call follows one step or task, each round of its loop, with its hooks.
 func (w *walker) call(c call, at stop) {
 	loop := expand(w.work, c.items, c.param, c.sequence)
-	at.tolerated = at.tolerated || c.continues(wfv1.NodeError)
+	at.tolerated = at.tolerated || c.task && c.continues(wfv1.NodeError)
+	at.ofStep = !c.task && c.continues(wfv1.NodeError)
 	at.goesOnFailed = at.goesOnFailed || c.continues(wfv1.NodeFailed)
 	step := at.within(loop.certainty)
 	if !c.scaffolding {
@@ -122,7 +124,7 @@ func (w *walker) call(c call, at stop) {
 		w.target(one, at)
 		if one.exit != nil {
 			exit := at
-			exit.tolerated = at.tolerated || c.task // a DAG does not look at how it ends
+			exit.tolerated, exit.ofStep = at.tolerated || c.task, false // a DAG does not look at how it ends
 			w.hook("onExit", one.exit, exit)
 		}
 		w.otherHooks(one.hooks, at)

@@ -216,11 +216,29 @@ var mayFollow = map[wfv1.NodePhase]*regexp.Regexp{
 	wfv1.NodeFailed: regexp.MustCompile(`\|\||!|\.(Failed|AllFailed|Omitted|AnySucceeded)`),
 }
 
-// goesOn reports whether a DAG may succeed although one of its tasks has ended in a phase: that of what comes last decides, and
-// some task may run for all that.
+// goesOnAfter reports whether a DAG may succeed although one of its tasks has ended in a phase: that of what comes last decides,
+// and some task may run for all that. One that is left out counts as having ended like what came before it, be that a hook, and its
+// own continueOn decides whether that matters.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/dag.go assessDAGPhase, workflow/common/ancestry.go.
-func goesOn(dag *wfv1.DAGTemplate, phase wfv1.NodePhase) bool {
-	return slices.ContainsFunc(dag.Tasks, func(task wfv1.DAGTask) bool { return mayFollow[phase].MatchString(task.Depends) })
+func goesOnAfter(dag *wfv1.DAGTemplate, phase wfv1.NodePhase) bool {
+	before := map[string]bool{}
+	for i := range dag.Tasks {
+		for _, name := range dependencies(&dag.Tasks[i]) {
+			before[name] = true
+		}
+	}
+	return slices.ContainsFunc(dag.Tasks, func(task wfv1.DAGTask) bool {
+		follows := len(dependencies(&task)) > 0
+		hooked := len(task.Hooks) > 0 || task.OnExit != ""
+		return mayFollow[phase].MatchString(task.Depends) || follows && task.ContinuesOn(phase) || hooked && before[task.Name]
+	})
+}
+
+// hooked reports whether a step has a hook.
+func hooked(groups []wfv1.ParallelSteps) bool {
+	return slices.ContainsFunc(groups, func(group wfv1.ParallelSteps) bool {
+		return slices.ContainsFunc(group.Steps, func(s wfv1.WorkflowStep) bool { return len(s.Hooks) > 0 || s.OnExit != "" })
+	})
 }
 
 func mayBeSkipped(task *wfv1.DAGTask) bool { return task.When != "" || mayLoop(task) }

@@ -14,6 +14,9 @@ type stop struct {
 	exit      bool // in an exit handler, which the Workflow's deadline does not end
 	// tolerated says that the run may go on if a pod here ends in error, goesOnFailed that it may if a template here fails.
 	tolerated, goesOnFailed bool
+	// ofStep says that the step that leads right here may end in error. That is of no use to a pod that can't be made, which is an
+	// error of the whole group of steps, unless it is tried again.
+	ofStep bool
 }
 
 func (s stop) into(step string, c Certainty) stop {

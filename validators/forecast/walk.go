@@ -53,6 +53,7 @@ type walker struct {
 	volumePaths  map[string]*field.Path   // and where they are written
 
 	anything bool // out.Created has the unknown object
+	hooked   bool // a step has a hook
 
 	isKFP bool    // a run of KFP v2
 	kfp   kfp.Run // what its drivers have put out
@@ -129,6 +130,12 @@ func (w *walker) workflow() {
 	}
 	w.otherHooks(spec.Hooks, from)
 	w.artifactGC()
+	if w.hooked { // where the hook of a step errs, Argo may lose sight of how the steps end
+		for i := range w.out.Pods {
+			o := &w.out.Pods[i].Origin
+			o.EndsRun = min(o.EndsRun, Possible)
+		}
+	}
 }
 
 // byName visits a template of the scope that the walk is in.
@@ -183,6 +190,8 @@ func (w *walker) enter(t placed, at stop) {
 	if t.fromElsewhere {
 		at = at.atMost(Possible) // by then the ConfigMap may say something else
 	}
+	at.tolerated = at.tolerated || at.ofStep && (!t.IsPodType() || t.RetryStrategy != nil)
+	at.ofStep = false
 	if t.Memoize != nil {
 		at.certainty = min(at.certainty, Possible) // a cache hit leaves the pod out
 	}

@@ -80,7 +80,8 @@ The exit code is 0 if nothing would be denied, 1 if something would, and 2 if so
 // findFacts lets the judge ask the cluster that was named, or the manifests in its place.
 func findFacts(cmd *cobra.Command, judge *report.Judge, cluster *clusterFlags, state string) error {
 	if cluster.given() {
-		return cluster.ask(cmd, judge)
+		_, err := cluster.ask(cmd, judge)
+		return err
 	}
 	if judge.Namespace == "" {
 		judge.Namespace = "default"

@@ -19,7 +19,7 @@ import (
 type clusterFlags struct{ kubeconfig, context string }
 
 func (c *clusterFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "kubeconfig file of the cluster to ask")
+	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "kubeconfig file of the cluster")
 	flags.StringVar(&c.context, "context", "", "context of the kubeconfig")
 }
 
@@ -27,10 +27,10 @@ func (c *clusterFlags) add(flags *pflag.FlagSet) {
 func (c *clusterFlags) given() bool { return c.kubeconfig != "" || c.context != "" }
 
 // ask lets the judge ask the cluster, and judge for the namespace of its context if none was given.
-func (c *clusterFlags) ask(cmd *cobra.Command, judge *report.Judge) error {
+func (c *clusterFlags) ask(cmd *cobra.Command, judge *report.Judge) (*rest.Config, error) {
 	config, namespace, err := c.load()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if judge.Namespace == "" {
 		judge.Namespace = namespace
@@ -39,7 +39,7 @@ func (c *clusterFlags) ask(cmd *cobra.Command, judge *report.Judge) error {
 	patient.LookupTimeout, patient.Remember = 20*time.Second, time.Minute
 	facts, err := webhook.NewFacts(config, patient, logr.Discard())
 	judge.Facts = func() validators.Facts { return facts.For(cmd.Context()) }
-	return err
+	return config, err
 }
 
 // load says how to reach the cluster, and which namespace its context is about.

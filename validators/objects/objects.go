@@ -23,28 +23,35 @@ type Object struct {
 	spec string
 }
 
-// kind is what can be judged: where it comes from, and how it is read.
-type kind struct {
-	group, name string
-	namespaced  bool
-	decode      func(o *Object, raw []byte) error
+// Kind is a kind of object that can be judged.
+type Kind struct {
+	Group, Version, Resource, Name string
+	Namespaced                     bool
+
+	decode func(o *Object, raw []byte) error
 }
 
-// kinds are all that can be judged.
-var kinds = []kind{
-	{"kubeflow.org", "Profile", false, func(o *Object, raw []byte) error {
-		o.profile = &validators.Profile{}
-		return kjson.Unmarshal(raw, o.profile)
-	}},
-	{"argoproj.io", "Workflow", true, func(o *Object, raw []byte) (err error) {
-		o.spec = "spec"
-		o.workflow, err = forecast.Decode[wfv1.Workflow](raw)
-		return err
-	}},
-	{"argoproj.io", "CronWorkflow", true, cronWorkflow},
-	{"argoproj.io", "WorkflowTemplate", true, workflowTemplate},
-	{"argoproj.io", "ClusterWorkflowTemplate", false, workflowTemplate},
-	{"kubeflow.org", "ScheduledWorkflow", true, scheduledWorkflow},
+// Kinds are all that can be judged. The version is the one to ask a cluster for; others are read as well.
+func Kinds() []Kind {
+	return []Kind{
+		{"kubeflow.org", "v1", "profiles", "Profile", false, profile},
+		{"argoproj.io", "v1alpha1", "workflows", "Workflow", true, workflow},
+		{"argoproj.io", "v1alpha1", "cronworkflows", "CronWorkflow", true, cronWorkflow},
+		{"argoproj.io", "v1alpha1", "workflowtemplates", "WorkflowTemplate", true, workflowTemplate},
+		{"argoproj.io", "v1alpha1", "clusterworkflowtemplates", "ClusterWorkflowTemplate", false, workflowTemplate},
+		{"kubeflow.org", "v1beta1", "scheduledworkflows", "ScheduledWorkflow", true, scheduledWorkflow},
+	}
+}
+
+func profile(o *Object, raw []byte) error {
+	o.profile = &validators.Profile{}
+	return kjson.Unmarshal(raw, o.profile)
+}
+
+func workflow(o *Object, raw []byte) (err error) {
+	o.spec = "spec"
+	o.workflow, err = forecast.Decode[wfv1.Workflow](raw)
+	return err
 }
 
 // Decode reads an object from JSON; nil if it is of no kind that can be judged. An object without a namespace is taken to be in
@@ -55,15 +62,15 @@ func Decode(raw []byte, namespace string) (*Object, error) {
 		return nil, err
 	}
 	group, _, _ := strings.Cut(meta.APIVersion, "/")
-	for _, k := range kinds {
-		if k.name != meta.Kind || k.group != group {
+	for _, k := range Kinds() {
+		if k.Name != meta.Kind || k.Group != group {
 			continue
 		}
 		o := &Object{Kind: meta.Kind, Namespace: meta.Namespace, Name: meta.Name, annotations: meta.Annotations}
 		if o.Name == "" && meta.GenerateName != "" {
 			o.Name = meta.GenerateName + "*"
 		}
-		if o.Namespace == "" && k.namespaced {
+		if o.Namespace == "" && k.Namespaced {
 			o.Namespace = namespace
 		}
 		if err := k.decode(o, raw); err != nil {
@@ -84,9 +91,6 @@ func (o *Object) String() string {
 	}
 	return fmt.Sprintf("%s %s/%s", o.Kind, o.Namespace, o.Name)
 }
-
-// Finished reports whether the object is a Workflow that has ended.
-func (o *Object) Finished() bool { return o.workflow != nil && o.workflow.Status.Fulfilled() }
 
 // Skipped are the rules that annotations switch off: the object's own, and those of the Workflows that come out of it.
 func (o *Object) Skipped() (rules, unknown []string) {

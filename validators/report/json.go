@@ -33,8 +33,9 @@ func JSON(out io.Writer, r Report) error {
 	whole := struct {
 		Objects []object `json:"objects"`
 		Errors  []string `json:"errors"`
+		Counts  []Count  `json:"counts"`
 		Summary Summary  `json:"summary"`
-	}{Objects: []object{}, Errors: []string{}, Summary: r.Summary()}
+	}{Objects: []object{}, Errors: []string{}, Counts: r.Counts(), Summary: r.Summary()}
 	for _, o := range r.Objects {
 		told := object{
 			Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Denied: o.has(Denied), Findings: []finding{},

@@ -1,6 +1,10 @@
 package report
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
 	"github.com/kfp-preflight/kfp-preflight/validators"
 	"github.com/kfp-preflight/kfp-preflight/validators/source"
 )
@@ -8,6 +12,8 @@ import (
 // Report is what became of all objects.
 type Report struct {
 	Objects []Object
+	// Passed counts objects beside Objects about which there was nothing to say.
+	Passed int
 	// Errors are what could not be read.
 	Errors []error
 	// Alone says that nothing was known of a cluster, so that what could not be found out goes without saying.
@@ -79,7 +85,7 @@ type Summary struct {
 
 // Summary counts the objects of the report.
 func (r Report) Summary() Summary {
-	s := Summary{Judged: len(r.Objects), Open: len(r.Errors)}
+	s := Summary{Judged: len(r.Objects) + r.Passed, Open: len(r.Errors)}
 	for _, o := range r.Objects {
 		for level, count := range map[Level]*int{Denied: &s.Denied, Warned: &s.Warned, Audited: &s.Audited, Open: &s.Open} {
 			if o.has(level) {
@@ -88,6 +94,51 @@ func (r Report) Summary() Summary {
 		}
 	}
 	return s
+}
+
+// Count says how many objects of a namespace a rule has findings about. An object that is in no namespace counts for the one that
+// bears its name.
+type Count struct {
+	Namespace string `json:"namespace"`
+	Rule      string `json:"rule"`
+	Denied    int    `json:"denied"`
+	Warned    int    `json:"warned"`
+	Audited   int    `json:"audited"`
+	Open      int    `json:"notChecked"`
+}
+
+// Counts are sorted by namespace and rule.
+func (r Report) Counts() []Count {
+	counts := map[[2]string]*Count{}
+	for _, o := range r.Objects {
+		seen := map[string]map[Level]bool{}
+		for _, f := range o.Findings {
+			if seen[f.Rule] == nil {
+				seen[f.Rule] = map[Level]bool{}
+			}
+			seen[f.Rule][f.Level()] = true
+		}
+		for rule, levels := range seen {
+			key := [2]string{cmp.Or(o.Namespace, o.Name), rule}
+			if counts[key] == nil {
+				counts[key] = &Count{Namespace: key[0], Rule: rule}
+			}
+			c := counts[key]
+			for level, count := range map[Level]*int{Denied: &c.Denied, Warned: &c.Warned, Audited: &c.Audited, Open: &c.Open} {
+				if levels[level] {
+					*count++
+				}
+			}
+		}
+	}
+	out := []Count{}
+	for _, c := range counts {
+		out = append(out, *c)
+	}
+	slices.SortFunc(out, func(a, b Count) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Rule, b.Rule))
+	})
+	return out
 }
 
 // ExitCode is 0 where nothing would be denied, 1 where something would, and 2 where the judgement is not whole: something could not

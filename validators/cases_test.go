@@ -139,7 +139,7 @@ func judgeCase(t *testing.T, c testCase) []Finding {
 	if c.profile != nil {
 		return JudgeProfile(ProfileChange{New: c.profile, Old: c.oldProfile}, &c.facts, on(c.profile))
 	}
-	return JudgeWorkflow(c.workflow, &c.facts, forecast.Options{}, on(c.workflow))
+	return JudgeWorkflow(c.workflow, &c.facts, Options{}, on(c.workflow))
 }
 
 func readCase(t *testing.T, file string) testCase {

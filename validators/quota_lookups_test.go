@@ -145,7 +145,7 @@ func TestWorkflowQuotaLookups(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := judged(JudgeWorkflow(wf, facts, forecast.Options{}, func(rule string) bool { return rule == WorkflowQuotaCompute }))
+			got := judged(JudgeWorkflow(wf, facts, Options{}, func(rule string) bool { return rule == WorkflowQuotaCompute }))
 			if got != test.want {
 				t.Errorf("%q, want %q", got, test.want)
 			}

@@ -5,6 +5,7 @@ import (
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 
+	"github.com/kfp-preflight/kfp-preflight/validators/charset"
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
@@ -31,6 +32,15 @@ type ProfileChange struct {
 type WorkflowForecast struct {
 	Workflow *wfv1.Workflow
 	Forecast forecast.Forecast
+	// Charset is what KFP's database can store.
+	Charset charset.Charset
+}
+
+// Options are what may be decided about the judgement of Workflows. The zero value suits most.
+type Options struct {
+	forecast.Options
+	// Charset is what KFP's database can store, over the connection that KFP has to it.
+	Charset charset.Charset
 }
 
 // ProfileRules are the rules about Profiles.
@@ -40,7 +50,7 @@ func ProfileRules() []Rule[ProfileChange] {
 
 // WorkflowRules are the rules about Workflows.
 func WorkflowRules() []Rule[WorkflowForecast] {
-	return []Rule[WorkflowForecast]{workflowSecretMissing, workflowQuotaCompute, workflowReferenceMissing}
+	return []Rule[WorkflowForecast]{workflowSecretMissing, workflowQuotaCompute, workflowReferenceMissing, workflowTextCharset}
 }
 
 // RuleIDs are the IDs of all rules, sorted.
@@ -80,11 +90,12 @@ func JudgeProfile(change ProfileChange, facts Facts, on func(rule string) bool) 
 }
 
 // JudgeWorkflow forecasts a Workflow and asks the rules about it. on says by ID which rules are to be asked.
-func JudgeWorkflow(wf *wfv1.Workflow, facts Facts, options forecast.Options, on func(rule string) bool) []Finding {
+func JudgeWorkflow(wf *wfv1.Workflow, facts Facts, options Options, on func(rule string) bool) []Finding {
 	if !slices.ContainsFunc(WorkflowRules(), func(r Rule[WorkflowForecast]) bool { return on(r.ID) }) {
 		return nil // the forecast is the costly part
 	}
-	return judge(WorkflowRules(), WorkflowForecast{Workflow: wf, Forecast: forecast.Workflow(wf, facts, options)}, facts, on)
+	subject := WorkflowForecast{Workflow: wf, Forecast: forecast.Workflow(wf, facts, options.Options), Charset: options.Charset}
+	return judge(WorkflowRules(), subject, facts, on)
 }
 
 func judge[S any](rules []Rule[S], subject S, facts Facts, on func(string) bool) []Finding {

@@ -10,8 +10,8 @@ import (
 type Config struct {
 	// Modes says what the findings of each rule lead to.
 	Modes validators.Modes
-	// CacheMayHit makes a warning of what is denied about a step of KFP v2 that runs unless KFP's cache has its result.
-	CacheMayHit bool
+	// Options of the judgement of Workflows.
+	Options validators.Options
 	// LookupTimeout ends all lookups of one review. The API server's own timeout, which a request carries, ends them
 	// earlier if it is shorter.
 	LookupTimeout time.Duration

@@ -360,7 +360,7 @@ func TestCacheMayHit(t *testing.T) {
 	}
 	for mayHit, want := range map[bool]int{false: 4, true: 3} {
 		b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) { apiError(w, 404, metav1.StatusReasonNotFound) })
-		b.config.CacheMayHit = mayHit
+		b.config.Options.CacheMayHit = mayHit
 		_, answer := b.post(t, review(t, string(object)))
 		if answer.Allowed || len(answer.Result.Details.Causes) != want {
 			t.Errorf("where the cache may hit (%v): %+v, want %d causes", mayHit, answer, want)

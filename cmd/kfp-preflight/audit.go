@@ -61,6 +61,7 @@ The exit code is 0 if nothing would be denied, 1 if something would, and 2 if so
 	flags.StringVarP(&namespace, "namespace", "n", "all", "namespace to judge, with the Profile that it belongs to")
 	flags.StringVarP(&output, "output", "o", "text", "text or json")
 	cluster.add(flags)
+	addOptions(flags, &judge.Options)
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

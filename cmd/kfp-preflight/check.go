@@ -72,6 +72,7 @@ The exit code is 0 if nothing would be denied, 1 if something would, and 2 if so
 	flags.StringVarP(&judge.Namespace, "namespace", "n", "", "namespace of objects that name none (default: that of the context, or default)")
 	flags.StringVarP(&output, "output", "o", "text", strings.Join(reportFormats, ", "))
 	cluster.add(flags)
+	addOptions(flags, &judge.Options)
 	_ = cmd.MarkFlagRequired("file")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(reportFormats, cobra.ShellCompDirectiveNoFileComp))
 	return cmd

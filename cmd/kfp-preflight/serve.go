@@ -56,7 +56,7 @@ On the metrics address: /metrics`,
 	flags.StringVar(&server.ProbeAddress, "probe-address", ":8081", "HOST:PORT to serve /healthz and /readyz on")
 	flags.StringVar(&server.MetricsAddress, "metrics-address", ":8080", "HOST:PORT to serve /metrics on; 0 for none")
 	flags.StringVar(&server.CertDir, "tls-dir", "/etc/kfp-preflight/tls", "directory with tls.crt and tls.key")
-	flags.BoolVar(&server.Config.CacheMayHit, "kfp-cache-may-hit", false, "warn instead of deny where KFP's cache could make the failing step superfluous")
+	addOptions(flags, &server.Config.Options)
 	flags.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig file; empty for the ServiceAccount of the pod")
 	flags.StringVar(&level, "log-level", "info", "what to log: debug, info or error")
 	_ = cmd.MarkFlagDirname("tls-dir")

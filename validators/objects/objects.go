@@ -103,7 +103,7 @@ func (o *Object) Skipped() (rules, unknown []string) {
 }
 
 // Judge asks the rules that are on and not skipped.
-func (o *Object) Judge(facts validators.Facts, options forecast.Options, on func(rule string) bool) []validators.Finding {
+func (o *Object) Judge(facts validators.Facts, options validators.Options, on func(rule string) bool) []validators.Finding {
 	if o.profile != nil {
 		return validators.JudgeProfile(validators.ProfileChange{New: o.profile}, facts, on)
 	}

@@ -10,7 +10,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
-	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
 // spec is that of a Workflow that needs a Secret, whose name is a parameter.
@@ -68,7 +67,7 @@ func TestJudge(t *testing.T) {
 			if err != nil || o == nil {
 				t.Fatal(o, err)
 			}
-			findings := o.Judge(&validators.State{Complete: true}, forecast.Options{}, func(string) bool { return true })
+			findings := o.Judge(&validators.State{Complete: true}, validators.Options{}, func(string) bool { return true })
 			got := ""
 			if len(findings) > 0 {
 				f := findings[0]

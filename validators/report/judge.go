@@ -7,7 +7,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
-	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 	"github.com/kfp-preflight/kfp-preflight/validators/objects"
 	"github.com/kfp-preflight/kfp-preflight/validators/source"
 )
@@ -18,8 +17,8 @@ type Judge struct {
 	Facts func() validators.Facts
 	// Modes of the rules.
 	Modes validators.Modes
-	// Options of the forecasts.
-	Options forecast.Options
+	// Options of the judgement.
+	Options validators.Options
 	// Namespace of objects that name none.
 	Namespace string
 }

@@ -132,7 +132,7 @@ func (l lab) wait(t *testing.T, what string, is func() bool) {
 func (l lab) refuses(t *testing.T, namespace, what string, wf *wfv1.Workflow, controller forecast.Controller) bool {
 	t.Helper()
 	wf.Namespace, wf.Name = namespace, what
-	findings := validators.JudgeWorkflow(wf, enforced{facts{l, controller}}, forecast.Options{}, func(rule string) bool { return rule == validators.WorkflowQuotaCompute })
+	findings := validators.JudgeWorkflow(wf, enforced{facts{l, controller}}, validators.Options{}, func(rule string) bool { return rule == validators.WorkflowQuotaCompute })
 	denied := slices.ContainsFunc(findings, func(f validators.Finding) bool { return f.Certainty == forecast.Certain })
 	l.create(t, wf)
 	var pods corev1.PodList

@@ -182,7 +182,7 @@ func (c *truth) compare(t *testing.T, file string, wf *wfv1.Workflow, f facts, c
 				break
 			}
 		}
-		findings := validators.JudgeWorkflow(wf, world{f, have}, forecast.Options{}, func(rule string) bool { return rule == validators.WorkflowSecretMissing })
+		findings := validators.JudgeWorkflow(wf, world{f, have}, validators.Options{}, func(rule string) bool { return rule == validators.WorkflowSecretMissing })
 		denied := slices.ContainsFunc(findings, func(f validators.Finding) bool { return f.Certainty == forecast.Certain })
 		c.verdicts++
 		switch {

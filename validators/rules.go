@@ -50,7 +50,7 @@ func ProfileRules() []Rule[ProfileChange] {
 
 // WorkflowRules are the rules about Workflows.
 func WorkflowRules() []Rule[WorkflowForecast] {
-	return []Rule[WorkflowForecast]{workflowSecretMissing, workflowQuotaCompute, workflowReferenceMissing, workflowTextCharset}
+	return []Rule[WorkflowForecast]{workflowSecretMissing, workflowQuotaCompute, workflowWhenUnparsable, workflowReferenceMissing, workflowTextCharset}
 }
 
 // RuleIDs are the IDs of all rules, sorted.

@@ -115,7 +115,7 @@ func (w *walker) artifactGC() {
 		}
 		pod.Spec.ServiceAccountName = firstSet(c.account, pod.Spec.ServiceAccountName)
 		pod.noteNewer(locations)
-		pod.addStep(stop{steps: []string{ArtifactGC}, certainty: Possible}) // when the run is over, and has kept the artifact
+		pod.Origin.addStep(stop{steps: []string{ArtifactGC}, certainty: Possible}) // when the run is over, and has kept the artifact
 		w.out.Pods = append(w.out.Pods, pod)
 	}
 }

@@ -27,7 +27,7 @@ func (w *walker) steps(t placed, at stop) {
 			step := &t.Steps[i].Steps[j]
 			w.call(call{
 				name: step.Name, template: step.Template, inline: step.Inline, ref: step.TemplateRef, args: located(t, step.Arguments, callees),
-				when: step.When, items: step.WithItems, param: step.WithParam, sequence: step.WithSequence,
+				when: step.When, written: writtenStep(t, i, j).When, inputs: t.inputs, items: step.WithItems, param: step.WithParam, sequence: step.WithSequence,
 				exit: step.GetExitHook(w.wf.Spec.Arguments), hooks: step.Hooks, continues: step.ContinuesOn,
 				path: t.path.Child("steps").Index(i).Index(j), within: t.key,
 			}, at)
@@ -55,7 +55,7 @@ func (w *walker) dag(t placed, at stop) {
 		}
 		w.call(call{
 			name: task.Name, template: task.Template, inline: task.Inline, ref: task.TemplateRef, args: located(t, task.Arguments, callees),
-			when: task.When, items: task.WithItems, param: task.WithParam, sequence: task.WithSequence,
+			when: task.When, written: writtenTask(t, i).When, inputs: t.inputs, items: task.WithItems, param: task.WithParam, sequence: task.WithSequence,
 			exit: task.GetExitHook(w.wf.Spec.Arguments), hooks: task.Hooks,
 			continues: func(phase wfv1.NodePhase) bool { return goesOn[phase] || task.ContinuesOn(phase) },
 			path:      t.path.Child("dag", "tasks").Index(i), within: t.key, task: true, scaffolding: w.isKFP && kfp.Scaffolding(t.Name, task.Name), prepared: drivers[i],
@@ -81,6 +81,8 @@ type call struct {
 	ref      *wfv1.TemplateRef
 	args     wfv1.Arguments
 	when     string
+	written  string // the condition as its author wrote it
+	inputs   values // those of the template that calls
 	items    []wfv1.Item
 	param    string
 	sequence *wfv1.Sequence
@@ -113,9 +115,12 @@ func (w *walker) call(c call, at stop) {
 			w.unread(step, fmt.Errorf("the step can't be read once the item is filled in: %w", err))
 			continue
 		}
-		certainty, runs := whenRuns(one.when)
+		certainty, runs, broken := whenRuns(w.work, one.when)
 		if !runs {
 			continue
+		}
+		if broken != nil || HasTag(one.when) {
+			w.broken(one, with(c.inputs, loop.values(round)), broken, step)
 		}
 		at := step.atMost(certainty)
 		if w.enough(at) {
@@ -148,6 +153,16 @@ func (c call) with(b *budget, item values) (call, error) {
 		c.within += "\x00" + item["item"]
 	}
 	return c, cmp.Or(errs[:]...)
+}
+
+// with returns what is known of inputs and of an item.
+func with(inputs, item values) values {
+	if len(item) == 0 {
+		return inputs
+	}
+	all := maps.Clone(item)
+	maps.Copy(all, inputs)
+	return all
 }
 
 // target visits what a step, a task or a hook names.

@@ -37,6 +37,8 @@ type Forecast struct {
 	Headers []Header
 	// Created are the objects that the Workflow's own resource templates make, and later steps may use.
 	Created []Created
+	// Conditions are those that can't be evaluated, so that their steps end in error. No more than 100 are listed.
+	Conditions []Condition
 	// Gaps are the places that could not be followed. Pods may be missing there; none of Pods is wrong because of them.
 	Gaps []Gap
 	// Programs are texts that the Workflow's steps execute: commands, arguments, scripts, URLs.
@@ -165,11 +167,11 @@ func resumed(wf *wfv1.Workflow) bool {
 // maxSteps bounds the steps of a pod.
 const maxSteps = 500
 
-// addStep records one more step that runs the pod.
-func (p *Pod) addStep(at stop) {
-	if step := at.step(); len(p.Origin.Steps) < maxSteps && !slices.Contains(p.Origin.Steps, step) {
-		p.Origin.Steps = append(p.Origin.Steps, step)
+// addStep records one more step that leads here.
+func (o *Origin) addStep(at stop) {
+	if step := at.step(); len(o.Steps) < maxSteps && !slices.Contains(o.Steps, step) {
+		o.Steps = append(o.Steps, step)
 	}
-	p.Origin.Certainty = max(p.Origin.Certainty, at.certainty)
-	p.Origin.EndsRun = max(p.Origin.EndsRun, at.endsRun())
+	o.Certainty = max(o.Certainty, at.certainty)
+	o.EndsRun = max(o.EndsRun, at.endsRun())
 }

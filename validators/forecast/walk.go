@@ -132,8 +132,10 @@ func (w *walker) workflow() {
 	w.artifactGC()
 	if w.hooked { // where the hook of a step errs, Argo may lose sight of how the steps end
 		for i := range w.out.Pods {
-			o := &w.out.Pods[i].Origin
-			o.EndsRun = min(o.EndsRun, Possible)
+			w.out.Pods[i].Origin.EndsRun = min(w.out.Pods[i].Origin.EndsRun, Possible)
+		}
+		for i := range w.out.Conditions {
+			w.out.Conditions[i].Origin.EndsRun = min(w.out.Conditions[i].Origin.EndsRun, Possible)
 		}
 	}
 }
@@ -260,7 +262,7 @@ func (w *walker) add(key string, pod Pod, at stop) {
 
 // reach records one more way to a pod.
 func (w *walker) reach(i int, at stop) {
-	w.out.Pods[i].addStep(at)
+	w.out.Pods[i].Origin.addStep(at)
 	for _, walk := range w.open {
 		if len(walk.reached) < maxReached {
 			walk.reached = append(walk.reached, reachedPod{i, at.certainty, at.tolerated, at.steps[walk.depth:]})

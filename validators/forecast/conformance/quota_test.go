@@ -93,12 +93,17 @@ func (l lab) startQuotaController(t *testing.T) {
 	})
 }
 
+func (l lab) makeNamespace(t *testing.T, namespace string) {
+	t.Helper()
+	l.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	l.create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"}})
+}
+
 // makeQuota makes a namespace with the quota of a Profile and, if it is to have one, a LimitRange, and waits for the quota to be
 // enforced.
 func (l lab) makeQuota(t *testing.T, namespace string, limited bool) {
 	t.Helper()
-	l.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
-	l.create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"}})
+	l.makeNamespace(t, namespace)
 	q := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: validators.ProfileQuota}, Spec: corev1.ResourceQuotaSpec{
 		Hard: corev1.ResourceList{"cpu": resource.MustParse("20"), "memory": resource.MustParse("40Gi")},
 	}}

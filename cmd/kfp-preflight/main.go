@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -10,11 +11,21 @@ import (
 )
 
 func main() {
-	if err := newRoot().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
+	err := newRoot().ExecuteContext(ctrl.SetupSignalHandler())
+	var code exitCode
+	switch {
+	case errors.As(err, &code):
+		os.Exit(int(code))
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "kfp-preflight:", err)
 		os.Exit(2)
 	}
 }
+
+// exitCode ends the program when everything has been said and the answer is no. Any other error is 2.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -26,6 +37,6 @@ is not there.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServe(), newPods())
+	root.AddCommand(newServe(), newPods(), newExplain())
 	return root
 }

@@ -2,6 +2,7 @@ package explain
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -108,6 +109,9 @@ func Load() (*Catalogue, error) {
 	if c.context, err = compile(c.Context); err != nil {
 		return nil, fmt.Errorf("the catalogue of failures: context: %w", err)
 	}
+	if err := validateSteps(c.Unknown); err != nil {
+		return nil, fmt.Errorf("the catalogue of failures: unknown: %w", err)
+	}
 	return &c, nil
 }
 
@@ -126,17 +130,19 @@ var id = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
 
 func (f *Failure) validate() error {
 	if !id.MatchString(f.ID) || f.Title == "" || f.Meaning == "" || len(f.patterns) == 0 || len(f.Check) == 0 || len(f.Fix) == 0 {
-		return fmt.Errorf("an entry has an id of words and dashes, a title, texts, a meaning, checks and fixes")
+		return errors.New("an entry has an id of words and dashes, a title, texts, a meaning, checks and fixes")
 	}
-	for _, steps := range [][]Step{f.Check, f.Fix} {
-		for _, s := range steps {
-			if s.Say == "" {
-				return fmt.Errorf("a step says nothing")
-			}
-			for _, match := range inCommand.FindAllStringSubmatch(s.Run, -1) {
-				if k, ok := kindOf(match[1]); !ok || k.valid == nil {
-					return fmt.Errorf("%s can't stand in a command: %s", match[0], s.Run)
-				}
+	return validateSteps(slices.Concat(f.Check, f.Fix))
+}
+
+func validateSteps(steps []Step) error {
+	for _, s := range steps {
+		if s.Say == "" {
+			return errors.New("a step says nothing")
+		}
+		for _, match := range inCommand.FindAllStringSubmatch(s.Run, -1) {
+			if k, ok := kindOf(match[1]); !ok || k.valid == nil {
+				return fmt.Errorf("%s can't stand in a command: %s", match[0], s.Run)
 			}
 		}
 	}

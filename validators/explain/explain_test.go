@@ -258,6 +258,11 @@ func TestValuesAndCommands(t *testing.T) {
 			"Secret: client-secrets\n", "key: slack_token\n", "kubectl -n team-a describe secret client-secrets\n", `patch secret client-secrets -p '{"stringData": {"slack_token": "VALUE"}}'`}},
 		{"names that are broken by a terminal", wrapHard("time=\"2026-11-24T03:12:45Z\" level=error couldn't find key slack_token in Secret team-a/client-secrets of this pod", 80), []string{
 			"kubectl -n team-a describe secret client-secrets\n"}},
+		{"a name in quotes is whole", "secret \"client-\nsecrets\" not found", []string{"get secret client-secrets\n"}},
+		{"amounts", "pods \"p\" is forbidden: exceeded quota: q, requested: cpu=1,memory=1Gi, used: cpu=2,memory=0, limited: cpu=2,memory=4Gi\nnext", []string{
+			"requested: cpu=1,memory=1Gi\n", "used: cpu=2,memory=0\n", "limited to: cpu=2,memory=4Gi\n"}},
+		{"a user who may not", `User 'user@example.com' is not authorized with reason:  (request: \u0026ResourceAttributes{Namespace:team-a,Verb:list,Group:pipelines.kubeflow.org,Version:v1beta1,Resource:experiments,`, []string{
+			"user: user@example.com\n", "can-i list experiments.pipelines.kubeflow.org -n team-a --as USER\n"}},
 		{"a name ends with its line", "references non-existent secret key: tls.crt\nsecond line", []string{"key: tls.crt\n"}},
 		{"the namespace comes from around", `time="2026-11-24" namespace=team-a msg="pods \"p-1\" is forbidden: failed quota: q: must specify cpu for: init,wait; memory for: init"`, []string{
 			"namespace: team-a\n", "not set: cpu for: init,wait; memory for: init\n", "kubectl -n team-a get resourcequota q "}},

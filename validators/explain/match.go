@@ -2,6 +2,8 @@ package explain
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,18 +31,43 @@ type Value struct {
 // Explain returns the failures that a text shows, in the order in which they appear in it.
 func (c *Catalogue) Explain(text string) []Explanation {
 	p := read(text)
-	shown := c.match(p)
-	around := values{}
-	for _, pattern := range c.context {
-		for _, at := range pattern.FindAllStringSubmatchIndex(p.text, most) {
-			around.add(p, pattern, at)
-		}
-	}
+	around := c.around(p)
 	var out []Explanation
-	for _, m := range shown {
+	for _, m := range c.match(p) {
 		out = append(out, m.failure.explain(m.values, around))
 	}
 	return out
+}
+
+// WhatNext says where to look when a text shows no known failure.
+func (c *Catalogue) WhatNext(text string) []Step {
+	return fill(c.Unknown, c.around(read(text)))
+}
+
+// Summary is a failure in a list.
+type Summary struct {
+	ID    string `json:"id"`
+	Title string `json:"title"`
+}
+
+// List returns all failures, and the rules after them.
+func (c *Catalogue) List() []Summary {
+	var out []Summary
+	for f := range c.all {
+		out = append(out, Summary{f.ID, f.Title})
+	}
+	return out
+}
+
+// around returns the values that stand around errors.
+func (c *Catalogue) around(p pasted) values {
+	found := values{}
+	for _, pattern := range c.context {
+		for _, at := range pattern.FindAllStringSubmatchIndex(p.text, most) {
+			found.add(p, pattern, at)
+		}
+	}
+	return found
 }
 
 // Find explains the failure or the rule with an ID.
@@ -144,7 +171,8 @@ func (v values) add(p pasted, pattern *regexp.Regexp, at []int) {
 			continue
 		}
 		k, _ := kindOf(name)
-		found := strings.TrimRight(p.value(at[2*i], at[2*i+1], k.words), ".,:; ")
+		// What is cut to this length is too long for a name, and so for a command.
+		found := fmt.Sprintf("%.300s", strings.TrimRight(p.value(at[2*i], at[2*i+1], k.words), ".,:; "))
 		if k.show != nil {
 			found = k.show(found)
 		}
@@ -164,34 +192,38 @@ func (v values) merge(more values) {
 	}
 }
 
-// explain fills what was found into the commands of a failure: what the error itself says, or else what stands around it,
-// if that leaves no choice.
+// explain fills what was found into the commands of a failure: what the error itself says, or else what stands around it.
 func (f *Failure) explain(found, around values) Explanation {
 	e := Explanation{ID: f.ID, Title: f.Title, Meaning: strings.TrimSpace(f.Meaning), Rules: f.Rules}
-	known := values{}
-	fill := func(steps []Step) []Step {
-		var out []Step
-		for _, s := range steps {
-			run := inCommand.ReplaceAllStringFunc(s.Run, func(in string) string {
-				k, _ := kindOf(strings.Trim(in, "{}"))
-				if known[k.name] = found[k.name]; len(known[k.name]) == 0 {
-					known[k.name] = around[k.name]
-				}
-				if are := known[k.name]; len(are) == 1 && k.valid(are[0]) {
-					return are[0]
-				}
-				return k.placeholder()
-			})
-			out = append(out, Step{s.Say, strings.TrimRight(run, "\n")})
+	known := maps.Clone(found)
+	for _, s := range slices.Concat(f.Check, f.Fix) {
+		for _, name := range inCommand.FindAllStringSubmatch(s.Run, -1) {
+			if len(known[name[1]]) == 0 && len(around[name[1]]) > 0 {
+				known[name[1]] = around[name[1]]
+			}
 		}
-		return out
 	}
-	e.Check, e.Fix = fill(f.Check), fill(f.Fix)
-	known.merge(found)
+	e.Check, e.Fix = fill(f.Check, known), fill(f.Fix, known)
 	for _, k := range kinds {
 		if are := known[k.name]; len(are) > 0 {
 			e.Found = append(e.Found, Value{k.name, k.label, are})
 		}
 	}
 	return e
+}
+
+// fill puts values into commands, where there is no choice and the value could be a name in Kubernetes.
+func fill(steps []Step, known values) []Step {
+	var out []Step
+	for _, s := range steps {
+		run := inCommand.ReplaceAllStringFunc(s.Run, func(in string) string {
+			k, _ := kindOf(strings.Trim(in, "{}"))
+			if are := known[k.name]; len(are) == 1 && k.valid(are[0]) {
+				return are[0]
+			}
+			return k.placeholder()
+		})
+		out = append(out, Step{s.Say, strings.TrimRight(run, "\n")})
+	}
+	return out
 }

@@ -148,16 +148,18 @@ func escapeAtEnd(text []byte) (length int, meant rune, ok bool) {
 	return 0, 0, false
 }
 
-// value is what stood between two offsets. A value of several words ends where its line does, any other at the first
-// white space.
+// value is what stood between two offsets. In quotes it is whole, and no name is broken but by a terminal. Otherwise a value
+// of several words ends where its line does, and any other at the first white space.
 func (p pasted) value(start, end int, words bool) string {
+	quoted := start > 0 && p.text[start-1] == '\'' && end < len(p.text) && p.text[end] == '\''
 	var out strings.Builder
 	for i := start; i < end; i++ {
-		if i > start && p.gaps[i] != none {
-			if !words || p.gaps[i] == newLine {
-				break
-			}
+		switch before := p.gaps[i]; {
+		case i == start || before == none || quoted && before == newLine:
+		case quoted || words && before == space:
 			out.WriteByte(' ')
+		default:
+			return out.String()
 		}
 		out.WriteByte(p.shown[i])
 	}

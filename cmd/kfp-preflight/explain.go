@@ -55,13 +55,13 @@ The exit code is 0 if the error is known, and 1 if it is not.`,
 			} else {
 				found = append(found, catalogue.Explain(text)...)
 			}
+			if len(found) > 0 {
+				return printExplanations(cmd.OutOrStdout(), found, nil, output)
+			}
 			if err := printExplanations(cmd.OutOrStdout(), found, catalogue.WhatNext(text), output); err != nil {
 				return err
 			}
-			if len(found) == 0 {
-				return exitCode(1)
-			}
-			return nil
+			return exitCode(1)
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			catalogue, err := explain.Load()
@@ -120,9 +120,6 @@ func listFailures(out io.Writer, catalogue *explain.Catalogue, output string) er
 
 func printExplanations(out io.Writer, found []explain.Explanation, next []explain.Step, output string) error {
 	if output == "json" {
-		if len(found) > 0 {
-			next = nil
-		}
 		return printJSON(out, struct {
 			Failures []explain.Explanation `json:"failures"`
 			Next     []explain.Step        `json:"next,omitempty"`

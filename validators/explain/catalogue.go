@@ -46,7 +46,7 @@ type Step struct {
 	Run string `json:"run,omitempty"`
 }
 
-// any in [Failure.SymptomOf] stands for all failures.
+// anyFailure in [Failure.SymptomOf] stands for all failures.
 const anyFailure = "any"
 
 // Catalogue is what is known.
@@ -66,31 +66,33 @@ type Catalogue struct {
 
 // Load returns the catalogue.
 func Load() (*Catalogue, error) {
-	var c Catalogue
-	if err := yaml.UnmarshalStrict(catalogueYAML, &c); err != nil {
+	c, err := parse(catalogueYAML)
+	if err != nil {
 		return nil, fmt.Errorf("the catalogue of failures: %w", err)
 	}
-	for i := range c.Rules {
-		r := &c.Rules[i]
-		if r.Texts != "" || r.Rules != nil {
-			return nil, fmt.Errorf("the catalogue of failures: rule %s is known by its ID", r.ID)
-		}
-		r.Texts, r.Rules = regexp.QuoteMeta(r.ID)+":", []string{r.ID}
-		r.ends = "kfp-preflight.dev/skip:" + r.ID
-		r.Fix = append(r.Fix, Step{c.Skip.Say, strings.ReplaceAll(c.Skip.Run, "RULE", r.ID)})
+	return c, nil
+}
+
+func parse(text []byte) (*Catalogue, error) {
+	var c Catalogue
+	if err := yaml.UnmarshalStrict(text, &c); err != nil {
+		return nil, err
 	}
-	seen := map[string]*Failure{}
+	for i := range c.Rules {
+		c.Rules[i].recogniseRule(c.Skip)
+	}
+	byID := map[string]*Failure{}
 	var err error
 	for f := range c.all {
-		if seen[f.ID] != nil {
-			return nil, fmt.Errorf("the catalogue of failures has %s twice", f.ID)
+		if byID[f.ID] != nil {
+			return nil, fmt.Errorf("%s is there twice", f.ID)
 		}
-		seen[f.ID] = f
+		byID[f.ID] = f
 		if f.patterns, err = compile(f.Texts); err == nil {
 			err = f.validate()
 		}
 		if err != nil {
-			return nil, fmt.Errorf("the catalogue of failures: %s: %w", f.ID, err)
+			return nil, fmt.Errorf("%s: %w", f.ID, err)
 		}
 	}
 	for f := range c.all {
@@ -99,20 +101,27 @@ func Load() (*Catalogue, error) {
 			if cause == anyFailure {
 				continue
 			}
-			other := seen[cause]
+			other := byID[cause]
 			if other == nil || other == f {
-				return nil, fmt.Errorf("the catalogue of failures: %s: there is no other failure %s", f.ID, cause)
+				return nil, fmt.Errorf("%s: there is no other failure %s", f.ID, cause)
 			}
 			f.quotedBy = slices.Concat(f.quotedBy, other.Rules)
 		}
 	}
 	if c.context, err = compile(c.Context); err != nil {
-		return nil, fmt.Errorf("the catalogue of failures: context: %w", err)
+		return nil, fmt.Errorf("context: %w", err)
 	}
 	if err := validateSteps(c.Unknown); err != nil {
-		return nil, fmt.Errorf("the catalogue of failures: unknown: %w", err)
+		return nil, fmt.Errorf("unknown: %w", err)
 	}
 	return &c, nil
+}
+
+// recogniseRule makes the denials of a rule known by its ID, and adds the way around it.
+func (f *Failure) recogniseRule(skip Step) {
+	f.Texts, f.Rules = regexp.QuoteMeta(f.ID)+":", []string{f.ID}
+	f.ends = "kfp-preflight.dev/skip:" + f.ID
+	f.Fix = append(f.Fix, Step{skip.Say, strings.ReplaceAll(skip.Run, "RULE", f.ID)})
 }
 
 // all yields the failures and the rules.

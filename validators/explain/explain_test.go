@@ -169,6 +169,48 @@ func TestCatalogueIsComplete(t *testing.T) {
 	}
 }
 
+func TestCatalogueIsValidated(t *testing.T) {
+	const entry = "- {id: a, title: t, texts: 'some text', meaning: m, check: [{say: c}], fix: [{say: f}]}"
+	if _, err := parse([]byte("failures:\n" + entry)); err != nil {
+		t.Fatal(err)
+	}
+	for says, text := range map[string]string{
+		"unknown field":             "failures:\n- {id: a, cause: b}",
+		"a is there twice":          "failures:\n" + entry + "\nrules:\n" + entry,
+		"an entry has":              "failures:\n" + strings.Replace(entry, "title: t, ", "", 1),
+		"missing argument":          "failures:\n" + strings.Replace(entry, "some text", "some <thing>", 1),
+		"matches everything":        "failures:\n" + strings.Replace(entry, "some text", "x?", 1),
+		"a step says nothing":       "failures:\n" + strings.Replace(entry, "say: f", "run: f", 1),
+		"{user} can't stand":        "failures:\n" + strings.Replace(entry, "say: f", "say: f, run: 'kill {user}'", 1),
+		"there is no other failure": "failures:\n" + strings.Replace(entry, "title", "symptomOf: [a], title", 1),
+		"context":                   "failures:\n" + entry + "\ncontext: '('",
+		"unknown: ":                 "failures:\n" + entry + "\nunknown: [{say: u, run: '{x}'}]",
+	} {
+		if _, err := parse([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v, want %s", err, says)
+		}
+	}
+}
+
+func TestKindsAreUsed(t *testing.T) {
+	c := load(t)
+	used := map[string]bool{}
+	patterns := c.context
+	for f := range c.all {
+		patterns = slices.Concat(patterns, f.patterns)
+	}
+	for _, pattern := range patterns {
+		for _, name := range pattern.SubexpNames() {
+			used[name] = true
+		}
+	}
+	for _, k := range kinds {
+		if !used[k.name] {
+			t.Errorf("no pattern finds a %s", k.name)
+		}
+	}
+}
+
 // TestMessagesOfRulesAreRecognised takes what the rules really say.
 func TestMessagesOfRulesAreRecognised(t *testing.T) {
 	c := load(t)
@@ -267,6 +309,7 @@ func TestValuesAndCommands(t *testing.T) {
 		{"the namespace comes from around", `time="2026-11-24" namespace=team-a msg="pods \"p-1\" is forbidden: failed quota: q: must specify cpu for: init,wait; memory for: init"`, []string{
 			"namespace: team-a\n", "not set: cpu for: init,wait; memory for: init\n", "kubectl -n team-a get resourcequota q "}},
 		{"what is not known is left open", `secret "client-secrets" not found`, []string{"kubectl -n NAMESPACE get secret client-secrets\n"}},
+		{"an address is around as well", `Post "https://10.96.0.1:443/apis/argoproj.io/v1alpha1/namespaces/team-a/workflows": Failed to create a workflow for`, []string{"kubectl -n team-a get events"}},
 		{"of two nothing is chosen", `secret "a" not found, secret "b" not found`, []string{"Secret: a, b\n", "kubectl -n NAMESPACE get secret SECRET\n"}},
 		{"what could be no name is in no command", `User 'x' is not authorized with reason: (request: &ResourceAttributes{Namespace:team_a;id,Verb:list`, []string{"get namespace NAMESPACE\n"}},
 		{"nor is a name with a command in it", "secret \"$(reboot)\" not found\nsecret \"a;b\" not found\nFailedMount", []string{"describe pod POD\n"}},

@@ -23,9 +23,9 @@ type Explanation struct {
 
 // Value is what a text says of a failure. It is printable, but otherwise as it was found.
 type Value struct {
-	Name  string   `json:"name"`
-	Label string   `json:"-"`
-	Are   []string `json:"values"`
+	Name   string   `json:"name"`
+	Label  string   `json:"-"`
+	Values []string `json:"values"`
 }
 
 // Explain returns the failures that a text shows, in the order in which they appear in it.

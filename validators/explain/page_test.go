@@ -50,7 +50,11 @@ kfp-preflight itself have [pages of their own](rules).
 		fmt.Fprintf(&out, "| [%s](#%s) | %s |\n", f.ID, f.ID, f.Title)
 	}
 	for _, f := range c.Failures {
-		fmt.Fprintf(&out, "\n## %s\n\n%s.\n\n```\n%s```\n\n", f.ID, f.Title, wrap(f.Example, "", 120))
+		fmt.Fprintf(&out, "\n## %s\n\n%s.\n\n```\n", f.ID, f.Title)
+		for line := range strings.Lines(f.Example) {
+			out.WriteString(wrap(line, "", 120))
+		}
+		out.WriteString("```\n\n")
 		for paragraph := range strings.SplitSeq(strings.TrimSpace(f.Meaning), "\n") {
 			out.WriteString(wrap(paragraph, "", 120) + "\n")
 		}

@@ -14,7 +14,7 @@ func (e Explanation) Text(width int) string {
 	if len(e.Found) > 0 {
 		out.WriteString("\n  In the text\n")
 		for _, v := range e.Found {
-			out.WriteString(wrap(v.Label+": "+strings.Join(v.Are, ", "), "    ", width))
+			out.WriteString(wrap(v.Label+": "+strings.Join(v.Values, ", "), "    ", width))
 		}
 	}
 	out.WriteString("\n  What it means\n")

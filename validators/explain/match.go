@@ -171,8 +171,11 @@ func (v values) add(p pasted, pattern *regexp.Regexp, at []int) {
 			continue
 		}
 		k, _ := kindOf(name)
+		start, end := at[2*i], at[2*i+1]
+		// If the error goes on behind the value, the value ends there.
+		whole := end < at[1] || strings.HasPrefix(p.text[end:], "'")
 		// What is cut to this length is too long for a name, and so for a command.
-		found := fmt.Sprintf("%.300s", strings.TrimRight(p.value(at[2*i], at[2*i+1], k.words), ".,:; "))
+		found := fmt.Sprintf("%.300s", strings.TrimRight(p.value(start, end, whole, k.words), ".,:; "))
 		if k.show != nil {
 			found = k.show(found)
 		}

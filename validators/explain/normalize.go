@@ -148,15 +148,14 @@ func escapeAtEnd(text []byte) (length int, meant rune, ok bool) {
 	return 0, 0, false
 }
 
-// value is what stood between two offsets. In quotes it is whole, and no name is broken but by a terminal. Otherwise a value
-// of several words ends where its line does, and any other at the first white space.
-func (p pasted) value(start, end int, words bool) string {
-	quoted := start > 0 && p.text[start-1] == '\'' && end < len(p.text) && p.text[end] == '\''
+// value is what stood between two offsets. A value whose end is certain is whole, so only a terminal can have broken its
+// line. Otherwise a value of several words ends where its line does, and any other at the first white space.
+func (p pasted) value(start, end int, whole, words bool) string {
 	var out strings.Builder
 	for i := start; i < end; i++ {
 		switch before := p.gaps[i]; {
-		case i == start || before == none || quoted && before == newLine:
-		case quoted || words && before == space:
+		case i == start || before == none || whole && before == newLine:
+		case (whole || words) && before == space:
 			out.WriteByte(' ')
 		default:
 			return out.String()

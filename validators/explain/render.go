@@ -22,7 +22,10 @@ func (e Explanation) Text(width int) string {
 		out.WriteString(wrap(paragraph, "    ", width))
 	}
 	out.WriteString("\n  How to check\n" + Steps(e.Check, width) + "\n  How to fix it\n" + Steps(e.Fix, width))
-	if len(e.Rules) > 0 && !slices.Contains(e.Rules, e.ID) {
+	switch {
+	case slices.Contains(e.Rules, e.ID):
+		out.WriteString("\n" + wrap("All about this rule: docs/rules/"+e.ID+".md", "  ", width))
+	case len(e.Rules) > 0:
 		out.WriteString("\n" + wrap("At admission, before anything runs, kfp-preflight finds this by: "+strings.Join(e.Rules, ", "), "  ", width))
 	}
 	return out.String()

@@ -28,8 +28,9 @@ conformance: controlplane ## compare the forecast with the pods that Argo really
 	go test -count=1 -v ./validators/forecast/conformance
 
 .PHONY: cases
-cases: ## write what the rules say beside the cases in testdata
+cases: ## write what is generated: what the rules say beside the cases in testdata, docs/errors.md
 	go test ./validators/ -run TestCases -update
+	go test ./validators/explain/ -run TestPage -update
 
 .PHONY: demo
 demo: controlplane-core build ## play the story on a real API server; HOLD=1 leaves it running

@@ -45,6 +45,6 @@ is not there.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServe(), newCheck(), newAudit(), newPods(), newVersion())
+	root.AddCommand(newServe(), newCheck(), newAudit(), newExplain(), newPods(), newVersion())
 	return root
 }

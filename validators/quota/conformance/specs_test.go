@@ -56,7 +56,7 @@ func TestSpecs(t *testing.T) {
 			stuck++
 		}
 	}
-	t.Logf("seed %d: %d of 3000 quotas refused, %d changes of scopes", *seed, refused, stuck)
+	t.Logf("Kubernetes 1.%d, seed %d: %d of 3000 quotas refused, %d changes of scopes", minor, *seed, refused, stuck)
 	if refused < 500 || refused > 2500 || stuck < 20 {
 		t.Error("the generator misses something")
 	}

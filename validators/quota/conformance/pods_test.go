@@ -243,7 +243,8 @@ func reason(message string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(message, "Required value: "), "Forbidden: ")
 }
 
-var value = regexp.MustCompile(`^(?:Invalid|Unsupported) value: (?:".*?"|\[.*?\]|null|\{.*\}|[-0-9]\S*): (.*)$`)
+// value is how it repeats one: as JSON, and up to 1.33 as Go. No value here has a colon and a space after each other.
+var value = regexp.MustCompile(`^(?:Invalid|Unsupported) value: .*?: (.*)$`)
 
 // save writes a case to testdata.
 func (w world) save(t *testing.T, pod *corev1.Pod) string {

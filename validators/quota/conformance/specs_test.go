@@ -78,7 +78,7 @@ func differ(problems []quota.SpecProblem, err error) string {
 	}
 	if err != nil {
 		for _, c := range err.(apierrors.APIStatus).Status().Details.Causes {
-			theirs.Insert(c.Field + ": " + condition.ReplaceAllString(reason(c.Message), ""))
+			theirs.Insert(c.Field + ": " + condition.ReplaceAllString(older.Replace(reason(c.Message)), ""))
 		}
 	}
 	if d := ours.SymmetricDifference(theirs); d.Len() > 0 {
@@ -86,6 +86,9 @@ func differ(problems []quota.SpecProblem, err error) string {
 	}
 	return ""
 }
+
+// older is what older API servers say instead of the same thing, up to 1.34 of names and up to 1.30 of operators.
+var older = strings.NewReplacer("a qualified name must", "a valid label key must", "no more than 63 characters", "no more than 63 bytes", "'Exist' when", "'Exists' when")
 
 var (
 	index     = regexp.MustCompile(`\[\d+\]`)

@@ -114,6 +114,51 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// TestVersions asks for what older API servers decide otherwise. Each pod is of a namespace with the quota compute, on memory of
+// pods that are not BestEffort, and a LimitRange that gives cpu to containers.
+func TestVersions(t *testing.T) {
+	namespace := Namespace{
+		Quotas: []Quota{{Name: "compute", Hard: list("memory"), Scopes: []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeNotBestEffort}}},
+		LimitRanges: []corev1.LimitRange{{Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{
+			{Type: corev1.LimitTypeContainer, DefaultRequest: list("cpu")},
+		}}}},
+	}
+	const (
+		must = "failed quota: compute: must specify memory for: a"
+		more = "spec.resources.requests[cpu]: must be greater than or equal to aggregate container requests of 2"
+	)
+	for name, test := range map[string]struct {
+		pod  string
+		want map[int]string // by minor version
+	}{
+		"the pod as a whole names memory": {
+			pod:  "{resources: {requests: {memory: 1Gi}}, containers: [{name: a}]}",
+			want: map[int]string{28: must, 33: must, 34: "", 36: "", 37: "", 0: ""},
+		},
+		"the pod as a whole names nothing": {
+			pod:  "{resources: {}, containers: [{name: a}]}",
+			want: map[int]string{28: must, 33: must, 34: "", 36: "", 37: must, 0: must},
+		},
+		"requests are completed for huge pages' sake, before there are defaults": {
+			pod:  "{resources: {requests: {memory: 1Gi}}, containers: [{name: a, resources: {limits: {hugepages-2Mi: 2Mi, memory: 1Gi}, requests: {cpu: 1}}}, {name: b}]}",
+			want: map[int]string{34: more, 36: more, 37: "", 0: ""},
+		},
+	} {
+		for minor, want := range test.want {
+			t.Run(fmt.Sprintf("%s, 1.%d", name, minor), func(t *testing.T) {
+				namespace.Minor = minor
+				var got []string
+				for _, r := range namespace.Decide(pod(t, test.pod)).Refusals {
+					got = append(got, r.Says)
+				}
+				if strings.Join(got, " | ") != want {
+					t.Errorf("refused with %q, want %q", got, want)
+				}
+			})
+		}
+	}
+}
+
 // ExampleNamespace_Decide asks two quotas about a pod that sets nothing.
 func ExampleNamespace_Decide() {
 	spec := &corev1.PodSpec{Containers: []corev1.Container{{Name: "main"}}}

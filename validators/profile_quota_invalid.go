@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -18,20 +19,25 @@ const ProfileQuotaInvalid = "profile-quota-invalid"
 // The API server takes a Profile with any resourceQuotaSpec, and refuses the ResourceQuota that the Profile controller makes of
 // it. The controller then tries again for ever and says nothing: the Profile's quota, plugins and deletion all wait.
 //
-// Looks at: spec.resourceQuotaSpec, and the Profile's name, which becomes a namespace's.
+// Looks at: spec.resourceQuotaSpec, the version of Kubernetes if the quota has the scope VolumeAttributesClass, and the
+// Profile's name, which becomes a namespace's.
 // Passes: on update, what was wrong before.
 var profileQuotaInvalid = Rule[ProfileChange]{
 	ID:      ProfileQuotaInvalid,
 	Summary: "A Profile's quota, or the namespace that the Profile is to have, is one that the API server refuses.",
-	Judge: func(change ProfileChange, _ Facts) []Finding {
+	Judge: func(change ProfileChange, facts Facts) []Finding {
+		minor := 0
+		if hasScopeOfClaims(change.New) || hasScopeOfClaims(change.Old) {
+			minor = minorVersion(facts)
+		}
 		var out []Finding
-		for _, f := range invalidQuota(change.New) {
-			if change.Old == nil || !slices.ContainsFunc(invalidQuota(change.Old), func(o Finding) bool { return o.Problem == f.Problem }) {
+		for _, f := range invalidQuota(change.New, minor) {
+			if change.Old == nil || !slices.ContainsFunc(invalidQuota(change.Old, minor), func(o Finding) bool { return o.Problem == f.Problem }) {
 				out = append(out, f)
 			}
 		}
 		if change.Old != nil {
-			return append(out, changedScopes(change)...)
+			return append(out, changedScopes(change, minor)...)
 		}
 		return append(out, unfitName(change.New)...)
 	},
@@ -39,8 +45,9 @@ var profileQuotaInvalid = Rule[ProfileChange]{
 
 const quotaOutcome = "the Profile controller could not make the ResourceQuota '%s' and would try for ever, without a word in the Profile's status (%s)"
 
-// invalidQuota lists what the API server would refuse. Without any limit the controller makes no quota at all.
-func invalidQuota(profile *Profile) []Finding {
+// invalidQuota lists what an API server of a minor version would refuse. Without any limit the controller makes no quota at
+// all.
+func invalidQuota(profile *Profile, minor int) []Finding {
 	spec, path := &profile.Spec.ResourceQuotaSpec, field.NewPath("spec", "resourceQuotaSpec")
 	if len(spec.Hard) == 0 {
 		if len(spec.Scopes) == 0 && spec.ScopeSelector == nil {
@@ -54,7 +61,7 @@ func invalidQuota(profile *Profile) []Finding {
 		}}
 	}
 	var out []Finding
-	for _, p := range quota.ValidateSpec(spec, path) {
+	for _, p := range quota.ValidateSpec(spec, path, minor) {
 		last := len(out) - 1
 		if last >= 0 && out[last].Field == p.Path.String() && p.Says == "must be a standard resource for quota" {
 			continue // that the name is not known is said
@@ -98,10 +105,20 @@ func correction(p quota.SpecProblem) string {
 	return "correct the value"
 }
 
+// hasScopeOfClaims reports whether a quota has the one scope that not all versions of Kubernetes know.
+func hasScopeOfClaims(profile *Profile) bool {
+	if profile == nil {
+		return false
+	}
+	spec := profile.Spec.ResourceQuotaSpec
+	scopes := quota.ScopeNames(quota.Quota{Scopes: spec.Scopes, ScopeSelector: spec.ScopeSelector})
+	return slices.Contains(scopes, corev1.ResourceQuotaScopeVolumeAttributesClass)
+}
+
 // changedScopes finds scopes that change, which those of a ResourceQuota can't. A Profile that had no quota gets a new one.
-func changedScopes(change ProfileChange) []Finding {
+func changedScopes(change ProfileChange, minor int) []Finding {
 	before, now := &change.Old.Spec.ResourceQuotaSpec, &change.New.Spec.ResourceQuotaSpec
-	if len(before.Hard) == 0 || len(now.Hard) == 0 || !quota.ChangesScopes(before, now) || len(invalidQuota(change.Old)) > 0 {
+	if len(before.Hard) == 0 || len(now.Hard) == 0 || !quota.ChangesScopes(before, now) || len(invalidQuota(change.Old, minor)) > 0 {
 		return nil
 	}
 	return []Finding{{

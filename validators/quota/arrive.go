@@ -17,16 +17,20 @@ type arrived struct {
 
 // Minor versions of Kubernetes from which on its API server does something by default.
 // Source: k8s.io/kubernetes v1.37.2 pkg/features/kube_features.go SidecarContainers, PodLevelResources,
-// PodLevelResourcesFixDefaulting, PodLevelResourcesFixKubeletQOSClass.
+// PodLevelResourcesFixDefaulting, PodLevelResourcesFixKubeletQOSClass; v1.33.13 pkg/apis/core/helper/helpers.go
+// standardResourceQuotaScopes.
 const (
 	knowsSidecars         = 29
+	knowsScopeOfClaims    = 33
 	knowsPodLevel         = 34
 	completesPodsAtLast   = 37
 	passesOverEmptyWholes = 37
 )
 
 // since reports whether the API server is of the given minor version or a newer one.
-func (n Namespace) since(minor int) bool { return n.Minor == 0 || n.Minor >= minor }
+func (n Namespace) since(minor int) bool { return since(n.Minor, minor) }
+
+func since(server, minor int) bool { return server == 0 || server >= minor }
 
 // arrive fills in what the API server fills in, in its order: requests from limits, the resources of the pod as a whole,
 // what the LimitRanges add, the priority.

@@ -2,11 +2,13 @@ package quota
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
 )
 
@@ -155,6 +157,17 @@ func TestVersions(t *testing.T) {
 					t.Errorf("refused with %q, want %q", got, want)
 				}
 			})
+		}
+	}
+}
+
+// TestScopeOfClaims is about the one scope that not all versions know.
+func TestScopeOfClaims(t *testing.T) {
+	spec := &corev1.ResourceQuotaSpec{Hard: list("requests.storage"), Scopes: []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeVolumeAttributesClass}}
+	for minor, want := range map[int]int{28: 1, 32: 1, 33: 0, 37: 0, 0: 0} {
+		problems := ValidateSpec(spec, field.NewPath("spec"), minor)
+		if len(problems) != want || want > 0 && slices.Contains(problems[0].Known, string(spec.Scopes[0])) {
+			t.Errorf("1.%d: %v, want %d problems", minor, problems, want)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func TestSpecs(t *testing.T) {
 		spec := r.brokenSpec()
 		q := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: "specs", Name: "quota"}, Spec: spec}
 		err := admin.Create(t.Context(), q, client.DryRunAll)
-		problems := quota.ValidateSpec(&spec, field.NewPath("spec"))
+		problems := quota.ValidateSpec(&spec, field.NewPath("spec"), minor)
 		if why := differ(problems, err); why != "" {
 			t.Errorf("%s\n%s", why, text(t, spec))
 		}
@@ -45,7 +45,7 @@ func TestSpecs(t *testing.T) {
 			t.Fatal(err)
 		}
 		q.Spec = r.quotaSpec()
-		if len(quota.ValidateSpec(&q.Spec, field.NewPath("spec"))) > 0 {
+		if len(quota.ValidateSpec(&q.Spec, field.NewPath("spec"), minor)) > 0 {
 			continue
 		}
 		changes := quota.ChangesScopes(&spec, &q.Spec)

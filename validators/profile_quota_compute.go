@@ -73,7 +73,7 @@ type held struct {
 // once it is corrected, what counts is what there is from before it.
 func (r profileQuota) heldBefore(change ProfileChange) (held, error) {
 	spec := &change.Old.Spec.ResourceQuotaSpec
-	if len(quota.ValidateSpec(spec, nil)) > 0 && len(quota.ValidateSpec(&change.New.Spec.ResourceQuotaSpec, nil)) == 0 {
+	if len(quota.ValidateSpec(spec, nil, 0)) > 0 && len(quota.ValidateSpec(&change.New.Spec.ResourceQuotaSpec, nil, 0)) == 0 {
 		made, err := madeQuota(change.New, r.facts)
 		if err != nil || made == nil {
 			return held{}, err

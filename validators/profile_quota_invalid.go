@@ -20,15 +20,20 @@ const ProfileQuotaInvalid = "profile-quota-invalid"
 // The API server takes a Profile with any resourceQuotaSpec, and refuses the ResourceQuota that the Profile controller makes of
 // it. The controller then tries again for ever and says nothing: the Profile's quota, plugins and deletion all wait.
 //
-// Looks at: spec.resourceQuotaSpec, the ResourceQuota that there is, and the Profile's name, which becomes a namespace's.
+// Looks at: spec.resourceQuotaSpec, the ResourceQuota that there is, the version of Kubernetes if the quota has the scope
+// VolumeAttributesClass, and the Profile's name, which becomes a namespace's.
 // Passes: on update, what was wrong before.
 var profileQuotaInvalid = Rule[ProfileChange]{
 	ID:      ProfileQuotaInvalid,
 	Summary: "A Profile's quota, or the namespace that the Profile is to have, is one that the API server refuses.",
 	Judge: func(change ProfileChange, facts Facts) []Finding {
+		minor := 0
+		if hasScopeOfClaims(change.New) || hasScopeOfClaims(change.Old) {
+			minor = minorVersion(facts)
+		}
 		var out []Finding
-		for _, f := range invalidQuota(change.New) {
-			if change.Old == nil || !slices.ContainsFunc(invalidQuota(change.Old), func(o Finding) bool { return withoutPlaces(o) == withoutPlaces(f) }) {
+		for _, f := range invalidQuota(change.New, minor) {
+			if change.Old == nil || !slices.ContainsFunc(invalidQuota(change.Old, minor), func(o Finding) bool { return withoutPlaces(o) == withoutPlaces(f) }) {
 				out = append(out, f)
 			}
 		}
@@ -47,8 +52,9 @@ var place = regexp.MustCompile(`\[\d+\]`)
 
 const quotaOutcome = "the Profile controller could not make the ResourceQuota '%s' and would try for ever, without a word in the Profile's status (%s)"
 
-// invalidQuota lists what the API server would refuse. Without any limit the controller makes no quota at all.
-func invalidQuota(profile *Profile) []Finding {
+// invalidQuota lists what an API server of a minor version would refuse. Without any limit the controller makes no quota at
+// all.
+func invalidQuota(profile *Profile, minor int) []Finding {
 	spec, path := &profile.Spec.ResourceQuotaSpec, field.NewPath("spec", "resourceQuotaSpec")
 	if len(spec.Hard) == 0 {
 		if len(spec.Scopes) == 0 && spec.ScopeSelector == nil {
@@ -62,7 +68,7 @@ func invalidQuota(profile *Profile) []Finding {
 		}}
 	}
 	var out []Finding
-	for _, p := range quota.ValidateSpec(spec, path) {
+	for _, p := range quota.ValidateSpec(spec, path, minor) {
 		if last := len(out) - 1; last >= 0 && out[last].Problem == wrong(p) {
 			continue // a name that can't be has more than one reason
 		}
@@ -106,6 +112,16 @@ func correction(p quota.SpecProblem) string {
 		return "drop one of them"
 	}
 	return "correct the value"
+}
+
+// hasScopeOfClaims reports whether a quota has the one scope that not all versions of Kubernetes know.
+func hasScopeOfClaims(profile *Profile) bool {
+	if profile == nil {
+		return false
+	}
+	spec := profile.Spec.ResourceQuotaSpec
+	scopes := quota.ScopeNames(quota.Quota{Scopes: spec.Scopes, ScopeSelector: spec.ScopeSelector})
+	return slices.Contains(scopes, corev1.ResourceQuotaScopeVolumeAttributesClass)
 }
 
 // changedScopes finds scopes that change, which those of a ResourceQuota can't. What counts is the ResourceQuota that there is:

@@ -11,24 +11,32 @@ type arrived struct {
 	corev1.PodSpec
 	// written is the pod as it was submitted.
 	written *corev1.PodSpec
+	// whole are the resources that the pod's quality of service follows from; its containers' if nil.
+	whole *corev1.ResourceRequirements
 }
 
 // Minor versions of Kubernetes from which on its API server does something by default.
 // Source: k8s.io/kubernetes v1.37.2 pkg/features/kube_features.go SidecarContainers, PodLevelResources,
-// PodLevelResourcesFixDefaulting.
+// PodLevelResourcesFixDefaulting, PodLevelResourcesFixKubeletQOSClass; v1.33.13 pkg/apis/core/helper/helpers.go
+// standardResourceQuotaScopes.
 const (
-	knowsSidecars       = 29
-	knowsPodLevel       = 34
-	completesPodsAtLast = 37
+	knowsSidecars         = 29
+	knowsScopeOfClaims    = 33
+	knowsPodLevel         = 34
+	completesPodsAtLast   = 37
+	passesOverEmptyWholes = 37
 )
 
 // since reports whether the API server is of the given minor version or a newer one.
-func (n Namespace) since(minor int) bool { return n.Minor == 0 || n.Minor >= minor }
+func (n Namespace) since(minor int) bool { return since(n.Minor, minor) }
+
+func since(server, minor int) bool { return server == 0 || server >= minor }
 
 // arrive fills in what the API server fills in, in its order: requests from limits, the resources of the pod as a whole,
 // what the LimitRanges add, the priority.
-// Source: k8s.io/kubernetes v1.37.2 pkg/apis/core/v1/defaults.go SetDefaults_Pod, plugin/pkg/admission/limitranger/admission.go
-// PodMutateLimitFunc, plugin/pkg/admission/priority, pkg/registry/core/pod/strategy.go PrepareForCreate.
+// Source: k8s.io/kubernetes v1.37.2 and v1.36.3 pkg/apis/core/v1/defaults.go SetDefaults_Pod,
+// plugin/pkg/admission/limitranger/admission.go PodMutateLimitFunc, plugin/pkg/admission/priority,
+// pkg/registry/core/pod/strategy.go PrepareForCreate.
 func (n Namespace) arrive(spec *corev1.PodSpec, limitRanges []corev1.LimitRange) arrived {
 	p := arrived{PodSpec: *spec.DeepCopy(), written: spec}
 	if !n.since(knowsSidecars) {
@@ -40,8 +48,11 @@ func (n Namespace) arrive(spec *corev1.PodSpec, limitRanges []corev1.LimitRange)
 		p.Resources = nil
 	}
 	p.each(func(c *corev1.Container) { fill(&c.Resources.Requests, c.Resources.Limits) })
-	if !n.since(completesPodsAtLast) && p.Resources != nil && len(p.Resources.Limits) > 0 {
-		p.completeRequests()
+	if !n.since(completesPodsAtLast) {
+		p.completeHugePages()
+		if p.Resources != nil && len(p.Resources.Limits) > 0 {
+			p.completeRequests()
+		}
 	}
 	for i := range limitRanges {
 		limits, requests := containerDefaults(&limitRanges[i])
@@ -51,8 +62,12 @@ func (n Namespace) arrive(spec *corev1.PodSpec, limitRanges []corev1.LimitRange)
 		})
 	}
 	if n.since(completesPodsAtLast) {
+		p.completeHugePages()
 		p.completeRequests()
 		p.completeLimits()
+	}
+	if !n.since(passesOverEmptyWholes) || p.hasResources() {
+		p.whole = p.Resources
 	}
 	if p.PriorityClassName == "" {
 		p.PriorityClassName = n.DefaultPriorityClass

@@ -14,6 +14,7 @@
 // pkg/quota/v1/generic/evaluator.go, pkg/admission/plugin/resourcequota/controller.go.
 //
 // Assumed: Kubernetes 1.28 to 1.37 with the feature gates that each version has by default. They differ in what they make of
-// resources of the pod as a whole (spec.resources, from 1.34 on) and in sidecars (from 1.29 on). What mutating webhooks add
-// and what an API server's own configuration limits (LimitedResources) can't be seen.
+// resources of the pod as a whole (spec.resources, from 1.34 on), in sidecars (from 1.29 on) and in a quota's scope
+// VolumeAttributesClass (from 1.33 on). What mutating webhooks add and what an API server's own configuration limits
+// (LimitedResources) can't be seen.
 package quota

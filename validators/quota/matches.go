@@ -9,7 +9,7 @@ import (
 // matches reports whether every scope of a quota fits the pod, which has the API server's defaults. That the quota names
 // something that pods use, which the API server asks as well, is true of every quota that can refuse one here.
 // Source: k8s.io/apiserver v0.37.2 pkg/quota/v1/generic/evaluator.go Matches.
-func matches(q Quota, pod *corev1.PodSpec) bool {
+func matches(q Quota, pod *arrived) bool {
 	for _, scope := range q.Scopes {
 		if !scopeMatches(corev1.ScopedResourceSelectorRequirement{ScopeName: scope, Operator: corev1.ScopeSelectorOpExists}, pod) {
 			return false
@@ -27,7 +27,7 @@ func matches(q Quota, pod *corev1.PodSpec) bool {
 
 // scopeMatches reports whether one scope of a quota fits the pod.
 // Source: k8s.io/kubernetes v1.37.2 pkg/quota/v1/evaluator/core/pods.go podMatchesScopeFunc.
-func scopeMatches(r corev1.ScopedResourceSelectorRequirement, pod *corev1.PodSpec) bool {
+func scopeMatches(r corev1.ScopedResourceSelectorRequirement, pod *arrived) bool {
 	switch r.ScopeName {
 	case corev1.ResourceQuotaScopeTerminating:
 		return pod.ActiveDeadlineSeconds != nil && *pod.ActiveDeadlineSeconds >= 0
@@ -59,11 +59,15 @@ func priorityClassMatches(r corev1.ScopedResourceSelectorRequirement, class stri
 	return false
 }
 
-// bestEffort reports whether no container of the pod asks for any cpu or memory. An amount of zero asks for nothing. A pod
-// with resources of its own never gets here.
-// Source: k8s.io/kubernetes v1.37.2 pkg/apis/core/v1/helper/qos/qos.go ComputePodQOS.
-func bestEffort(pod *corev1.PodSpec) bool {
-	for _, c := range slices.Concat(pod.InitContainers, pod.Containers) {
+// bestEffort reports whether no container of the pod asks for any cpu or memory, or the pod as a whole if that decides. An
+// amount of zero asks for nothing. Until 1.36 the pod as a whole decides even where it has resources and names none.
+// Source: k8s.io/kubernetes v1.37.2 and v1.36.3 pkg/apis/core/v1/helper/qos/qos.go ComputePodQOS.
+func bestEffort(pod *arrived) bool {
+	asking := slices.Concat(pod.InitContainers, pod.Containers)
+	if pod.whole != nil {
+		asking = []corev1.Container{{Resources: *pod.whole}}
+	}
+	for _, c := range asking {
 		for _, list := range []corev1.ResourceList{c.Resources.Requests, c.Resources.Limits} {
 			for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 				if quantity := list[name]; quantity.Sign() > 0 {

@@ -44,10 +44,9 @@ func overridden(sum corev1.ResourceList, whole *corev1.ResourceRequirements, of 
 	return sum
 }
 
-// completeRequests fills in the requests of the pod as a whole: from what its containers add up to, or else from its
-// limits.
-// Source: k8s.io/kubernetes v1.37.2 pkg/api/pod/util.go DefaultPodLevelResources.
-func (p *arrived) completeRequests() {
+// completeHugePages fills in the limits of huge pages of the pod as a whole from what its containers add up to.
+// Source: k8s.io/kubernetes v1.37.2 pkg/api/pod/util.go defaultHugePagePodLevelLimits.
+func (p *arrived) completeHugePages() {
 	r := p.Resources
 	if r == nil || len(r.Requests)+len(r.Limits) == 0 {
 		return
@@ -58,7 +57,17 @@ func (p *arrived) completeRequests() {
 		return requested || !isHugePages(name)
 	})
 	fill(&r.Limits, sums)
-	sums = p.containerRequests()
+}
+
+// completeRequests fills in the requests of the pod as a whole: from what its containers add up to, or else from its
+// limits.
+// Source: k8s.io/kubernetes v1.37.2 pkg/api/pod/util.go defaultPodLevelRequests.
+func (p *arrived) completeRequests() {
+	r := p.Resources
+	if r == nil || len(r.Requests)+len(r.Limits) == 0 {
+		return
+	}
+	sums := p.containerRequests()
 	maps.DeleteFunc(sums, func(name corev1.ResourceName, _ resource.Quantity) bool {
 		return isHugePages(name) || !resourcehelper.IsSupportedPodLevelResource(name)
 	})

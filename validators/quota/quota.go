@@ -121,7 +121,7 @@ func (n Namespace) decide(spec *corev1.PodSpec, limitRanges []corev1.LimitRange)
 		return out // then no container needs to name any
 	}
 	for _, q := range n.Quotas {
-		if !matches(q, &p.PodSpec) {
+		if !matches(q, &p) {
 			continue
 		}
 		if missing := missing(q.Hard, &p.PodSpec); len(missing) > 0 {

@@ -24,9 +24,9 @@ type SpecProblem struct {
 }
 
 // ValidateSpec lists everything for which the API server would refuse a ResourceQuota with this spec, in a fixed order. path is
-// where the spec is.
+// where the spec is, and minor the minor version of Kubernetes, such as 34; 0 counts as the newest.
 // Source: k8s.io/kubernetes v1.37.2 pkg/apis/core/validation/validation.go ValidateResourceQuotaSpec.
-func ValidateSpec(spec *corev1.ResourceQuotaSpec, path *field.Path) []SpecProblem {
+func ValidateSpec(spec *corev1.ResourceQuotaSpec, path *field.Path, minor int) []SpecProblem {
 	var out []SpecProblem
 	for _, name := range slices.Sorted(maps.Keys(spec.Hard)) {
 		at := path.Child("hard").Key(string(name))
@@ -38,7 +38,7 @@ func ValidateSpec(spec *corev1.ResourceQuotaSpec, path *field.Path) []SpecProble
 		}
 	}
 	for i, scope := range spec.Scopes {
-		out = append(out, invalidScope(scope, spec.Hard, path.Child("scopes").Index(i))...)
+		out = append(out, invalidScope(scope, spec.Hard, path.Child("scopes").Index(i), minor)...)
 	}
 	out = append(out, contradictory(spec.Scopes, path.Child("scopes"))...)
 	if spec.ScopeSelector == nil {
@@ -48,7 +48,7 @@ func ValidateSpec(spec *corev1.ResourceQuotaSpec, path *field.Path) []SpecProble
 	var scopes []corev1.ResourceQuotaScope
 	for i, r := range spec.ScopeSelector.MatchExpressions {
 		scopes = append(scopes, r.ScopeName)
-		out = append(out, invalidScope(r.ScopeName, spec.Hard, at.Index(i).Child("scopeName"))...)
+		out = append(out, invalidScope(r.ScopeName, spec.Hard, at.Index(i).Child("scopeName"), minor)...)
 		out = append(out, invalidOperator(r, at.Index(i))...)
 	}
 	return append(out, contradictory(scopes, at)...)
@@ -116,12 +116,17 @@ var scopes = map[corev1.ResourceQuotaScope][]corev1.ResourceName{
 	corev1.ResourceQuotaScopeVolumeAttributesClass:     claimNames,
 }
 
-func invalidScope(scope corev1.ResourceQuotaScope, hard corev1.ResourceList, at *field.Path) []SpecProblem {
+func invalidScope(scope corev1.ResourceQuotaScope, hard corev1.ResourceList, at *field.Path, minor int) []SpecProblem {
+	knows := func(s corev1.ResourceQuotaScope) bool {
+		return s != corev1.ResourceQuotaScopeVolumeAttributesClass || since(minor, knowsScopeOfClaims)
+	}
 	allowed, ok := scopes[scope]
-	if !ok {
+	if !ok || !knows(scope) {
 		var known []string
 		for s := range scopes {
-			known = append(known, string(s))
+			if knows(s) {
+				known = append(known, string(s))
+			}
 		}
 		slices.Sort(known)
 		return []SpecProblem{{Path: at, Says: "unsupported scope", Name: string(scope), Known: known}}

@@ -25,7 +25,7 @@ func (n Namespace) Excesses(spec *corev1.PodSpec) []Excess {
 	p := n.arrive(spec, n.LimitRanges)
 	requests, limits := p.requests(), p.limits()
 	for _, q := range n.Quotas {
-		if !matches(q, &p.PodSpec) {
+		if !matches(q, &p) {
 			continue
 		}
 		for _, name := range slices.Sorted(maps.Keys(q.Hard)) {

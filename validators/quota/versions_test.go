@@ -1,10 +1,13 @@
 package quota
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // TestVersions asks about pods of which not all versions of Kubernetes make the same.
@@ -66,6 +69,62 @@ func TestVersions(t *testing.T) {
 					t.Errorf("1.%d says %q, want %q", minor, got, want)
 				}
 			})
+		}
+	}
+}
+
+// TestVersionsOfQuality asks for what older API servers decide otherwise of what is BestEffort. Each pod is of a namespace with the quota compute, on memory of
+// pods that are not BestEffort, and a LimitRange that gives cpu to containers.
+func TestVersionsOfQuality(t *testing.T) {
+	namespace := Namespace{
+		Quotas: []Quota{{Name: "compute", Hard: list("memory"), Scopes: []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeNotBestEffort}}},
+		LimitRanges: []corev1.LimitRange{{Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{
+			{Type: corev1.LimitTypeContainer, DefaultRequest: list("cpu")},
+		}}}},
+	}
+	const (
+		must = "failed quota: compute: must specify memory for: a"
+		more = "spec.resources.requests[cpu]: must be greater than or equal to aggregate container requests of 2"
+	)
+	for name, test := range map[string]struct {
+		pod  string
+		want map[int]string // by minor version
+	}{
+		"the pod as a whole names memory": {
+			pod:  "{resources: {requests: {memory: 1Gi}}, containers: [{name: a}]}",
+			want: map[int]string{28: must, 33: must, 34: "", 36: "", 37: "", 0: ""},
+		},
+		"the pod as a whole names nothing": {
+			pod:  "{resources: {}, containers: [{name: a}]}",
+			want: map[int]string{28: must, 33: must, 34: "", 36: "", 37: must, 0: must},
+		},
+		"requests are completed for huge pages' sake, before there are defaults": {
+			pod:  "{resources: {requests: {memory: 1Gi}}, containers: [{name: a, resources: {limits: {hugepages-2Mi: 2Mi, memory: 1Gi}, requests: {cpu: 1}}}, {name: b}]}",
+			want: map[int]string{34: more, 36: more, 37: "", 0: ""},
+		},
+	} {
+		for minor, want := range test.want {
+			t.Run(fmt.Sprintf("%s, 1.%d", name, minor), func(t *testing.T) {
+				namespace.Minor = minor
+				var got []string
+				for _, r := range namespace.Decide(pod(t, test.pod)).Refusals {
+					got = append(got, r.Says)
+				}
+				if strings.Join(got, " | ") != want {
+					t.Errorf("refused with %q, want %q", got, want)
+				}
+			})
+		}
+	}
+}
+
+// TestScopeOfClaims is about the one scope that not all versions know.
+func TestScopeOfClaims(t *testing.T) {
+	spec := &corev1.ResourceQuotaSpec{Hard: list("requests.storage"), Scopes: []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeVolumeAttributesClass}}
+	for minor, want := range map[int]int{28: 1, 32: 1, 33: 0, 37: 0, 0: 0} {
+		problems := ValidateSpec(spec, field.NewPath("spec"), minor)
+		if len(problems) != want || want > 0 && slices.Contains(problems[0].Known, string(spec.Scopes[0])) {
+			t.Errorf("1.%d: %v, want %d problems", minor, problems, want)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func readWorld(t *testing.T, file, namespace string) (world, *corev1.Pod) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := world{name: namespace, rules: quota.Namespace{Minor: 37}}
+	w := world{name: namespace, rules: quota.Namespace{Minor: minor}}
 	var objects []client.Object
 	var pod *corev1.Pod
 	for _, document := range documents {

@@ -50,7 +50,7 @@ func TestPods(t *testing.T) {
 		time.Sleep(2 * time.Second) // until the API server's plugins have seen everything
 		total.tryAll(t, worlds)
 	}
-	t.Logf("seed %d: %d pods in %d namespaces: %v", *seed, total.pods, namespaces, total.said)
+	t.Logf("Kubernetes 1.%d, seed %d: %d pods in %d namespaces: %v", minor, *seed, total.pods, namespaces, total.said)
 	for _, kind := range []string{"let in", "Validation", "LimitRanger", "ResourceQuota"} {
 		if *pods >= 10_000 && total.said[kind] < *pods/100 {
 			t.Errorf("only %d pods of %d were of the kind %q: the generator misses something", total.said[kind], total.pods, kind)
@@ -70,7 +70,7 @@ type world struct {
 // makeWorld makes a namespace with up to three quotas and LimitRanges.
 func makeWorld(t *testing.T, r random, name, defaultClass string) world {
 	t.Helper()
-	w := world{random: r, name: name, rules: quota.Namespace{DefaultPriorityClass: defaultClass, Minor: 37}}
+	w := world{random: r, name: name, rules: quota.Namespace{DefaultPriorityClass: defaultClass, Minor: minor}}
 	var objects []client.Object
 	for i := range r.IntN(4) {
 		objects = append(objects, &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("quota-%d", i)}, Spec: r.quotaSpec()})
@@ -243,7 +243,8 @@ func reason(message string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(message, "Required value: "), "Forbidden: ")
 }
 
-var value = regexp.MustCompile(`^(?:Invalid|Unsupported) value: (?:".*?"|\[.*?\]|null|\{.*\}|[-0-9]\S*): (.*)$`)
+// value is how it repeats one: as JSON, and up to 1.33 as Go. No value here has a colon and a space after each other.
+var value = regexp.MustCompile(`^(?:Invalid|Unsupported) value: .*?: (.*)$`)
 
 // save writes a case to testdata.
 func (w world) save(t *testing.T, pod *corev1.Pod) string {

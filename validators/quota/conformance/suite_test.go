@@ -10,7 +10,10 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
@@ -23,6 +26,9 @@ var (
 
 // admin is a client of the API server that all tests share.
 var admin client.Client
+
+// minor is the minor version of the API server: the one in bin, or any other that KUBEBUILDER_ASSETS names.
+var minor int
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -51,5 +57,25 @@ func run(m *testing.M) (code int, err error) {
 	if admin, err = client.New(control.Admin, client.Options{Scheme: scheme}); err != nil {
 		return 1, err
 	}
+	if minor, err = minorVersion(control.Admin); err != nil {
+		return 1, err
+	}
 	return m.Run(), nil
+}
+
+// minorVersion is what the API server itself says that it is.
+func minorVersion(config *rest.Config) (int, error) {
+	discoverer, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return 0, err
+	}
+	info, err := discoverer.ServerVersion()
+	if err != nil {
+		return 0, err
+	}
+	v, err := version.ParseGeneric(info.GitVersion)
+	if err != nil {
+		return 0, err
+	}
+	return int(v.Minor()), nil
 }

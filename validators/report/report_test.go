@@ -81,8 +81,8 @@ standard input:1:1: warning: annotation kfp-preflight.dev/skip names no rule wit
 // TestTextIsSafe has a line that a terminal would act upon.
 func TestTextIsSafe(t *testing.T) {
 	r := Report{Objects: []Object{{Kind: "Workflow", Name: "x", Findings: []Finding{{
-		Finding: validators.Finding{Rule: "a", Certainty: validators.Certain, Problem: "wrong"},
-		At:      &source.Position{File: "a", Line: 1, Column: 2, Text: "\x1b[2Jgone" + strings.Repeat("x", 1000)},
+		Finding: validators.Finding{Rule: "a", Certainty: validators.Certain, Problem: "wrong\x1b[2J", Outcome: "\x1b[2J", Fix: "\x1b[2J"},
+		At:      &source.Position{File: "a\x1b[2J", Line: 1, Column: 2, Text: "\x1b[2Jgone" + strings.Repeat("x", 1000)},
 	}}}}}
 	var out bytes.Buffer
 	if err := Text(&out, r, false); err != nil || strings.Contains(out.String(), "\x1b") || len(out.String()) > 600 {

@@ -58,6 +58,11 @@ type printer struct {
 }
 
 func (p *printer) line(format string, args ...any) {
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = printable(text)
+		}
+	}
 	if p.err == nil {
 		_, p.err = fmt.Fprintf(p.out, format+"\n", args...)
 	}
@@ -65,11 +70,16 @@ func (p *printer) line(format string, args ...any) {
 
 var colours = map[Level]string{Denied: "31;1", Warned: "33;1", Audited: "36;1", Open: "36;1"}
 
-func (p *printer) paint(level Level, text string) string {
+// painted is a text of our own, in colours.
+type painted struct{ text string }
+
+func (p painted) String() string { return p.text }
+
+func (p *printer) paint(level Level, text string) painted {
 	if !p.colour {
-		return text
+		return painted{text}
 	}
-	return "\x1b[" + colours[level] + "m" + text + "\x1b[0m"
+	return painted{"\x1b[" + colours[level] + "m" + text + "\x1b[0m"}
 }
 
 func (p *printer) finding(o Object, f Finding) {
@@ -110,19 +120,24 @@ func (o Object) where() string {
 // maxShown keeps a line that holds a whole program from filling the screen.
 const maxShown = 160
 
-// shown is a line without what a terminal would act upon.
+// shown is the beginning of a line.
 func shown(line string) string {
 	runes := []rune(line)
 	more := ""
 	if len(runes) > maxShown {
 		runes, more = runes[:maxShown], " ..."
 	}
+	return string(runes) + more
+}
+
+// printable is a text without what a terminal would act upon.
+func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\t' || unicode.IsPrint(r) {
 			return r
 		}
 		return '?'
-	}, string(runes)) + more
+	}, text)
 }
 
 // indent is as wide as the first characters of a line.

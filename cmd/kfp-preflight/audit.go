@@ -48,13 +48,7 @@ The exit code is 0 if nothing would be denied, 1 if something would, and 2 if so
 			if err != nil {
 				return err
 			}
-			for _, err := range r.Errors {
-				cmd.PrintErrln("kfp-preflight:", err)
-			}
-			if err := write(cmd.OutOrStdout(), r); err != nil {
-				return err
-			}
-			return exit(r.ExitCode())
+			return conclude(cmd, r, write)
 		},
 	}
 	flags := cmd.Flags()

@@ -58,13 +58,7 @@ The exit code is 0 if nothing would be denied, 1 if something would, and 2 if so
 			if len(r.Objects) == 0 && len(r.Errors) == 0 {
 				return errors.New("there is nothing to judge in the files that were given: no Workflow or Profile, and nothing that Workflows come out of")
 			}
-			for _, err := range r.Errors {
-				cmd.PrintErrln("kfp-preflight:", err)
-			}
-			if err := write(cmd.OutOrStdout(), r); err != nil {
-				return err
-			}
-			return exit(r.ExitCode())
+			return conclude(cmd, r, write)
 		},
 	}
 	flags := cmd.Flags()
@@ -100,6 +94,17 @@ var reportWriters = map[string]func(io.Writer, report.Report) error{
 	"json":   report.JSON,
 	"sarif":  func(out io.Writer, r report.Report) error { return report.SARIF(out, r, version()) },
 	"github": report.GitHub,
+}
+
+// conclude tells what became of the objects, and ends the program accordingly.
+func conclude(cmd *cobra.Command, r report.Report, write func(io.Writer, report.Report) error) error {
+	for _, err := range r.Errors {
+		cmd.PrintErrln("kfp-preflight:", err)
+	}
+	if err := write(cmd.OutOrStdout(), r); err != nil {
+		return err
+	}
+	return exit(r.ExitCode())
 }
 
 // isTerminal reports whether colours reach a person, who has not asked for none.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -62,5 +64,40 @@ func TestCheckExitCodes(t *testing.T) {
 				t.Errorf("no %q in\n%s", test.says, said)
 			}
 		})
+	}
+}
+
+// examples is the folder with the Workflows that Argo ships as examples.
+func examples(t testing.TB) string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-workflows/v3").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(strings.TrimSpace(string(out)), "examples")
+}
+
+// TestCheckExamples judges what Argo ships: nothing is wrong with it, as far as can be said without a cluster.
+func TestCheckExamples(t *testing.T) {
+	out, trouble, err := run(t, "", "check", "-f", examples(t))
+	if err != nil || trouble != "" || strings.Contains(out, "warning:") {
+		t.Errorf("%v\n%s\n%s", err, trouble, out)
+	}
+	if !strings.Contains(out, " objects judged: 0 would be denied, 0 have warnings\n") {
+		t.Errorf("%s", out)
+	}
+}
+
+// BenchmarkCheck judges the more than two hundred files that Argo ships.
+func BenchmarkCheck(b *testing.B) {
+	dir := examples(b)
+	for b.Loop() {
+		root := newRoot()
+		root.SetOut(io.Discard)
+		root.SetErr(io.Discard)
+		root.SetArgs([]string{"check", "-f", dir})
+		if err := root.ExecuteContext(b.Context()); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -24,8 +24,9 @@ func newCheck() *cobra.Command {
 		Use:   "check -f FILE|DIR...",
 		Short: "Judge files as the webhook would judge their objects",
 		Long: `Judge the Workflows and Profiles in files as the webhook would, and the Workflows that come out of CronWorkflows,
-WorkflowTemplates, ClusterWorkflowTemplates and KFP's ScheduledWorkflows. Other objects in the files, such as Secrets and
-ConfigMaps, count as there: they are about to be applied.
+WorkflowTemplates, ClusterWorkflowTemplates, KFP's ScheduledWorkflows, and pipelines as the KFP SDK v2 compiles them, with the
+default values of their parameters. Other objects in the files, such as Secrets and ConfigMaps, count as there: they are
+about to be applied.
 
 What else is there is asked of a cluster, if --kubeconfig or --context is given, or looked for in the manifests of
 --state. Without either, only what needs no knowledge of a cluster is judged. Nothing is ever written to a cluster.

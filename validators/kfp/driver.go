@@ -123,12 +123,15 @@ func (r *Run) Program(args []string) (commands, values string, open, ok bool) {
 	return strings.Join(parts, " "), strings.Join(texts, " "), open, true
 }
 
+// createClaim is the image of components whose driver makes a claim.
+const createClaim = "argostub/createpvc"
+
 // Claim is the name of the PersistentVolumeClaim that a driver makes, with a tag for what exists only at run time. ok is false
 // if it makes none.
 // Source: kubeflow/pipelines 7b70c7b95f backend/src/v2/driver/k8s.go createPVC.
 func (r *Run) Claim(args []string) (name string, ok bool) {
 	d, ok := newDriver(args)
-	if !ok || parse(d.flags["container"]).text("image") != "argostub/createpvc" {
+	if !ok || parse(d.flags["container"]).text("image") != createClaim {
 		return "", false
 	}
 	given := d.taskInputs(r.inputsOf(d.flags["dag_execution_id"]))

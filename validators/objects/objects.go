@@ -21,6 +21,8 @@ type Object struct {
 	workflow    *wfv1.Workflow
 	// spec is where the Workflow's spec stands in the object.
 	spec string
+	// places are where the values of the Workflow's parameters stand, if the Workflow is compiled.
+	places []string
 }
 
 // Kind is a kind of object that can be judged.
@@ -109,6 +111,10 @@ func (o *Object) Judge(facts validators.Facts, options validators.Options, on fu
 	}
 	findings := validators.JudgeWorkflow(o.workflow, facts, options, on)
 	for i := range findings {
+		if o.places != nil {
+			findings[i].Field = o.placeOf(findings[i].Field)
+			continue
+		}
 		if rest, ok := strings.CutPrefix(findings[i].Field, "spec"); ok {
 			findings[i].Field = o.spec + rest
 		}

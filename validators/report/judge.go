@@ -3,10 +3,12 @@ package report
 import (
 	"runtime"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 	"github.com/kfp-preflight/kfp-preflight/validators/objects"
 	"github.com/kfp-preflight/kfp-preflight/validators/source"
 )
@@ -45,7 +47,9 @@ func (j Judge) Documents(documents []source.Document) Report {
 	judged := make([]*objects.Object, len(documents))
 	for i, d := range documents {
 		var err error
-		if judged[i], err = objects.Decode(d.JSON, j.Namespace); err == nil {
+		if kfp.IsPipeline(d.JSON) {
+			judged[i], err = objects.DecodePipeline(d.JSON, platformsOf(documents, i).JSON, j.Namespace)
+		} else if judged[i], err = objects.Decode(d.JSON, j.Namespace); err == nil {
 			err = given.Add(d.JSON, j.Namespace)
 		}
 		if err != nil {
@@ -63,7 +67,7 @@ func (j Judge) Documents(documents []source.Document) Report {
 		}
 		group.Go(func() error {
 			result := j.object(o, validators.Overlay{Over: given, Under: j.Facts()})
-			result.place(documents[i])
+			result.place(documents[i], platformsOf(documents, i))
 			results[i] = &result
 			return nil
 		})
@@ -77,12 +81,24 @@ func (j Judge) Documents(documents []source.Document) Report {
 	return r
 }
 
+// platformsOf is the document with what a pipeline wants of Kubernetes, if there is one: the next in the same file.
+func platformsOf(documents []source.Document, i int) source.Document {
+	if i+1 < len(documents) && documents[i+1].File == documents[i].File && kfp.IsPlatforms(documents[i+1].JSON) {
+		return documents[i+1]
+	}
+	return source.Document{}
+}
+
 // place finds where the object and its findings are written.
-func (o *Object) place(d source.Document) {
+func (o *Object) place(d, platforms source.Document) {
 	at := d.Find("")
 	o.At = &at
 	for i := range o.Findings {
-		at := d.Find(o.Findings[i].Field)
+		from := d
+		if strings.HasPrefix(o.Findings[i].Field, "platforms") {
+			from = platforms
+		}
+		at := from.Find(o.Findings[i].Field)
 		o.Findings[i].At = &at
 	}
 }

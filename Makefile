@@ -8,9 +8,11 @@ help: ## list the targets
 
 ##  The project
 
+VERSION ?= $(shell git describe --tags --always --dirty)
+
 .PHONY: build
-build: ## build bin/kfp-preflight
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/kfp-preflight ./cmd/kfp-preflight
+build: ## build bin/kfp-preflight; VERSION=V is what it calls itself
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.release=$(VERSION)' -o bin/kfp-preflight ./cmd/kfp-preflight
 
 .PHONY: test
 test: controlplane ## run all tests, those against a real API server and a real workflow-controller among them

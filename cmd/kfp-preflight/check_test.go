@@ -101,3 +101,19 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	}
 }
+
+func TestVersion(t *testing.T) {
+	out, trouble, err := run(t, "", "version")
+	if err != nil || trouble != "" || !strings.HasPrefix(out, "kfp-preflight ") || !strings.Contains(out, "(go1.") {
+		t.Errorf("%v %q %q", err, out, trouble)
+	}
+}
+
+// TestHelpTeaches looks for an example with every command.
+func TestHelpTeaches(t *testing.T) {
+	for _, cmd := range newRoot().Commands() {
+		if cmd.Example == "" || cmd.Short == "" {
+			t.Errorf("%s has no example", cmd.Name())
+		}
+	}
+}

@@ -41,7 +41,15 @@ func newRoot() *cobra.Command {
 		Short: "Tells at admission what Kubeflow Pipelines would find out hours later",
 		Long: `kfp-preflight works out which pods a Kubeflow Profile or an Argo Workflow would lead to, and rejects the object while
 its author is still looking when these pods certainly can't run: a quota that no pipeline pod satisfies, a Secret that
-is not there.`,
+is not there. The same judgement can be had of files and of what is in a cluster already, and known errors are explained.`,
+		Example: `  # before anything reaches a cluster
+  kfp-preflight check -f pipelines/ --context production -n team-a
+
+  # an error that somebody has
+  kfp-preflight explain 'failed quota: kf-resource-quota: must specify cpu,memory'
+
+  # completion for the shell
+  source <(kfp-preflight completion bash)`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

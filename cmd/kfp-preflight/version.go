@@ -14,28 +14,23 @@ func newVersion() *cobra.Command {
 		Short:   "Say which version this is, and what it was built from",
 		Example: "  kfp-preflight version",
 		Args:    cobra.NoArgs,
-		Run: func(cmd *cobra.Command, _ []string) {
-			cmd.Printf("kfp-preflight %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "kfp-preflight %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
 		},
 	}
 }
 
-// version is that of the module and, of a build from a checkout, its commit.
+// release is the version that make build found out.
+var release string
+
+// version is that of the release or, of what go install built, that of the module.
 func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+	if release != "" {
+		return release
 	}
-	settings := map[string]string{}
-	for _, s := range info.Settings {
-		settings[s.Key] = s.Value
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
 	}
-	text := info.Main.Version
-	if commit := settings["vcs.revision"]; commit != "" {
-		text += fmt.Sprintf(", commit %s of %s", commit, settings["vcs.time"])
-	}
-	if settings["vcs.modified"] == "true" {
-		text += ", modified"
-	}
-	return text
+	return "unknown"
 }

@@ -8,7 +8,7 @@ help: ## list the targets
 
 ##  The project
 
-VERSION ?= $(shell git describe --tags --always --dirty)
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
 .PHONY: build
 build: ## build bin/kfp-preflight; VERSION=V is what it calls itself

@@ -73,6 +73,11 @@ func TestPipeline(t *testing.T) {
 	if !slices.Equal(pods, want) {
 		t.Errorf("pods of\n%s\nwant\n%s", strings.Join(pods, "\n"), strings.Join(want, "\n"))
 	}
+	for _, template := range o.workflow.Spec.Templates {
+		if strings.HasPrefix(template.Name, "exit-hook-") && strings.Contains(template.DAG.Tasks[0].Depends, "maybe") {
+			t.Errorf("%s waits for a task that is none of its own", template.Name)
+		}
+	}
 	findings := o.Judge(&validators.State{Complete: true}, validators.Options{}, func(rule string) bool { return rule == validators.WorkflowSecretMissing })
 	if len(findings) != 1 || findings[0].Certainty != validators.Certain || findings[0].Field != "platforms.kubernetes.deploymentSpec.executors[exec-step]" {
 		t.Errorf("%+v", findings)

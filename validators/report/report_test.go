@@ -183,3 +183,31 @@ func TestExitCode(t *testing.T) {
 		}
 	}
 }
+
+// TestPipeline has a pipeline of KFP v2 and what it wants of Kubernetes in one file, behind another document.
+func TestPipeline(t *testing.T) {
+	documents, errs := source.Read(strings.NewReader(`kind: Secret
+metadata: {name: other}
+---
+pipelineInfo: {name: example}
+deploymentSpec: {executors: {exec-step: {container: {image: busybox}}}}
+components: {comp-step: {executorLabel: exec-step}}
+root: {dag: {tasks: {step: {componentRef: {name: comp-step}}}}}
+---
+platforms:
+  kubernetes:
+    deploymentSpec:
+      executors:
+        exec-step: {secretAsEnv: [{secretName: credentials, keyToEnv: [{secretKey: token, envVar: TOKEN}]}]}
+`), []string{"-"})
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	r := Judge{Facts: func() validators.Facts { return &validators.State{Complete: true} }, Namespace: "team-a"}.Documents(documents)
+	if len(r.Objects) != 1 || len(r.Objects[0].Findings) != 1 {
+		t.Fatalf("%+v", r)
+	}
+	if o, at := r.Objects[0], r.Objects[0].Findings[0].At; o.At.Line != 4 || at.Line != 13 || at.Column != 9 {
+		t.Errorf("the pipeline is at %d, what is missing at %d:%d", o.At.Line, at.Line, at.Column)
+	}
+}

@@ -1,9 +1,15 @@
 package validators
 
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+)
+
 // Mode is what the certain findings of a rule lead to.
 type Mode string
 
-// The modes. Findings that are not certain warn at the most.
+// The modes. Findings that are not certain warn at the most, unless somebody has decided otherwise.
 const (
 	Deny  Mode = "deny"  // the object is rejected
 	Warn  Mode = "warn"  // the object is let in with a warning to the client
@@ -11,13 +17,32 @@ const (
 	Off   Mode = "off"   // the rule is not asked
 )
 
-// Modes says by rule ID what has been decided about the rules. A rule that is not named denies, or warns if that is what it does
-// by itself.
-type Modes map[string]Mode
+// UnmarshalJSON implements json.Unmarshaler. In YAML an off without quotes is a false.
+func (m *Mode) UnmarshalJSON(text []byte) error {
+	if string(text) == "false" {
+		*m = Off
+		return nil
+	}
+	return json.Unmarshal(text, (*string)(m))
+}
 
-// Of is the mode of a rule.
-func (m Modes) Of(rule string) Mode {
-	if mode, ok := m[rule]; ok {
+// AllModes are the modes from the mildest to the hardest.
+var AllModes = []Mode{Off, Audit, Warn, Deny}
+
+// Policy is what has been decided about the findings of rules. The zero value decides nothing, so that everything is as the rules
+// themselves have it.
+type Policy struct {
+	// Rules has the modes of rules by ID. A rule that is not named denies, or warns if that is what it does by itself.
+	Rules map[string]Mode `json:"rules,omitempty"`
+	// Possible is what a finding leads to that is not certain: warn by default, and no more than the rule's mode.
+	Possible Mode `json:"possible,omitempty"`
+	// Unchecked is what it leads to that a rule could not find out something: warn by default, and no more than the rule's mode.
+	Unchecked Mode `json:"unchecked,omitempty"`
+}
+
+// Mode is the mode of a rule.
+func (p Policy) Mode(rule string) Mode {
+	if mode, ok := p.Rules[rule]; ok {
 		return mode
 	}
 	if warns(rule) {
@@ -27,13 +52,20 @@ func (m Modes) Of(rule string) Mode {
 }
 
 // On reports whether a rule is to be asked at all.
-func (m Modes) On(rule string) bool { return m.Of(rule) != Off }
+func (p Policy) On(rule string) bool { return p.Mode(rule) != Off }
 
-// Effect is what one finding leads to.
-func (m Modes) Effect(f Finding) Mode {
-	mode := m.Of(f.Rule)
-	if mode == Deny && f.Certainty != Certain {
-		return Warn
+// Effect is what one finding leads to; Off if to nothing.
+func (p Policy) Effect(f Finding) Mode {
+	mode := p.Mode(f.Rule)
+	switch f.Certainty {
+	case Possible:
+		return milder(mode, cmp.Or(p.Possible, Warn))
+	case Unknown:
+		return milder(mode, cmp.Or(p.Unchecked, Warn))
 	}
 	return mode
+}
+
+func milder(a, b Mode) Mode {
+	return AllModes[min(slices.Index(AllModes, a), slices.Index(AllModes, b))]
 }

@@ -38,9 +38,9 @@ type WorkflowForecast struct {
 
 // Options are what may be decided about the judgement of Workflows. The zero value suits most.
 type Options struct {
-	forecast.Options
+	forecast.Options `json:",inline"`
 	// Charset is what KFP's database can store, over the connection that KFP has to it.
-	Charset charset.Charset
+	Charset charset.Charset `json:"databaseCharset"`
 }
 
 // ProfileRules are the rules about Profiles.

@@ -37,7 +37,9 @@ func (a *answer) letThrough(why string, trouble error) {
 // decide turns findings into effects.
 func (a *answer) decide(config Config, findings []validators.Finding) {
 	for _, f := range findings {
-		a.findings = append(a.findings, decided{f, config.Modes.Effect(f)})
+		if effect := config.Effect(f); effect != validators.Off {
+			a.findings = append(a.findings, decided{f, effect})
+		}
 	}
 }
 

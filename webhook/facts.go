@@ -42,7 +42,7 @@ const callsAtOnce = 64
 func newClusterFacts(client rest.Interface, config Config, metrics *metrics, log logr.Logger) *clusterFacts {
 	return &clusterFacts{
 		client: client, config: config, metrics: metrics, log: log,
-		memory: newMemory(config.Remember), calls: semaphore.NewWeighted(callsAtOnce),
+		memory: newMemory(config.Lookups.Remember.Duration), calls: semaphore.NewWeighted(callsAtOnce),
 	}
 }
 
@@ -119,7 +119,7 @@ func (j *judgementFacts) answer(q question) (fact, error) {
 func (j *judgementFacts) share(q question, fresh bool) (found fact, shared bool, err error) {
 	return j.flights.do(j.ctx, q.key(), fresh, func(ctx context.Context) (fact, error) {
 		// Others may have more time left than this review.
-		ctx, cancel := context.WithTimeout(ctx, j.config.LookupTimeout)
+		ctx, cancel := context.WithTimeout(ctx, j.config.Lookups.Timeout.Duration)
 		defer cancel()
 		found, err := j.lookup(ctx, q)
 		if err == nil {
@@ -146,7 +146,7 @@ func (j *judgementFacts) failed(resource string, err error) error {
 
 // Controller reads the configuration of the workflow-controller.
 func (j *judgementFacts) Controller() (forecast.Controller, error) {
-	namespace, name := j.config.ArgoNamespace, j.config.ArgoConfigMap
+	namespace, name := j.config.Argo.Namespace, j.config.Argo.ConfigMap
 	cm, err := j.ConfigMap(namespace, name)
 	if err != nil {
 		return forecast.Controller{}, err

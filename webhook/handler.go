@@ -40,6 +40,7 @@ type subject interface {
 // Why a review passes without being judged: values of the metric's label.
 const (
 	passOperation  = "operation"  // not one that is judged
+	passExempt     = "exempt"     // by the configuration
 	passKind       = "kind"       // not the kind of this path
 	passDeleting   = "deleting"   // the object is on its way out
 	passUnchanged  = "unchanged"  // nothing changed that rules look at
@@ -70,7 +71,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// The server's contexts end when it is told to stop. What has come in is answered all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeLeft(r, h.config.LookupTimeout))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeLeft(r, h.config.Lookups.Timeout.Duration))
 	defer cancel()
 
 	var a answer
@@ -97,6 +98,9 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest)
 	if req.SubResource != "" || !slices.Contains(h.kind.operations, req.Operation) {
 		return answer{passed: passOperation}
 	}
+	if h.config.Exempt.exempts(req) {
+		return answer{passed: passExempt}
+	}
 	if req.Kind.Group != h.kind.group || req.Kind.Kind != h.kind.name {
 		a.letThrough(passKind, fmt.Errorf("path %s judges %s.%s, not %s.%s: correct the rules of the ValidatingWebhookConfiguration",
 			h.kind.path, h.kind.name, h.kind.group, req.Kind.Kind, req.Kind.Group))
@@ -111,8 +115,10 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest)
 		return answer{passed: why}
 	}
 
-	a.skipped, a.unknown = validators.Skipped(object.object().GetAnnotations())
-	on := func(rule string) bool { return h.config.Modes.On(rule) && !slices.Contains(a.skipped, rule) }
+	if !h.config.IgnoreSkips {
+		a.skipped, a.unknown = validators.Skipped(object.object().GetAnnotations())
+	}
+	on := func(rule string) bool { return h.config.On(rule) && !slices.Contains(a.skipped, rule) }
 	facts := h.facts.open(ctx, false)
 	findings := object.judge(facts, h.config, on)
 	if h.denies(findings) && facts.usedMemory() {
@@ -124,7 +130,7 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest)
 }
 
 func (h *handler) denies(findings []validators.Finding) bool {
-	return slices.ContainsFunc(findings, func(f validators.Finding) bool { return h.config.Modes.Effect(f) == validators.Deny })
+	return slices.ContainsFunc(findings, func(f validators.Finding) bool { return h.config.Effect(f) == validators.Deny })
 }
 
 // record is the one place that counts and logs reviews.

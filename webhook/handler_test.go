@@ -51,7 +51,7 @@ func (l *logged) String() string {
 
 // withTimeout sets how long lookups may take.
 func (b bench) withTimeout(d time.Duration) {
-	b.config.LookupTimeout, b.facts.config.LookupTimeout = d, d
+	b.config.Lookups.Timeout.Duration, b.facts.config.Lookups.Timeout.Duration = d, d
 }
 
 // newBench makes a handler of a kind. api answers its lookups; nil for none expected.
@@ -76,10 +76,10 @@ func newBench(t *testing.T, k kind, api http.HandlerFunc) bench {
 		t.Fatal(err)
 	}
 	config := DefaultConfig()
-	config.LookupTimeout = 300 * time.Millisecond
+	config.Lookups.Timeout.Duration = 300 * time.Millisecond
 	log := &logged{}
 	logger := funcr.New(log.add, funcr.Options{Verbosity: 1})
-	config.Remember = time.Minute
+	config.Lookups.Remember.Duration = time.Minute
 	facts := newClusterFacts(client.RESTClient(), config, m, logger)
 	return bench{&handler{kind: k, config: config, facts: facts, metrics: m, log: logger}, log}
 }
@@ -287,7 +287,7 @@ func TestModes(t *testing.T) {
 		validators.Warn:  {allowed: true, warnings: 2},
 		validators.Audit: {allowed: true, audited: true},
 	} {
-		config := Config{Modes: validators.Modes{"a": mode, "b": validators.Off}}
+		config := Config{Policy: validators.Policy{Rules: map[string]validators.Mode{"a": mode, "b": validators.Off}}}
 		var a answer
 		a.decide(config, []validators.Finding{certain, possible})
 		r := a.response(workflows, &admissionv1.AdmissionRequest{})
@@ -298,7 +298,7 @@ func TestModes(t *testing.T) {
 		if r.Allowed != want.allowed || causes != want.causes || len(r.Warnings) != want.warnings || (r.AuditAnnotations["would-deny"] != "") != want.audited {
 			t.Errorf("%s: %+v", mode, r)
 		}
-		if !config.Modes.On("a") || config.Modes.On("b") || !config.Modes.On("c") {
+		if !config.On("a") || config.On("b") || !config.On("c") {
 			t.Error("only a rule that is off is not asked")
 		}
 	}
@@ -360,10 +360,43 @@ func TestCacheMayHit(t *testing.T) {
 	}
 	for mayHit, want := range map[bool]int{false: 4, true: 3} {
 		b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) { apiError(w, 404, metav1.StatusReasonNotFound) })
-		b.config.Options.CacheMayHit = mayHit
+		b.config.KFP.CacheMayHit = mayHit
 		_, answer := b.post(t, review(t, string(object)))
 		if answer.Allowed || len(answer.Result.Details.Causes) != want {
 			t.Errorf("where the cache may hit (%v): %+v, want %d causes", mayHit, answer, want)
 		}
+	}
+}
+
+// TestExempt has the same denial for those who are exempt and for others.
+func TestExempt(t *testing.T) {
+	for name, exempt := range map[string]Exemptions{
+		"the namespace": {Namespaces: []string{"team-a"}}, "the user": {Users: []string{"someone"}}, "a group": {Groups: []string{"people"}},
+	} {
+		for _, k := range []struct {
+			kind   kind
+			object string
+		}{{profiles, badProfile}, {workflows, needy}} {
+			b := newBench(t, k.kind, func(w http.ResponseWriter, _ *http.Request) { apiError(w, 404, metav1.StatusReasonNotFound) })
+			body := strings.Replace(review(t, k.object), `"uid":`, `"userInfo":{"username":"someone","groups":["others","people"]},"uid":`, 1)
+			b.config.Exempt = exempt
+			if _, answer := b.post(t, body); !answer.Allowed || len(answer.Warnings) > 0 {
+				t.Errorf("%s, %s: %+v", name, k.kind.name, answer)
+			}
+			b.config.Exempt = Exemptions{Namespaces: []string{"team-b"}, Users: []string{"people"}, Groups: []string{"someone"}}
+			if _, answer := b.post(t, body); answer.Allowed && len(answer.Warnings) == 0 {
+				t.Errorf("not %s, %s: %+v", name, k.kind.name, answer)
+			}
+		}
+	}
+}
+
+func TestIgnoreSkips(t *testing.T) {
+	b := newBench(t, profiles, nil)
+	b.config.IgnoreSkips = true
+	body := strings.Replace(strings.Replace(review(t, badProfile), `"cpu":2`, `"cpus":2`, 1), `"name":"team-a"`,
+		`"name":"team-a","annotations":{"kfp-preflight.dev/skip":"profile-quota-invalid,profile-quota-compute"}`, 1)
+	if _, answer := b.post(t, body); answer.Allowed || len(answer.AuditAnnotations) > 0 {
+		t.Errorf("answered %+v", answer)
 	}
 }

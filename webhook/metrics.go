@@ -18,6 +18,8 @@ type metrics struct {
 	skips        *prometheus.CounterVec
 	lookupErrors *prometheus.CounterVec
 	badRequests  *prometheus.CounterVec
+	// configReloads counts changes of the configuration.
+	configReloads *prometheus.CounterVec
 }
 
 func newMetrics(registry prometheus.Registerer) (*metrics, error) {
@@ -47,6 +49,10 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 			Name: "kfp_preflight_bad_requests_total",
 			Help: "Requests that were no AdmissionReview, by reason.",
 		}, []string{"reason"}),
+		configReloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kfp_preflight_config_reloads_total",
+			Help: "Changes of the configuration file, by result: applied, or refused because it was wrong.",
+		}, []string{"result"}),
 	}
 	for _, c := range m.all() {
 		if err := registry.Register(c); err != nil {
@@ -57,7 +63,7 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.reviews, m.durations, m.findings, m.skips, m.lookupErrors, m.badRequests}
+	return []prometheus.Collector{m.reviews, m.durations, m.findings, m.skips, m.lookupErrors, m.badRequests, m.configReloads}
 }
 
 // unregister makes room for another server in the same process.

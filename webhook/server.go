@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -15,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
@@ -27,6 +30,8 @@ type Server struct {
 	Cluster *rest.Config
 	// Config of the judgement.
 	Config Config
+	// ConfigFile is read again when it changes; empty for none. Config is what it had at the start.
+	ConfigFile string
 	// WebhookAddress, MetricsAddress and ProbeAddress are what to listen on, as HOST:PORT. MetricsAddress may be "0" for
 	// no metrics.
 	WebhookAddress, MetricsAddress, ProbeAddress string
@@ -48,7 +53,7 @@ func (s Server) Run(ctx context.Context) error {
 	// No queue of our own: each lookup answers a request that is waiting, and the API server sheds load by itself.
 	cluster.QPS = -1
 
-	manager, err := ctrl.NewManager(cluster, ctrl.Options{
+	server, err := ctrl.NewManager(cluster, ctrl.Options{
 		Scheme:                  runtime.NewScheme(), // the manager itself reads no objects
 		Logger:                  s.Log,
 		Metrics:                 metricsserver.Options{BindAddress: s.MetricsAddress},
@@ -62,7 +67,7 @@ func (s Server) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("setting up the server: %w", err)
 	}
-	client, err := corev1client.NewForConfigAndClient(cluster, manager.GetHTTPClient())
+	client, err := corev1client.NewForConfigAndClient(cluster, server.GetHTTPClient())
 	if err != nil {
 		return fmt.Errorf("setting up the client: %w", err)
 	}
@@ -76,19 +81,57 @@ func (s Server) Run(ctx context.Context) error {
 	}
 	defer metrics.unregister(registry)
 	log := s.Log.WithName("admission")
-	facts := newClusterFacts(client.RESTClient(), s.Config, metrics, log)
+	served := map[string]*replaceable{}
+	configure := func(config Config) {
+		facts := newClusterFacts(client.RESTClient(), config, metrics, log)
+		for _, k := range []kind{profiles, workflows} {
+			served[k.path].Store(&handler{kind: k, config: config, facts: facts, metrics: metrics, log: log})
+		}
+	}
 	for _, k := range []kind{profiles, workflows} {
-		manager.GetWebhookServer().Register(k.path, &handler{
-			kind: k, config: s.Config, facts: facts, metrics: metrics, log: log,
+		served[k.path] = &replaceable{}
+		server.GetWebhookServer().Register(k.path, served[k.path])
+	}
+	configure(s.Config)
+	if s.ConfigFile != "" {
+		if err := server.Add(s.watch(metrics, configure)); err != nil {
+			return err
+		}
+	}
+	if err := server.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	if err := server.AddReadyzCheck("webhook", server.GetWebhookServer().StartedChecker()); err != nil {
+		return err
+	}
+	return server.Start(ctx)
+}
+
+// replaceable is a handler that another one can take the place of. What the first has begun, it finishes.
+type replaceable struct{ atomic.Pointer[handler] }
+
+// ServeHTTP implements http.Handler.
+func (r *replaceable) ServeHTTP(w http.ResponseWriter, req *http.Request) { r.Load().ServeHTTP(w, req) }
+
+// configEvery is how often the configuration is looked at.
+const configEvery = 2 * time.Second
+
+// watch follows the changes of the configuration. A wrong one is kept out, and told.
+func (s Server) watch(metrics *metrics, configure func(Config)) manager.RunnableFunc {
+	log := s.Log.WithName("config").WithValues("file", s.ConfigFile)
+	return func(ctx context.Context) error {
+		watchConfig(ctx, s.ConfigFile, configEvery, func(config Config, err error) {
+			if err != nil {
+				metrics.configReloads.WithLabelValues("refused").Inc()
+				log.Error(err, "the configuration has changed and is wrong; the one before stays in force")
+				return
+			}
+			configure(config)
+			metrics.configReloads.WithLabelValues("applied").Inc()
+			log.Info("the configuration has changed and is in force")
 		})
+		return nil
 	}
-	if err := manager.AddHealthzCheck("ping", healthz.Ping); err != nil {
-		return err
-	}
-	if err := manager.AddReadyzCheck("webhook", manager.GetWebhookServer().StartedChecker()); err != nil {
-		return err
-	}
-	return manager.Start(ctx)
 }
 
 // splitAddress reads HOST:PORT, of which HOST may be empty for all addresses.

@@ -48,5 +48,5 @@ func (c workflowCreation) pass() string {
 }
 
 func (c workflowCreation) judge(facts validators.Facts, config Config, on func(string) bool) []validators.Finding {
-	return validators.JudgeWorkflow(c.workflow, facts, config.Options, on)
+	return validators.JudgeWorkflow(c.workflow, facts, config.KFP, on)
 }

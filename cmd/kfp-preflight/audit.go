@@ -10,7 +10,7 @@ import (
 )
 
 func newAudit() *cobra.Command {
-	var namespace, output string
+	var namespace, output, config string
 	var cluster clusterFlags
 	var judge report.Judge
 	cmd := &cobra.Command{
@@ -38,12 +38,17 @@ The exit code is 0 if nothing would be denied, 1 if something would, and 2 if so
 			if namespace == "all" {
 				namespace = ""
 			}
-			config, err := cluster.ask(cmd, &judge)
+			config, err := readConfig(config)
+			if err != nil {
+				return err
+			}
+			judge.Policy, judge.Options = config.Policy, config.KFP
+			reach, err := cluster.ask(cmd, &judge, config)
 			if err != nil {
 				return err
 			}
 			progress := newProgress(cmd.ErrOrStderr())
-			r, err := judgeCluster(cmd.Context(), config, namespace, judge, progress.say)
+			r, err := judgeCluster(cmd.Context(), reach, namespace, judge, progress.say)
 			progress.end()
 			if err != nil {
 				return err
@@ -55,7 +60,7 @@ The exit code is 0 if nothing would be denied, 1 if something would, and 2 if so
 	flags.StringVarP(&namespace, "namespace", "n", "all", "namespace to judge, with the Profile that it belongs to")
 	flags.StringVarP(&output, "output", "o", "text", "text or json")
 	cluster.add(flags)
-	addOptions(flags, &judge.Options)
+	addConfig(cmd, &config)
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

@@ -17,7 +17,7 @@ import (
 
 func newCheck() *cobra.Command {
 	var files []string
-	var state, output string
+	var state, output, config string
 	var cluster clusterFlags
 	var judge report.Judge
 	cmd := &cobra.Command{
@@ -49,7 +49,7 @@ The exit code is 0 if nothing would be denied, 1 if something would, and 2 if so
 			case state != "" && cluster.given():
 				return errors.New("give either --state or a cluster, not both")
 			}
-			if err := findFacts(cmd, &judge, &cluster, state); err != nil {
+			if err := findFacts(cmd, &judge, &cluster, state, config); err != nil {
 				return err
 			}
 			documents, errs := source.Read(cmd.InOrStdin(), files)
@@ -68,16 +68,21 @@ The exit code is 0 if nothing would be denied, 1 if something would, and 2 if so
 	flags.StringVarP(&judge.Namespace, "namespace", "n", "", "namespace of objects that name none (default: that of the context, or default)")
 	flags.StringVarP(&output, "output", "o", "text", strings.Join(reportFormats, ", "))
 	cluster.add(flags)
-	addOptions(flags, &judge.Options)
+	addConfig(cmd, &config)
 	_ = cmd.MarkFlagRequired("file")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(reportFormats, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-// findFacts lets the judge ask the cluster that was named, or the manifests in its place.
-func findFacts(cmd *cobra.Command, judge *report.Judge, cluster *clusterFlags, state string) error {
+// findFacts gives the judge its configuration, and lets it ask the cluster that was named, or the manifests in its place.
+func findFacts(cmd *cobra.Command, judge *report.Judge, cluster *clusterFlags, state, file string) error {
+	config, err := readConfig(file)
+	if err != nil {
+		return err
+	}
+	judge.Policy, judge.Options = config.Policy, config.KFP
 	if cluster.given() {
-		_, err := cluster.ask(cmd, judge)
+		_, err := cluster.ask(cmd, judge, config)
 		return err
 	}
 	if judge.Namespace == "" {

@@ -27,19 +27,18 @@ func (c *clusterFlags) add(flags *pflag.FlagSet) {
 func (c *clusterFlags) given() bool { return c.kubeconfig != "" || c.context != "" }
 
 // ask lets the judge ask the cluster, and judge for the namespace of its context if none was given.
-func (c *clusterFlags) ask(cmd *cobra.Command, judge *report.Judge) (*rest.Config, error) {
-	config, namespace, err := c.load()
+func (c *clusterFlags) ask(cmd *cobra.Command, judge *report.Judge, config webhook.Config) (*rest.Config, error) {
+	reach, namespace, err := c.load()
 	if err != nil {
 		return nil, err
 	}
 	if judge.Namespace == "" {
 		judge.Namespace = namespace
 	}
-	patient := webhook.DefaultConfig()
-	patient.LookupTimeout, patient.Remember = 20*time.Second, time.Minute
-	facts, err := webhook.NewFacts(config, patient, logr.Discard())
+	config.Lookups.Timeout.Duration, config.Lookups.Remember.Duration = 20*time.Second, time.Minute // nobody waits at an API server
+	facts, err := webhook.NewFacts(reach, config, logr.Discard())
 	judge.Facts = func() validators.Facts { return facts.For(cmd.Context()) }
-	return config, err
+	return reach, err
 }
 
 // load says how to reach the cluster, and which namespace its context is about.

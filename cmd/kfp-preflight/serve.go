@@ -11,20 +11,23 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kfp-preflight/kfp-preflight/webhook"
 )
 
 func newServe() *cobra.Command {
-	server := webhook.Server{Config: webhook.DefaultConfig()}
+	var server webhook.Server
 	var kubeconfig, level string
+	var printConfig bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the admission webhook",
 		Long: `Run the admission webhook until SIGTERM or SIGINT, then answer what has come in and stop.
 
 The webhook needs a certificate that the API server trusts: tls.crt and tls.key in --tls-dir, as cert-manager writes
-them. They are read again when they change. Denials and trouble go to the log as JSON, one line each.
+them. They are read again when they change, and so is the configuration: a wrong one stops the start, or is refused while
+the webhook runs on with the one before. Denials and trouble go to the log as JSON, one line each.
 
 On the webhook address:
   /validate-profile    AdmissionReviews of Profiles (kubeflow.org)
@@ -38,6 +41,19 @@ On the metrics address: /metrics`,
   kfp-preflight serve --kubeconfig ~/.kube/config --tls-dir ./certs --log-level debug`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := readConfig(server.ConfigFile)
+			if err != nil {
+				return err
+			}
+			if printConfig {
+				text, err := yaml.Marshal(config)
+				if err != nil {
+					return err
+				}
+				_, err = cmd.OutOrStdout().Write(text)
+				return err
+			}
+			server.Config = config
 			log, err := newLogger(level)
 			if err != nil {
 				return err
@@ -56,7 +72,8 @@ On the metrics address: /metrics`,
 	flags.StringVar(&server.ProbeAddress, "probe-address", ":8081", "HOST:PORT to serve /healthz and /readyz on")
 	flags.StringVar(&server.MetricsAddress, "metrics-address", ":8080", "HOST:PORT to serve /metrics on; 0 for none")
 	flags.StringVar(&server.CertDir, "tls-dir", "/etc/kfp-preflight/tls", "directory with tls.crt and tls.key")
-	addOptions(flags, &server.Config.Options)
+	addConfig(cmd, &server.ConfigFile)
+	flags.BoolVar(&printConfig, "print-config", false, "print the configuration, with its defaults, and end")
 	flags.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig file; empty for the ServiceAccount of the pod")
 	flags.StringVar(&level, "log-level", "info", "what to log: debug, info or error")
 	_ = cmd.MarkFlagDirname("tls-dir")

@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -41,6 +43,38 @@ func TestDeploymentFitsFlags(t *testing.T) {
 	}
 	if mount := container.VolumeMounts[0].MountPath; mount != cmd.Flag("tls-dir").Value.String() {
 		t.Errorf("the certificate is mounted at %s", mount)
+	}
+	if dir, mount := filepath.Dir(cmd.Flag("config").Value.String()), container.VolumeMounts[1].MountPath; dir != mount {
+		t.Errorf("the configuration is looked for in %s and mounted at %s", dir, mount)
+	}
+}
+
+// TestShippedConfig reads the configuration of the shipped ConfigMap.
+func TestShippedConfig(t *testing.T) {
+	text, err := os.ReadFile("../../manifests/base/config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shipped corev1.ConfigMap
+	if err := yaml.UnmarshalStrict(text, &shipped); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte(shipped.Data["config.yaml"]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defaults, _, err := run(t, "", "serve", "--print-config")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, _, err := run(t, "", "serve", "--print-config", "--config", file); err != nil || out != defaults {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if err := os.WriteFile(file, []byte(shipped.Data["config.yaml"]+"possible: off\nunchecked: never\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := run(t, "", "serve", "--config", file); err == nil || !strings.Contains(err.Error(), file+": unchecked: Unsupported value: \"never\"") {
+		t.Errorf("a wrong configuration starts: %v", err)
 	}
 }
 

@@ -118,7 +118,7 @@ type Created struct {
 type Options struct {
 	// CacheMayHit makes a step of KFP v2 Possible where KFP's cache may have its result already. Otherwise such a step
 	// counts as one that runs.
-	CacheMayHit bool
+	CacheMayHit bool `json:"cacheMayHit,omitempty"`
 }
 
 // Workflow forecasts the pods of wf. It never fails: what can't be worked out is in Forecast.Gaps. wf is not changed.

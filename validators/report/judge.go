@@ -17,8 +17,8 @@ import (
 type Judge struct {
 	// Facts returns the facts for one judgement.
 	Facts func() validators.Facts
-	// Modes of the rules.
-	Modes validators.Modes
+	// Policy says what findings lead to.
+	Policy validators.Policy
 	// Options of the judgement.
 	Options validators.Options
 	// Namespace of objects that name none.
@@ -33,9 +33,11 @@ func (j Judge) Object(o *objects.Object) Object {
 func (j Judge) object(o *objects.Object, facts validators.Facts) Object {
 	out := Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
 	out.Skipped, out.Unknown = o.Skipped()
-	on := func(rule string) bool { return j.Modes.On(rule) && !slices.Contains(out.Skipped, rule) }
+	on := func(rule string) bool { return j.Policy.On(rule) && !slices.Contains(out.Skipped, rule) }
 	for _, f := range o.Judge(facts, j.Options, on) {
-		out.Findings = append(out.Findings, Finding{Finding: f, Effect: j.Modes.Effect(f)})
+		if effect := j.Policy.Effect(f); effect != validators.Off {
+			out.Findings = append(out.Findings, Finding{Finding: f, Effect: effect})
+		}
 	}
 	return out
 }

@@ -33,7 +33,7 @@ func TestCases(t *testing.T) {
 		t.Run(filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file), func(t *testing.T) {
 			// A namespace for each case, and so a name for each Profile.
 			own := strings.NewReplacer("team-a", fmt.Sprintf("case-%d", i), "team-b", fmt.Sprintf("case-%d-other", i))
-			if verdict == "deny" && validators.Modes(nil).Of(filepath.Base(filepath.Dir(file))) == validators.Warn {
+			if verdict == "deny" && (validators.Policy{}).Mode(filepath.Base(filepath.Dir(file))) == validators.Warn {
 				verdict = "warn"
 			}
 			playCase(t, verdict, own.Replace(read(t, file)), strings.TrimSpace(own.Replace(readIfThere(t, strings.TrimSuffix(file, ".yaml")+".txt"))))

@@ -28,7 +28,7 @@ func checkSaysTheSame(t *testing.T, judged *unstructured.Unstructured, answer er
 		t.Fatal(o, err)
 	}
 	config := webhook.DefaultConfig()
-	config.Remember = time.Nanosecond
+	config.Lookups.Remember.Duration = time.Nanosecond
 	facts, err := webhook.NewFacts(env.cluster.Webhook, config, logr.Discard())
 	if err != nil {
 		t.Fatal(err)

@@ -74,7 +74,7 @@ func run(m *testing.M) (code int, err error) {
 func startWebhook() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	config := webhook.DefaultConfig()
-	config.Remember = remember
+	config.Lookups.Remember.Duration = remember
 	env.registry = prometheus.NewRegistry()
 	server := webhook.Server{
 		Cluster: env.cluster.Webhook, Config: config, CertDir: env.cluster.CertDir, Registry: env.registry,

@@ -1,0 +1,101 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+)
+
+// ReadConfig reads a configuration from a file. What the file does not say is as in DefaultConfig; what it says must be known and valid.
+func ReadConfig(file string) (Config, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return Config{}, fmt.Errorf("the configuration can't be read: %w", err)
+	}
+	config, err := parseConfig(text)
+	if err != nil {
+		return Config{}, fmt.Errorf("%s: %w", file, err)
+	}
+	return config, nil
+}
+
+func parseConfig(text []byte) (Config, error) {
+	config, kind := DefaultConfig(), DefaultConfig().TypeMeta
+	if err := yaml.UnmarshalStrict(text, &config); err != nil {
+		return Config{}, err
+	}
+	if config.TypeMeta != kind {
+		return Config{}, fmt.Errorf("apiVersion and kind are %s and %s, not '%s' and '%s'", kind.APIVersion, kind.Kind, config.APIVersion, config.Kind)
+	}
+	return config, config.validate().ToAggregate()
+}
+
+// validate lists everything that is wrong.
+func (c Config) validate() field.ErrorList {
+	var errs field.ErrorList
+	mode := func(path *field.Path, m validators.Mode, allowed ...validators.Mode) {
+		if !slices.Contains(allowed, m) {
+			errs = append(errs, field.NotSupported(path, m, allowed))
+		}
+	}
+	for _, rule := range slices.Sorted(maps.Keys(c.Rules)) {
+		path := field.NewPath("rules").Key(rule)
+		if !slices.Contains(validators.RuleIDs(), rule) {
+			errs = append(errs, field.Invalid(path, rule, "there is no such rule; the rules are "+strings.Join(validators.RuleIDs(), ", ")))
+		}
+		mode(path, c.Rules[rule], validators.AllModes...)
+	}
+	mode(field.NewPath("possible"), c.Possible, "", validators.Off, validators.Audit, validators.Warn)
+	mode(field.NewPath("unchecked"), c.Unchecked, append([]validators.Mode{""}, validators.AllModes...)...)
+	for i, namespace := range c.Exempt.Namespaces {
+		for _, why := range validation.IsDNS1123Label(namespace) {
+			errs = append(errs, field.Invalid(field.NewPath("exempt", "namespaces").Index(i), namespace, why))
+		}
+	}
+	argo := field.NewPath("argo")
+	for _, why := range validation.IsDNS1123Label(c.Argo.Namespace) {
+		errs = append(errs, field.Invalid(argo.Child("namespace"), c.Argo.Namespace, why))
+	}
+	for _, why := range validation.IsDNS1123Subdomain(c.Argo.ConfigMap) {
+		errs = append(errs, field.Invalid(argo.Child("configMap"), c.Argo.ConfigMap, why))
+	}
+	lookups := field.NewPath("lookups")
+	if t := c.Lookups.Timeout.Duration; t < 100*time.Millisecond || t > 25*time.Second {
+		errs = append(errs, field.Invalid(lookups.Child("timeout"), t.String(), "must be between 100ms and 25s: the API server waits for 30s at the most"))
+	}
+	if r := c.Lookups.Remember.Duration; r < 0 || r > time.Minute {
+		errs = append(errs, field.Invalid(lookups.Child("remember"), r.String(), "must be between 0s and 1m"))
+	}
+	return errs
+}
+
+// watchConfig reads the file again when it changes, as a mounted ConfigMap does by itself, until ctx is done. changed is called with what
+// it has, or with what is wrong with it.
+func watchConfig(ctx context.Context, file string, every time.Duration, changed func(Config, error)) {
+	last, _ := os.ReadFile(file)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(every):
+		}
+		text, err := os.ReadFile(file)
+		if err != nil || bytes.Equal(text, last) {
+			continue // a mounted file is away for a moment while it is replaced
+		}
+		last = text
+		config, err := parseConfig(text)
+		changed(config, err)
+	}
+}

@@ -1,0 +1,112 @@
+package webhook
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/validators/charset"
+)
+
+const head = "apiVersion: kfp-preflight.dev/v1alpha1\nkind: Configuration\n"
+
+func TestParseConfig(t *testing.T) {
+	config, err := parseConfig([]byte(head + `
+rules: {workflow-secret-missing: audit, workflow-quota-compute: off}
+possible: off
+exempt: {namespaces: [kubeflow], users: [a], groups: [b]}
+ignoreSkips: true
+kfp: {databaseCharset: latin1, cacheMayHit: true}
+argo: {namespace: argo}
+lookups: {timeout: 1s}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config.Mode("workflow-secret-missing") != validators.Audit || config.On("workflow-quota-compute") || config.Possible != validators.Off ||
+		config.KFP.Charset != charset.Latin1 || !config.KFP.CacheMayHit || !config.IgnoreSkips {
+		t.Errorf("%+v", config)
+	}
+	if config.Argo.ConfigMap != "workflow-controller-configmap" || config.Lookups.Timeout.Duration != time.Second || config.Lookups.Remember.Duration != 5*time.Second {
+		t.Errorf("the defaults are lost: %+v", config)
+	}
+	for says, text := range map[string]string{
+		"apiVersion and kind are kfp-preflight.dev/v1alpha1 and Configuration, not 'v1'": "apiVersion: v1\nkind: Configuration\n",
+		`unknown field "ruels"`:                                    head + "ruels: {}",
+		`unknown field "namespace"`:                                head + "exempt: {namespace: [a]}",
+		`already set`:                                              head + "possible: warn\npossible: off",
+		"rules[no-such-rule]: Invalid value":                       head + "rules: {no-such-rule: deny}",
+		"the rules are profile-quota-compute":                      head + "rules: {no-such-rule: deny}",
+		`rules[workflow-secret-missing]: Unsupported value`:        head + "rules: {workflow-secret-missing: reject}",
+		`possible: Unsupported value: "deny"`:                      head + "possible: deny",
+		`unchecked: Unsupported value: "no"`:                       head + "unchecked: 'no'",
+		`exempt.namespaces[1]: Invalid value: "A"`:                 head + "exempt: {namespaces: [a, A]}",
+		`argo.namespace: Invalid value`:                            head + "argo: {namespace: ''}",
+		`argo.configMap: Invalid value`:                            head + "argo: {configMap: a/b}",
+		"lookups.timeout: Invalid value: \"1ms\": must be between": head + "lookups: {timeout: 1ms}",
+		"lookups.remember: Invalid value":                          head + "lookups: {remember: 2h}",
+		"the character set is one of latin1, utf8mb3, utf8mb4":     head + "kfp: {databaseCharset: utf8}",
+	} {
+		if _, err := parseConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v, want %s", err, says)
+		}
+	}
+	if _, err := ReadConfig(filepath.Join(t.TempDir(), "nowhere")); err == nil || !strings.Contains(err.Error(), "the configuration can't be read") {
+		t.Error(err)
+	}
+}
+
+// TestWatchConfig changes the file: to something right, to something wrong, and to the same.
+func TestWatchConfig(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(file+".new", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(head)
+	type change struct {
+		config Config
+		err    error
+	}
+	changes := make(chan change)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go watchConfig(ctx, file, 5*time.Millisecond, func(config Config, err error) { changes <- change{config, err} })
+	next := func() change {
+		t.Helper()
+		select {
+		case c := <-changes:
+			return c
+		case <-time.After(5 * time.Second):
+			t.Fatal("the change is not seen")
+			return change{}
+		}
+	}
+	time.Sleep(30 * time.Millisecond) // until it has read the file for the first time
+	write(head + "ignoreSkips: true")
+	if c := next(); c.err != nil || !c.config.IgnoreSkips {
+		t.Errorf("%+v", c)
+	}
+	write(head + "ignoreSkips: perhaps")
+	if c := next(); c.err == nil {
+		t.Errorf("%+v", c.config)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	write(head + "ignoreSkips: perhaps")
+	select {
+	case c := <-changes:
+		t.Errorf("nothing has changed, and it says %+v", c)
+	case <-time.After(50 * time.Millisecond):
+	}
+}

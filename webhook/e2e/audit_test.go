@@ -155,7 +155,7 @@ func TestAuditJob(t *testing.T) {
 	if err := yaml.UnmarshalStrict([]byte(read(t, "../../manifests/components/audit/cronjob.yaml")), &job); err != nil {
 		t.Fatal(err)
 	}
-	if pod := job.Spec.JobTemplate.Spec.Template.Spec; pod.ServiceAccountName != "kfp-preflight-audit" || !slices.Equal(pod.Containers[0].Args, []string{"audit"}) {
+	if pod := job.Spec.JobTemplate.Spec.Template.Spec; pod.ServiceAccountName != "kfp-preflight-audit" || pod.Containers[0].Args[0] != "audit" || pod.Volumes[0].ConfigMap.Name != "kfp-preflight" {
 		t.Errorf("%+v", pod)
 	}
 	if err := env.admin.Create(t.Context(), &job); err != nil {

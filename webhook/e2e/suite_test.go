@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
 	"github.com/kfp-preflight/kfp-preflight/webhook"
@@ -75,9 +77,13 @@ func startWebhook() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	config := webhook.DefaultConfig()
 	config.Lookups.Remember.Duration = remember
+	if err := configure(config); err != nil {
+		cancel()
+		return err
+	}
 	env.registry = prometheus.NewRegistry()
 	server := webhook.Server{
-		Cluster: env.cluster.Webhook, Config: config, CertDir: env.cluster.CertDir, Registry: env.registry,
+		Cluster: env.cluster.Webhook, Config: config, ConfigFile: configFile(), CertDir: env.cluster.CertDir, Registry: env.registry,
 		WebhookAddress: env.cluster.WebhookAddress, MetricsAddress: "0", ProbeAddress: "127.0.0.1:0",
 		Log: funcr.New(func(prefix, args string) { fmt.Fprintln(&env.log, prefix, args) }, funcr.Options{Verbosity: 2}),
 	}
@@ -100,6 +106,20 @@ func startWebhook() error {
 		}
 		return err
 	})
+}
+
+func configFile() string { return filepath.Join(env.cluster.Dir, "config.yaml") }
+
+// configure writes the webhook's configuration in one piece, as a mounted ConfigMap changes.
+func configure(config webhook.Config) error {
+	text, err := yaml.Marshal(config)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(configFile()+".new", text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(configFile()+".new", configFile())
 }
 
 // poll calls try until it succeeds; it returns the last error when the time is up.

@@ -23,6 +23,23 @@ type Condition struct {
 	Carriers []string
 }
 
+// defaultOutputs are what the output parameters of steps or tasks are if the programs put out nothing, by their tags.
+func defaultOutputs(in *scope, group string, callees map[string]string) values {
+	out := values{}
+	for name, template := range callees {
+		t, ok := in.template(template)
+		if !ok {
+			continue
+		}
+		for _, p := range t.Outputs.Parameters {
+			if p.ValueFrom != nil && p.ValueFrom.Default != nil && !HasTag(p.ValueFrom.Default.String()) {
+				out[group+"."+name+".outputs.parameters."+p.Name] = p.ValueFrom.Default.String()
+			}
+		}
+	}
+	return out
+}
+
 // maxConditions bounds how many conditions a forecast lists.
 const maxConditions = 100
 
@@ -31,6 +48,8 @@ func (w *walker) broken(c call, known values, err *conditionError, at stop) {
 	text := c.when
 	open := err == nil
 	if open {
+		known = with(known, c.outputs) // the values that may come to be there
+		text = resolveText(w.work, text, c.outputs)
 		if err = w.breaks(c.written, text, known); err == nil {
 			return
 		}
@@ -60,7 +79,7 @@ const neutral = "x"
 // breaks says why a condition of which part exists only at run time can't be an expression: what is known of it makes it none,
 // where anything else in its place would not.
 func (w *walker) breaks(written, text string, known values) *conditionError {
-	if !HasTag(text) || tooLong(w.work, text) || len(w.tagsWithValues(written, known)) == 0 {
+	if tooLong(w.work, text) || len(w.tagsWithValues(written, known)) == 0 {
 		return nil
 	}
 	if _, err := evaluateWhen(conditionTag.ReplaceAllString(written, neutral)); err != nil && err.unparsable {

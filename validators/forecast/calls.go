@@ -22,12 +22,13 @@ func (w *walker) steps(t placed, at stop) {
 			callees[step.Name] = step.Template
 		}
 	}
+	outputs := defaultOutputs(t.scope, "steps", callees)
 	for i := range t.Steps {
 		for j := range t.Steps[i].Steps {
 			step := &t.Steps[i].Steps[j]
 			w.call(call{
 				name: step.Name, template: step.Template, inline: step.Inline, ref: step.TemplateRef, args: located(t, step.Arguments, callees),
-				when: step.When, written: writtenStep(t, i, j).When, inputs: t.inputs, items: step.WithItems, param: step.WithParam, sequence: step.WithSequence,
+				when: step.When, written: writtenStep(t, i, j).When, inputs: t.inputs, outputs: outputs, items: step.WithItems, param: step.WithParam, sequence: step.WithSequence,
 				exit: step.GetExitHook(w.wf.Spec.Arguments), hooks: step.Hooks, continues: step.ContinuesOn,
 				path: t.path.Child("steps").Index(i).Index(j), within: t.key,
 			}, at)
@@ -41,6 +42,7 @@ func (w *walker) dag(t placed, at stop) {
 	for _, task := range t.DAG.Tasks {
 		callees[task.Name] = task.Template
 	}
+	outputs := defaultOutputs(t.scope, "tasks", callees)
 	var drivers map[int]*placed
 	if w.isKFP {
 		t.Template, drivers = w.withDriverOutputs(t)
@@ -55,7 +57,7 @@ func (w *walker) dag(t placed, at stop) {
 		}
 		w.call(call{
 			name: task.Name, template: task.Template, inline: task.Inline, ref: task.TemplateRef, args: located(t, task.Arguments, callees),
-			when: task.When, written: writtenTask(t, i).When, inputs: t.inputs, items: task.WithItems, param: task.WithParam, sequence: task.WithSequence,
+			when: task.When, written: writtenTask(t, i).When, inputs: t.inputs, outputs: outputs, items: task.WithItems, param: task.WithParam, sequence: task.WithSequence,
 			exit: task.GetExitHook(w.wf.Spec.Arguments), hooks: task.Hooks,
 			continues: func(phase wfv1.NodePhase) bool { return goesOn[phase] || task.ContinuesOn(phase) },
 			path:      t.path.Child("dag", "tasks").Index(i), within: t.key, task: true, scaffolding: w.isKFP && kfp.Scaffolding(t.Name, task.Name), prepared: drivers[i],
@@ -83,6 +85,7 @@ type call struct {
 	when     string
 	written  string // the condition as its author wrote it
 	inputs   values // those of the template that calls
+	outputs  values // what the outputs of its other steps are if they have nothing to put out
 	items    []wfv1.Item
 	param    string
 	sequence *wfv1.Sequence

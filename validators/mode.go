@@ -32,6 +32,8 @@ var AllModes = []Mode{Off, Audit, Warn, Deny}
 // Policy is what has been decided about the findings of rules. The zero value decides nothing, so that everything is as the rules
 // themselves have it.
 type Policy struct {
+	// Ceiling is what anything leads to at the most: deny by default. ModeLabel decides it for one namespace.
+	Ceiling Mode `json:"mode,omitempty"`
 	// Rules has the modes of rules by ID. A rule that is not named denies, or warns if that is what it does by itself.
 	Rules map[string]Mode `json:"rules,omitempty"`
 	// Possible is what a finding leads to that is not certain: warn by default, and no more than the rule's mode.
@@ -42,13 +44,33 @@ type Policy struct {
 
 // Mode is the mode of a rule.
 func (p Policy) Mode(rule string) Mode {
-	if mode, ok := p.Rules[rule]; ok {
-		return mode
+	mode, decided := p.Rules[rule]
+	switch {
+	case decided:
+	case warns(rule):
+		mode = Warn
+	default:
+		mode = Deny
 	}
-	if warns(rule) {
-		return Warn
+	return milder(mode, cmp.Or(p.Ceiling, Deny))
+}
+
+// Under is the policy with another ceiling; the same if that is empty.
+func (p Policy) Under(ceiling Mode) Policy {
+	p.Ceiling = cmp.Or(ceiling, p.Ceiling)
+	return p
+}
+
+// ModeLabel on a namespace, and on a Profile for itself, is what anything in it leads to at the most: deny, warn, audit or off.
+const ModeLabel = "kfp-preflight.dev/mode"
+
+// LabelMode is the mode that labels name; empty if they name none, or something that is no mode, which is unknown then.
+func LabelMode(labels map[string]string) (mode Mode, unknown string) {
+	value := labels[ModeLabel]
+	if value == "" || slices.Contains(AllModes, Mode(value)) {
+		return Mode(value), ""
 	}
-	return Deny
+	return "", value
 }
 
 // On reports whether a rule is to be asked at all.

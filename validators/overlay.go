@@ -43,11 +43,11 @@ func both[T any](over []T, under []T, name func(*T) string) []T {
 }
 
 // Controller implements Facts.
-func (o Overlay) Controller() (forecast.Controller, error) {
+func (o Overlay) Controller(instanceID string) (forecast.Controller, error) {
 	if o.Over.configuration() != nil {
-		return o.Over.Controller()
+		return o.Over.Controller(instanceID)
 	}
-	return o.Under.Controller()
+	return o.Under.Controller(instanceID)
 }
 
 // ConfigMap implements Facts.

@@ -58,7 +58,7 @@ func TestOverlay(t *testing.T) {
 	if err != nil || len(classes) != 2 {
 		t.Errorf("PriorityClasses %+v, %v", classes, err)
 	}
-	if controller, err := o.Controller(); err != nil || controller.Namespace != "argo" {
+	if controller, err := o.Controller(""); err != nil || controller.Namespace != "argo" {
 		t.Errorf("the controller is %+v, %v", controller, err)
 	}
 

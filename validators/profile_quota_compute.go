@@ -93,7 +93,7 @@ func (r profileQuota) held(profile *Profile) (held, error) {
 	if !quota.Forces(q.Hard) || slices.Contains(scopes, corev1.ResourceQuotaScopeBestEffort) {
 		return held{}, nil // the API server stores no BestEffort quota on anything but pods
 	}
-	controller, err := r.facts.Controller()
+	controller, err := r.facts.Controller("")
 	if err != nil {
 		return held{}, err
 	}

@@ -115,8 +115,9 @@ func find[T any](s *State, kind string, in map[string]*T, key string) (*T, error
 	return nil, fmt.Errorf("%s %s is %w", kind, key, errNotGiven)
 }
 
-// Controller implements Facts. A cluster whose manifests have no configuration has the one of a stock installation.
-func (s *State) Controller() (forecast.Controller, error) {
+// Controller implements Facts. Of several controllers the manifests' is meant; a cluster whose manifests have no configuration has the one
+// of a stock installation.
+func (s *State) Controller(string) (forecast.Controller, error) {
 	cm := s.configuration()
 	if cm == nil {
 		return forecast.Controller{}, nil

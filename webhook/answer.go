@@ -19,8 +19,10 @@ type answer struct {
 	passed string
 	// trouble is what kept us from judging, if it was our own.
 	trouble error
-	// skipped are the rules that the object's annotation switches off, unknown the names in it that are no rules.
-	skipped, unknown []string
+	// skipped are the rules that the object's annotation switches off.
+	skipped []string
+	// remarks are what else the client should know.
+	remarks []string
 }
 
 // decided is a finding and what its rule's mode makes of it.
@@ -35,9 +37,9 @@ func (a *answer) letThrough(why string, trouble error) {
 }
 
 // decide turns findings into effects.
-func (a *answer) decide(config Config, findings []validators.Finding) {
+func (a *answer) decide(policy validators.Policy, findings []validators.Finding) {
 	for _, f := range findings {
-		if effect := config.Effect(f); effect != validators.Off {
+		if effect := policy.Effect(f); effect != validators.Off {
 			a.findings = append(a.findings, decided{f, effect})
 		}
 	}
@@ -67,16 +69,22 @@ func (a *answer) rules(effect validators.Mode) []string {
 }
 
 // message is the whole verdict of a denial on one line.
-func (a *answer) message() string {
-	var lines []string
-	for _, f := range a.with(validators.Deny) {
-		lines = append(lines, f.Message())
+func (a *answer) message() string { return a.line(validators.Deny) }
+
+// line has all findings of an effect on one line.
+func (a *answer) line(effect validators.Mode) string {
+	var messages []string
+	for _, f := range a.with(effect) {
+		messages = append(messages, f.Message())
 	}
-	return strings.Join(lines, " | ")
+	return strings.Join(messages, " | ")
 }
 
-// maxWarnings keeps the warnings of one answer within what the API server passes on whole, about 4096 characters in all.
-const maxWarnings = 5
+// The API server passes on 4096 characters of warnings, those of others included. Of what is over, it cuts each warning to 256.
+const (
+	maxWarnings    = 5
+	maxWarningText = 3800
+)
 
 // warnings are for the client of an object that is let in, or in addition to a denial.
 func (a *answer) warnings() []string {
@@ -84,28 +92,32 @@ func (a *answer) warnings() []string {
 	if a.trouble != nil {
 		out = append(out, validators.Plain(fmt.Sprintf("kfp-preflight let this through unchecked: %.300s", a.trouble.Error())))
 	}
-	if len(a.unknown) > 0 {
-		out = append(out, validators.Plain(fmt.Sprintf("annotation %s names no rule with '%.200s'; the rules are %s",
-			validators.SkipAnnotation, strings.Join(a.unknown, "', '"), strings.Join(validators.RuleIDs(), ", "))))
-	}
+	out = append(out, a.remarks...)
 	for _, f := range a.with(validators.Warn) {
 		out = append(out, f.Message())
 	}
-	if more := len(out) - maxWarnings; more > 0 {
-		out = append(out[:maxWarnings], fmt.Sprintf("and %d more warnings of kfp-preflight", more))
+	room := maxWarningText
+	for i, warning := range out {
+		if room -= len(warning); i == maxWarnings || room < 0 && i > 0 {
+			return append(out[:i], fmt.Sprintf("and %d more warnings of kfp-preflight", len(out)-i))
+		}
 	}
 	return out
+}
+
+// remark adds a line for the client.
+func (a *answer) remark(format string, args ...any) {
+	a.remarks = append(a.remarks, validators.Plain(fmt.Sprintf(format, args...)))
 }
 
 // auditAnnotations are what an audit log keeps beside the request. The API server puts the webhook's name before the keys.
 func (a *answer) auditAnnotations() map[string]string {
 	out := map[string]string{}
-	if audited := a.with(validators.Audit); len(audited) > 0 {
-		var lines []string
-		for _, f := range audited {
-			lines = append(lines, f.Message())
-		}
-		out["would-deny"] = strings.Join(lines, " | ")
+	if line := a.line(validators.Audit); line != "" {
+		out["audit"] = line
+	}
+	if line := a.line(validators.Warn); line != "" {
+		out["warn"] = line
 	}
 	if a.trouble != nil {
 		out["unchecked"] = a.passed

@@ -26,6 +26,8 @@ type Config struct {
 	Argo ArgoConfig `json:"argo"`
 	// Lookups bounds what the API server is asked.
 	Lookups LookupConfig `json:"lookups"`
+	// Events on the namespace tell of denials and warnings those who don't see the answer, such as the users of KFP's pages.
+	Events bool `json:"events,omitempty"`
 }
 
 // Exemptions are those whose objects are let in without being judged.
@@ -43,10 +45,31 @@ func (e Exemptions) exempts(req *admissionv1.AdmissionRequest) bool {
 		slices.ContainsFunc(req.UserInfo.Groups, func(group string) bool { return slices.Contains(e.Groups, group) })
 }
 
-// ArgoConfig says where the workflow-controller's configuration lies.
+// ArgoConfig says where the configuration of the workflow-controllers lies.
 type ArgoConfig struct {
+	// The one that runs Workflows without an instance ID.
+	ControllerConfig `json:",inline"`
+	// Instances are the others, by instance ID.
+	Instances map[string]ControllerConfig `json:"instances,omitempty"`
+}
+
+// ControllerConfig says where the configuration of one workflow-controller lies. A ConfigMap that is not named is the one of a stock
+// installation.
+type ControllerConfig struct {
 	Namespace string `json:"namespace"`
-	ConfigMap string `json:"configMap"`
+	ConfigMap string `json:"configMap,omitempty"`
+}
+
+const stockConfigMap = "workflow-controller-configmap"
+
+// of says where the configuration of an instance lies, if that is known.
+func (a ArgoConfig) of(instanceID string) (ControllerConfig, bool) {
+	if instanceID == "" {
+		return a.ControllerConfig, true
+	}
+	at, ok := a.Instances[instanceID]
+	at.ConfigMap = cmp.Or(at.ConfigMap, stockConfigMap)
+	return at, ok
 }
 
 // LookupConfig bounds what the API server is asked.
@@ -62,7 +85,7 @@ type LookupConfig struct {
 func DefaultConfig() Config {
 	return Config{
 		TypeMeta: metav1.TypeMeta{APIVersion: "kfp-preflight.dev/v1alpha1", Kind: "Configuration"},
-		Argo:     ArgoConfig{Namespace: "kubeflow", ConfigMap: "workflow-controller-configmap"},
+		Argo:     ArgoConfig{ControllerConfig: ControllerConfig{Namespace: "kubeflow", ConfigMap: stockConfigMap}},
 		Lookups:  LookupConfig{Timeout: metav1.Duration{Duration: 3 * time.Second}, Remember: metav1.Duration{Duration: 5 * time.Second}},
 	}
 }

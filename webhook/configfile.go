@@ -56,6 +56,7 @@ func (c Config) validate() field.ErrorList {
 		}
 		mode(path, c.Rules[rule], validators.AllModes...)
 	}
+	mode(field.NewPath("mode"), c.Ceiling, append([]validators.Mode{""}, validators.AllModes...)...)
 	mode(field.NewPath("possible"), c.Possible, "", validators.Off, validators.Audit, validators.Warn)
 	mode(field.NewPath("unchecked"), c.Unchecked, append([]validators.Mode{""}, validators.AllModes...)...)
 	for i, namespace := range c.Exempt.Namespaces {
@@ -63,12 +64,26 @@ func (c Config) validate() field.ErrorList {
 			errs = append(errs, field.Invalid(field.NewPath("exempt", "namespaces").Index(i), namespace, why))
 		}
 	}
-	argo := field.NewPath("argo")
-	for _, why := range validation.IsDNS1123Label(c.Argo.Namespace) {
-		errs = append(errs, field.Invalid(argo.Child("namespace"), c.Argo.Namespace, why))
+	controller := func(path *field.Path, at ControllerConfig) {
+		for _, why := range validation.IsDNS1123Label(at.Namespace) {
+			errs = append(errs, field.Invalid(path.Child("namespace"), at.Namespace, why))
+		}
+		for _, why := range validation.IsDNS1123Subdomain(at.ConfigMap) {
+			errs = append(errs, field.Invalid(path.Child("configMap"), at.ConfigMap, why))
+		}
 	}
-	for _, why := range validation.IsDNS1123Subdomain(c.Argo.ConfigMap) {
-		errs = append(errs, field.Invalid(argo.Child("configMap"), c.Argo.ConfigMap, why))
+	argo := field.NewPath("argo")
+	controller(argo, c.Argo.ControllerConfig)
+	for _, id := range slices.Sorted(maps.Keys(c.Argo.Instances)) {
+		path := argo.Child("instances").Key(id)
+		for _, why := range validation.IsValidLabelValue(id) {
+			errs = append(errs, field.Invalid(path, id, why))
+		}
+		if id == "" {
+			errs = append(errs, field.Invalid(path, id, "the controller of Workflows without an instance ID is argo.namespace and argo.configMap"))
+		}
+		at, _ := c.Argo.of(id)
+		controller(path, at)
 	}
 	lookups := field.NewPath("lookups")
 	if t := c.Lookups.Timeout.Duration; t < 100*time.Millisecond || t > 25*time.Second {

@@ -144,9 +144,13 @@ func (j *judgementFacts) failed(resource string, err error) error {
 	return failure
 }
 
-// Controller reads the configuration of the workflow-controller.
-func (j *judgementFacts) Controller() (forecast.Controller, error) {
-	namespace, name := j.config.Argo.Namespace, j.config.Argo.ConfigMap
+// Controller reads the configuration of the workflow-controller that runs the Workflows of an instance ID.
+func (j *judgementFacts) Controller(instanceID string) (forecast.Controller, error) {
+	at, ok := j.config.Argo.of(instanceID)
+	if !ok {
+		return forecast.Controller{}, fmt.Errorf("the workflow-controller with instance ID '%.63s' is not in kfp-preflight's configuration, argo.instances", instanceID)
+	}
+	namespace, name := at.Namespace, at.ConfigMap
 	cm, err := j.ConfigMap(namespace, name)
 	if err != nil {
 		return forecast.Controller{}, err

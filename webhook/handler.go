@@ -24,13 +24,28 @@ type kind struct {
 	path string
 	// operations that are judged; others pass.
 	operations []admissionv1.Operation
+	// byNamespace says that the API server selects the mode by the namespace's label, and calls the path with the mode at its end.
+	byNamespace bool
 	// decode reads the object, and the old one on update, from a request.
 	decode func(*admissionv1.AdmissionRequest) (subject, error)
+}
+
+// paths are where reviews of this kind are taken, each with the ceiling that it stands for.
+func (k kind) paths() map[string]validators.Mode {
+	paths := map[string]validators.Mode{k.path: ""}
+	if k.byNamespace {
+		for _, mode := range validators.AllModes {
+			paths[k.path+"/"+string(mode)] = mode
+		}
+	}
+	return paths
 }
 
 // subject is an object under review.
 type subject interface {
 	object() metav1.Object
+	// mode is what the object itself has as the mode of its namespace; empty if it has none. unknown is a value that is no mode.
+	mode() (mode validators.Mode, unknown string)
 	// pass returns why the object need not be judged; empty if it must be.
 	pass() string
 	// judge asks the rules that are on.
@@ -44,6 +59,8 @@ const (
 	passKind       = "kind"       // not the kind of this path
 	passDeleting   = "deleting"   // the object is on its way out
 	passUnchanged  = "unchanged"  // nothing changed that rules look at
+	passMode       = "mode"       // the namespace's label switches everything off
+	passBusy       = "busy"       // other reviews take up all memory there is
 	passUnreadable = "unreadable" // the object can't be decoded
 	passTooLarge   = "too_large"  // the review is over our bound
 	passPanic      = "panic"      // a bug of ours
@@ -55,6 +72,8 @@ type handler struct {
 	config  Config
 	facts   *clusterFacts
 	metrics *metrics
+	room    room
+	events  *events
 	log     logr.Logger
 }
 
@@ -62,7 +81,11 @@ type handler struct {
 // webhook's failurePolicy.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	request, err := readReview(r)
+	// The server's contexts end when it is told to stop. What has come in is answered all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeLeft(r, h.config.Lookups.Timeout.Duration))
+	defer cancel()
+	request, done, err := h.read(ctx, w, r)
+	defer done()
 	var bad *badRequest
 	if errors.As(err, &bad) {
 		h.metrics.badRequests.WithLabelValues(bad.reason).Inc()
@@ -70,9 +93,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, bad.Error(), bad.status)
 		return
 	}
-	// The server's contexts end when it is told to stop. What has come in is answered all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeLeft(r, h.config.Lookups.Timeout.Duration))
-	defer cancel()
 
 	var a answer
 	if err != nil {
@@ -84,6 +104,23 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := writeReview(w, a.response(h.kind, request)); err != nil {
 		h.log.Error(err, "the answer could not be sent", "uid", request.UID)
 	}
+}
+
+// read reads a review when there is room for it, and gives up on one that comes in too slowly. done gives back the room.
+func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Request) (req *admissionv1.AdmissionRequest, done func(), err error) {
+	size := r.ContentLength
+	if size < 0 || size > maxBody {
+		size = maxBody
+	}
+	done, err = h.room.bodies.take(ctx, size)
+	if err != nil {
+		return nil, func() {}, &badRequest{http.StatusServiceUnavailable, "busy", errors.New("too many reviews are under way")}
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = http.NewResponseController(w).SetReadDeadline(deadline) // what is no connection has none
+	}
+	req, err = readReview(r)
+	return req, done, err
 }
 
 // review is the journey of one object: decode, pass, judge, judge again before a denial, decide.
@@ -106,6 +143,17 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest)
 			h.kind.path, h.kind.name, h.kind.group, req.Kind.Kind, req.Kind.Group))
 		return a
 	}
+	w := weigh(req.Object.Raw)
+	if err := w.tooMuch(); err != nil {
+		a.letThrough(passUnreadable, fmt.Errorf("the %s can't be decoded: %w", h.kind.name, err))
+		return a
+	}
+	done, err := h.room.objects.take(ctx, int64(w.bytes(len(req.Object.Raw))))
+	if err != nil {
+		a.letThrough(passBusy, errors.New("too many large reviews are under way"))
+		return a
+	}
+	defer done()
 	object, err := h.kind.decode(req)
 	if err != nil {
 		a.letThrough(passUnreadable, fmt.Errorf("the %s can't be decoded: %w", h.kind.name, err))
@@ -115,27 +163,42 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest)
 		return answer{passed: why}
 	}
 
-	if !h.config.IgnoreSkips {
-		a.skipped, a.unknown = validators.Skipped(object.object().GetAnnotations())
+	mode, unknownMode := object.mode()
+	policy := h.config.Under(mode)
+	if policy.Ceiling == validators.Off {
+		return answer{passed: passMode}
 	}
-	on := func(rule string) bool { return h.config.On(rule) && !slices.Contains(a.skipped, rule) }
+	if unknownMode != "" {
+		a.remark("label %s is '%.100s', which is none of deny, warn, audit and off, and counts for nothing", validators.ModeLabel, unknownMode)
+	}
+	if !h.config.IgnoreSkips {
+		var unknown []string
+		if a.skipped, unknown = validators.Skipped(object.object().GetAnnotations()); len(unknown) > 0 {
+			a.remark("annotation %s names no rule with '%.200s'; the rules are %s",
+				validators.SkipAnnotation, strings.Join(unknown, "', '"), strings.Join(validators.RuleIDs(), ", "))
+		}
+	}
+	on := func(rule string) bool { return policy.On(rule) && !slices.Contains(a.skipped, rule) }
 	facts := h.facts.open(ctx, false)
 	findings := object.judge(facts, h.config, on)
-	if h.denies(findings) && facts.usedMemory() {
+	if denies(policy, findings) && facts.usedMemory() {
 		facts = h.facts.open(ctx, true)
 		findings = object.judge(facts, h.config, on)
 	}
-	a.decide(h.config, findings)
+	a.decide(policy, findings)
 	return a
 }
 
-func (h *handler) denies(findings []validators.Finding) bool {
-	return slices.ContainsFunc(findings, func(f validators.Finding) bool { return h.config.Effect(f) == validators.Deny })
+func denies(policy validators.Policy, findings []validators.Finding) bool {
+	return slices.ContainsFunc(findings, func(f validators.Finding) bool { return policy.Effect(f) == validators.Deny })
 }
 
-// record is the one place that counts and logs reviews.
+// record is the one place that counts, logs and tells of reviews.
 func (h *handler) record(req *admissionv1.AdmissionRequest, a *answer, took time.Duration) {
 	h.metrics.observe(h.kind, req, a, took)
+	if h.config.Events {
+		h.events.tell(h.kind, req, a)
+	}
 	log := h.log.WithValues("uid", req.UID, "kind", h.kind.name, "operation", req.Operation,
 		"namespace", req.Namespace, "name", req.Name, "user", req.UserInfo.Username)
 	switch {

@@ -81,7 +81,7 @@ func newBench(t *testing.T, k kind, api http.HandlerFunc) bench {
 	logger := funcr.New(log.add, funcr.Options{Verbosity: 1})
 	config.Lookups.Remember.Duration = time.Minute
 	facts := newClusterFacts(client.RESTClient(), config, m, logger)
-	return bench{&handler{kind: k, config: config, facts: facts, metrics: m, log: logger}, log}
+	return bench{&handler{kind: k, config: config, facts: facts, metrics: m, room: newRoom(memoryLimit()), log: logger}, log}
 }
 
 // noLimits answers that a namespace has neither quotas nor LimitRanges, if that is what is asked.
@@ -268,8 +268,9 @@ func TestPanicLetsThrough(t *testing.T) {
 
 type panics struct{}
 
-func (panics) object() metav1.Object { return &metav1.ObjectMeta{} }
-func (panics) pass() string          { return "" }
+func (panics) object() metav1.Object           { return &metav1.ObjectMeta{} }
+func (panics) pass() string                    { return "" }
+func (panics) mode() (validators.Mode, string) { return "", "" }
 func (panics) judge(validators.Facts, Config, func(string) bool) []validators.Finding {
 	panic("no such luck")
 }
@@ -287,18 +288,18 @@ func TestModes(t *testing.T) {
 		validators.Warn:  {allowed: true, warnings: 2},
 		validators.Audit: {allowed: true, audited: true},
 	} {
-		config := Config{Policy: validators.Policy{Rules: map[string]validators.Mode{"a": mode, "b": validators.Off}}}
+		policy := validators.Policy{Rules: map[string]validators.Mode{"a": mode, "b": validators.Off}}
 		var a answer
-		a.decide(config, []validators.Finding{certain, possible})
+		a.decide(policy, []validators.Finding{certain, possible})
 		r := a.response(workflows, &admissionv1.AdmissionRequest{})
 		causes := 0
 		if r.Result != nil {
 			causes = len(r.Result.Details.Causes)
 		}
-		if r.Allowed != want.allowed || causes != want.causes || len(r.Warnings) != want.warnings || (r.AuditAnnotations["would-deny"] != "") != want.audited {
+		if r.Allowed != want.allowed || causes != want.causes || len(r.Warnings) != want.warnings || (r.AuditAnnotations["audit"] != "") != want.audited {
 			t.Errorf("%s: %+v", mode, r)
 		}
-		if !config.On("a") || config.On("b") || !config.On("c") {
+		if !policy.On("a") || policy.On("b") || !policy.On("c") {
 			t.Error("only a rule that is off is not asked")
 		}
 	}
@@ -313,7 +314,7 @@ func TestAnswerHoldsEverything(t *testing.T) {
 			validators.Finding{Rule: "b", Certainty: validators.Possible, Problem: "may be wrong"})
 	}
 	var a answer
-	a.decide(Config{}, findings)
+	a.decide(validators.Policy{}, findings)
 	r := a.response(profiles, &admissionv1.AdmissionRequest{Name: "team-a"})
 	if len(r.Result.Details.Causes) != 20 || strings.Count(r.Result.Message, "a: wrong") != 20 || r.Result.Code != 422 || r.Result.Reason != metav1.StatusReasonInvalid {
 		t.Errorf("%+v", r.Result)

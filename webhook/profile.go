@@ -36,6 +36,9 @@ type profileChange validators.ProfileChange
 
 func (c profileChange) object() metav1.Object { return c.New }
 
+// mode: the namespace may not be there yet, so that the Profile has its own label.
+func (c profileChange) mode() (validators.Mode, string) { return validators.LabelMode(c.New.Labels) }
+
 func (c profileChange) pass() string {
 	switch {
 	case c.New.DeletionTimestamp != nil, c.Old != nil && c.Old.DeletionTimestamp != nil:

@@ -2,29 +2,31 @@ package webhook
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/kfp-preflight/kfp-preflight/webhook/selfsigned"
 )
 
-// Server is the webhook server: TLS with certificates that are read again when they change, probes, metrics, and a stop
-// that answers what has come in.
+// Server is the webhook server: TLS with certificates that are read or made again in time, probes, metrics, and a stop that answers
+// what has come in.
 type Server struct {
 	// Cluster says how to reach the API server.
 	Cluster *rest.Config
@@ -35,8 +37,16 @@ type Server struct {
 	// WebhookAddress, MetricsAddress and ProbeAddress are what to listen on, as HOST:PORT. MetricsAddress may be "0" for
 	// no metrics.
 	WebhookAddress, MetricsAddress, ProbeAddress string
-	// CertDir holds tls.crt and tls.key.
+	// MetricsAuth serves the metrics over TLS, to those whom the API server knows and lets get /metrics.
+	MetricsAuth bool
+	// CertDir holds tls.crt and tls.key. It is not looked at where SelfSigned is set.
 	CertDir string
+	// SelfSigned makes the certificates. Its client and its log are the server's.
+	SelfSigned *selfsigned.Rotation
+	// Clients says who may connect.
+	Clients ClientCheck
+	// StopDelay is how long the server goes on, unready, when it is told to stop: until no API server calls it any more.
+	StopDelay time.Duration
 	// Log receives one line per denial, and our own trouble.
 	Log logr.Logger
 	// Registry receives the metrics; controller-runtime's own, which the metrics address serves, if nil.
@@ -45,27 +55,19 @@ type Server struct {
 
 // Run serves until ctx is done, then finishes what it has begun. It returns an error if it could not start or broke.
 func (s Server) Run(ctx context.Context) error {
-	host, port, err := splitAddress(s.WebhookAddress)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(s.WebhookAddress); err != nil {
 		return fmt.Errorf("webhook address %s: %w", s.WebhookAddress, err)
 	}
 	cluster := rest.CopyConfig(s.Cluster)
 	// No queue of our own: each lookup answers a request that is waiting, and the API server sheds load by itself.
 	cluster.QPS = -1
-
-	server, err := ctrl.NewManager(cluster, ctrl.Options{
-		Scheme:                  runtime.NewScheme(), // the manager itself reads no objects
-		Logger:                  s.Log,
-		Metrics:                 metricsserver.Options{BindAddress: s.MetricsAddress},
-		HealthProbeBindAddress:  s.ProbeAddress,
-		GracefulShutdownTimeout: new(30 * time.Second),
-		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
-			Host: host, Port: port, CertDir: s.CertDir,
-			TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.MinVersion = tls.VersionTLS12 }},
-		}),
-	})
+	server, err := s.manager(cluster)
 	if err != nil {
 		return fmt.Errorf("setting up the server: %w", err)
+	}
+	certificates, err := s.certificates(cluster)
+	if err != nil {
+		return err
 	}
 	client, err := corev1client.NewForConfigAndClient(cluster, server.GetHTTPClient())
 	if err != nil {
@@ -80,31 +82,74 @@ func (s Server) Run(ctx context.Context) error {
 		return fmt.Errorf("registering the metrics: %w", err)
 	}
 	defer metrics.unregister(registry)
+	events := newEvents(client)
+	defer events.stop()
+
 	log := s.Log.WithName("admission")
-	served := map[string]*replaceable{}
+	paths, mux := map[string]*replaceable{}, http.NewServeMux()
+	room := newRoom(memoryLimit())
 	configure := func(config Config) {
 		facts := newClusterFacts(client.RESTClient(), config, metrics, log)
 		for _, k := range []kind{profiles, workflows} {
-			served[k.path].Store(&handler{kind: k, config: config, facts: facts, metrics: metrics, log: log})
+			for path, ceiling := range k.paths() {
+				decided := config
+				decided.Policy = config.Under(ceiling)
+				if paths[path] == nil {
+					paths[path] = &replaceable{}
+					mux.Handle(path, paths[path])
+				}
+				paths[path].Store(&handler{kind: k, config: decided, facts: facts, metrics: metrics, room: room, events: events, log: log})
+			}
 		}
 	}
-	for _, k := range []kind{profiles, workflows} {
-		served[k.path] = &replaceable{}
-		server.GetWebhookServer().Register(k.path, served[k.path])
-	}
 	configure(s.Config)
-	if s.ConfigFile != "" {
-		if err := server.Add(s.watch(metrics, configure)); err != nil {
+	listener := &listener{
+		address: s.WebhookAddress, handler: mux, certificates: certificates, clients: s.Clients, delay: s.StopDelay, log: s.Log.WithName("listener"),
+	}
+	for _, part := range []manager.Runnable{certificates, listener, s.watch(metrics, configure)} {
+		if err := server.Add(part); err != nil {
 			return err
 		}
 	}
 	if err := server.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return err
 	}
-	if err := server.AddReadyzCheck("webhook", server.GetWebhookServer().StartedChecker()); err != nil {
+	if err := server.AddReadyzCheck("webhook", listener.ready); err != nil {
 		return err
 	}
 	return server.Start(ctx)
+}
+
+// manager serves probes and metrics, and runs the parts.
+func (s Server) manager(cluster *rest.Config) (manager.Manager, error) {
+	options := ctrl.Options{
+		Scheme:                  runtime.NewScheme(), // the manager itself reads no objects
+		Logger:                  s.Log,
+		Metrics:                 metricsserver.Options{BindAddress: s.MetricsAddress, SecureServing: s.MetricsAuth},
+		HealthProbeBindAddress:  s.ProbeAddress,
+		GracefulShutdownTimeout: new(s.StopDelay + drain + 5*time.Second),
+	}
+	if s.MetricsAuth {
+		options.Metrics.FilterProvider = metricsAuth
+	}
+	return ctrl.NewManager(cluster, options)
+}
+
+// certificates are read from files, or made.
+func (s Server) certificates(cluster *rest.Config) (certificates, error) {
+	if s.SelfSigned == nil {
+		watched, err := certwatcher.New(filepath.Join(s.CertDir, "tls.crt"), filepath.Join(s.CertDir, "tls.key"))
+		if err != nil {
+			return nil, fmt.Errorf("the certificate can't be read: %w", err)
+		}
+		return watched, nil
+	}
+	client, err := kubernetes.NewForConfig(cluster)
+	if err != nil {
+		return nil, fmt.Errorf("setting up the client: %w", err)
+	}
+	s.SelfSigned.Client, s.SelfSigned.Log = client, s.Log.WithName("certificates")
+	return s.SelfSigned, nil
 }
 
 // replaceable is a handler that another one can take the place of. What the first has begun, it finishes.
@@ -120,6 +165,9 @@ const configEvery = 2 * time.Second
 func (s Server) watch(metrics *metrics, configure func(Config)) manager.RunnableFunc {
 	log := s.Log.WithName("config").WithValues("file", s.ConfigFile)
 	return func(ctx context.Context) error {
+		if s.ConfigFile == "" {
+			return nil
+		}
 		watchConfig(ctx, s.ConfigFile, configEvery, func(config Config, err error) {
 			if err != nil {
 				metrics.configReloads.WithLabelValues("refused").Inc()
@@ -132,16 +180,4 @@ func (s Server) watch(metrics *metrics, configure func(Config)) manager.Runnable
 		})
 		return nil
 	}
-}
-
-// splitAddress reads HOST:PORT, of which HOST may be empty for all addresses.
-func splitAddress(address string) (host string, port int, err error) {
-	host, text, err := net.SplitHostPort(address)
-	if err != nil {
-		return "", 0, err
-	}
-	if port, err = strconv.Atoi(text); err != nil || port < 1 || port > 65535 {
-		return "", 0, fmt.Errorf("%q is no port", text)
-	}
-	return host, port, nil
 }

@@ -101,9 +101,11 @@ func TestServer(t *testing.T) {
 }
 
 func TestServerSaysWhyItDoesNotStart(t *testing.T) {
+	certificates := t.TempDir()
+	writeCertificate(t, certificates)
 	for says, server := range map[string]Server{
 		"missing port in address": {WebhookAddress: "localhost"},
-		`"many" is no port`:       {WebhookAddress: ":many"},
+		"unknown port":            {WebhookAddress: ":many", CertDir: certificates},
 		"no such file":            {WebhookAddress: freeAddress(t), CertDir: "nowhere"},
 	} {
 		server.Cluster, server.Log, server.MetricsAddress, server.ProbeAddress = &rest.Config{}, logr.Discard(), "0", "0"

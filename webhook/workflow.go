@@ -15,16 +15,14 @@ import (
 // workflows reviews Argo Workflows on CREATE only: the CRD has no status subresource, so that the controller's every
 // progress is an UPDATE, and one that were denied would strand the run.
 var workflows = kind{
-	group:      "argoproj.io",
-	name:       "Workflow",
-	path:       "/validate-workflow",
-	operations: []admissionv1.Operation{admissionv1.Create},
+	group:       "argoproj.io",
+	name:        "Workflow",
+	path:        "/validate-workflow",
+	operations:  []admissionv1.Operation{admissionv1.Create},
+	byNamespace: true,
 	decode: func(req *admissionv1.AdmissionRequest) (subject, error) {
 		if len(validation.IsDNS1123Label(req.Namespace)) > 0 {
 			return nil, fmt.Errorf("nothing is in a namespace called '%.100s'", req.Namespace)
-		}
-		if err := weigh(req.Object.Raw).tooMuch(); err != nil {
-			return nil, err
 		}
 		wf, err := forecast.Decode[wfv1.Workflow](req.Object.Raw)
 		if err != nil {
@@ -39,6 +37,9 @@ var workflows = kind{
 type workflowCreation struct{ workflow *wfv1.Workflow }
 
 func (c workflowCreation) object() metav1.Object { return c.workflow }
+
+// mode: authors have no say in that of their namespace.
+func (workflowCreation) mode() (validators.Mode, string) { return "", "" }
 
 func (c workflowCreation) pass() string {
 	if c.workflow.DeletionTimestamp != nil {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/go-logr/logr"
 	"github.com/go-logr/zapr"
 	"github.com/spf13/cobra"
@@ -14,24 +16,29 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kfp-preflight/kfp-preflight/webhook"
+	"github.com/kfp-preflight/kfp-preflight/webhook/selfsigned"
 )
 
 func newServe() *cobra.Command {
 	var server webhook.Server
-	var kubeconfig, level string
+	var kubeconfig, level, caSecret, configuration string
 	var printConfig bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the admission webhook",
 		Long: `Run the admission webhook until SIGTERM or SIGINT, then answer what has come in and stop.
 
-The webhook needs a certificate that the API server trusts: tls.crt and tls.key in --tls-dir, as cert-manager writes
-them. They are read again when they change, and so is the configuration: a wrong one stops the start, or is refused while
-the webhook runs on with the one before. Denials and trouble go to the log as JSON, one line each.
+The webhook needs a certificate that the API server trusts: tls.crt and tls.key in --tls-dir, as cert-manager writes them, which
+are read again when they change. With --self-signed-secret it makes its own, renews it, and keeps the CA in the webhook configuration.
+
+The configuration is read again when it changes: a wrong one stops the start, or is refused while the webhook runs on with the one
+before. Denials and trouble go to the log as JSON, one line each. Memory is kept below GOMEMLIMIT or, where that is not set, nine
+tenths of what the cgroup allows.
 
 On the webhook address:
-  /validate-profile    AdmissionReviews of Profiles (kubeflow.org)
-  /validate-workflow   AdmissionReviews of Workflows (argoproj.io)
+  /validate-profile         AdmissionReviews of Profiles (kubeflow.org)
+  /validate-workflow        AdmissionReviews of Workflows (argoproj.io)
+  /validate-workflow/MODE   the same, of namespaces that are labelled kfp-preflight.dev/mode: MODE
 On the probe address:   /healthz, /readyz
 On the metrics address: /metrics`,
 		Example: `  # in a cluster, as the manifests do
@@ -54,6 +61,9 @@ On the metrics address: /metrics`,
 				return err
 			}
 			server.Config = config
+			if server.SelfSigned, err = selfSigned(caSecret, configuration); err != nil {
+				return err
+			}
 			log, err := newLogger(level)
 			if err != nil {
 				return err
@@ -61,6 +71,7 @@ On the metrics address: /metrics`,
 			server.Log = log
 			ctrl.SetLogger(log)
 			klog.SetLogger(log) // client-go's
+			limitMemory(log)
 			if server.Cluster, err = clientcmd.BuildConfigFromFlags("", kubeconfig); err != nil {
 				return fmt.Errorf("how to reach the API server is not known; outside of a cluster give --kubeconfig: %w", err)
 			}
@@ -72,6 +83,12 @@ On the metrics address: /metrics`,
 	flags.StringVar(&server.ProbeAddress, "probe-address", ":8081", "HOST:PORT to serve /healthz and /readyz on")
 	flags.StringVar(&server.MetricsAddress, "metrics-address", ":8080", "HOST:PORT to serve /metrics on; 0 for none")
 	flags.StringVar(&server.CertDir, "tls-dir", "/etc/kfp-preflight/tls", "directory with tls.crt and tls.key")
+	flags.StringVar(&caSecret, "self-signed-secret", "", "NAMESPACE/NAME of the Secret for a CA of our own; empty to read certificates from --tls-dir")
+	flags.StringVar(&configuration, "webhook-configuration", "kfp-preflight", "name of the ValidatingWebhookConfiguration that gets that CA")
+	flags.StringVar(&server.Clients.CAFile, "client-ca-file", "", "file with the CAs of the clients that may connect; empty for all clients")
+	flags.StringSliceVar(&server.Clients.Names, "client-name", nil, "name that a client's certificate must be for; all that the CAs have signed without")
+	flags.BoolVar(&server.MetricsAuth, "metrics-auth", false, "serve metrics over TLS, and only to those whom the API server lets get /metrics")
+	flags.DurationVar(&server.StopDelay, "stop-delay", 0, "how long to go on, unready, after SIGTERM, until no API server calls any more")
 	addConfig(cmd, &server.ConfigFile)
 	flags.BoolVar(&printConfig, "print-config", false, "print the configuration, with its defaults, and end")
 	flags.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig file; empty for the ServiceAccount of the pod")
@@ -79,6 +96,27 @@ On the metrics address: /metrics`,
 	_ = cmd.MarkFlagDirname("tls-dir")
 	_ = cmd.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "error"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// selfSigned is how certificates are made; nil if they are not.
+func selfSigned(secret, configuration string) (*selfsigned.Rotation, error) {
+	if secret == "" {
+		return nil, nil
+	}
+	namespace, name, ok := strings.Cut(secret, "/")
+	if !ok || namespace == "" || name == "" {
+		return nil, fmt.Errorf("--self-signed-secret is NAMESPACE/NAME, not %q", secret)
+	}
+	return &selfsigned.Rotation{Namespace: namespace, Secret: name, Configuration: configuration, Times: selfsigned.DefaultTimes()}, nil
+}
+
+// limitMemory makes the collector work before the kernel kills. What GOMEMLIMIT says is left as it is.
+func limitMemory(log logr.Logger) {
+	limit, err := memlimit.Set() // nine tenths
+	if err != nil {
+		log.Info("what the cgroup allows could not be found out; GOMEMLIMIT sets a limit", "why", err.Error())
+	}
+	log.V(1).Info("memory is limited", "bytes", limit)
 }
 
 // newLogger writes JSON lines to standard error.

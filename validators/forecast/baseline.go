@@ -51,7 +51,7 @@ func Baselines(controller Controller) ([]BaselineRun, error) {
 type onlyController Controller
 
 // Controller implements Facts.
-func (c onlyController) Controller() (Controller, error) { return Controller(c), nil }
+func (c onlyController) Controller(string) (Controller, error) { return Controller(c), nil }
 
 // WorkflowTemplate implements Facts: there are none.
 func (onlyController) WorkflowTemplate(string, string) (*wfv1.WorkflowTemplate, error) {

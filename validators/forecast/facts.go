@@ -14,8 +14,9 @@ var ErrNoConfiguration = errors.New("it was not found")
 // Facts are what a forecast asks about the cluster. Nil without an error means that there is no such object. An error
 // means that it could not be found out; its text is fit for a user to read, and becomes part of a Gap.
 type Facts interface {
-	// Controller is the configuration of the workflow-controller.
-	Controller() (Controller, error)
+	// Controller is the configuration of the workflow-controller that runs the Workflows of an instance ID; empty for those that have
+	// none.
+	Controller(instanceID string) (Controller, error)
 	// WorkflowTemplate and ClusterWorkflowTemplate are what templateRef and workflowTemplateRef name.
 	WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error)
 	ClusterWorkflowTemplate(name string) (*wfv1.ClusterWorkflowTemplate, error)

@@ -127,7 +127,7 @@ func Workflow(wf *wfv1.Workflow, facts Facts, options Options) Forecast {
 		return Forecast{}
 	}
 	var before []Gap
-	controller, err := facts.Controller()
+	controller, err := facts.Controller(wf.Labels[instanceLabel])
 	if err != nil {
 		before = append(before, Gap{Reason: err.Error()})
 	}
@@ -149,6 +149,10 @@ func Workflow(wf *wfv1.Workflow, facts Facts, options Options) Forecast {
 	w.workflow()
 	return w.out
 }
+
+// instanceLabel says which of several controllers runs a Workflow.
+// Source: argoproj/argo-workflows v3.7.3 workflow/common/common.go LabelKeyControllerInstanceID.
+const instanceLabel = "workflows.argoproj.io/controller-instanceid"
 
 // neverRuns reports that the controller would leave wf alone: it is finished, or told to shut down.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/controller.go (completed label),

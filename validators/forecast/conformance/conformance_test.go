@@ -197,7 +197,7 @@ type facts struct {
 	controller forecast.Controller
 }
 
-func (f facts) Controller() (forecast.Controller, error) { return f.controller, nil }
+func (f facts) Controller(string) (forecast.Controller, error) { return f.controller, nil }
 
 func (f facts) WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error) {
 	return get[wfv1.WorkflowTemplate](f, namespace, name)

@@ -175,4 +175,4 @@ type withController struct {
 }
 
 // Controller implements forecast.Facts.
-func (s withController) Controller() (forecast.Controller, error) { return s.controller, nil }
+func (s withController) Controller(string) (forecast.Controller, error) { return s.controller, nil }

@@ -1,0 +1,213 @@
+package webhook
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/util/cert"
+)
+
+// given are certificates that a test exchanges.
+type given struct {
+	atomic.Pointer[tls.Certificate]
+}
+
+func (*given) Start(context.Context) error { return nil }
+func (g *given) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return g.Load(), nil
+}
+
+// newCertificate makes a certificate for localhost that is valid between two times from now.
+func newCertificate(t *testing.T, from, to time.Duration, name string) *tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), NotBefore: time.Now().Add(from), NotAfter: time.Now().Add(to), DNSNames: []string{"localhost"},
+		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key, Leaf: leaf}
+}
+
+// newListener starts a listener that answers with 200.
+func newListener(t *testing.T, l *listener) (stop func() error) {
+	t.Helper()
+	l.address, l.log = "127.0.0.1:0", logr.Discard()
+	l.handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	if err := l.ready(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil)); err == nil {
+		t.Error("ready before it listens")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- l.Start(ctx) }()
+	eventually(t, "listening", func() error {
+		if l.bound.Load() == nil {
+			return context.DeadlineExceeded
+		}
+		return nil
+	})
+	return func() error { cancel(); return <-done }
+}
+
+func TestReady(t *testing.T) {
+	certificates := &given{}
+	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
+	l := &listener{certificates: certificates, delay: 300 * time.Millisecond}
+	stop := newListener(t, l)
+	is := func(want string) {
+		t.Helper()
+		err := l.ready(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+		if got := ""; err != nil {
+			got = err.Error()
+			if want == "" || !strings.Contains(got, want) {
+				t.Errorf("%q, want %q", got, want)
+			}
+		} else if want != "" {
+			t.Errorf("ready, want %q", want)
+		}
+	}
+	is("")
+	certificates.Store(newCertificate(t, -time.Hour, -time.Minute, "old"))
+	is("the certificate has expired")
+	certificates.Store(newCertificate(t, time.Minute, time.Hour, "young"))
+	is("not valid before")
+	certificates.Store(newCertificate(t, -time.Minute, time.Hour, "b"))
+	is("")
+
+	stopped := make(chan error, 1)
+	go func() { stopped <- stop() }()
+	eventually(t, "unready", func() error {
+		if !l.stopping.Load() {
+			return context.DeadlineExceeded
+		}
+		return nil
+	})
+	is("stopping")
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	response, err := client.Get("https://" + l.bound.Load().String())
+	if err != nil {
+		t.Fatalf("it does not serve while it waits for the API servers: %v", err)
+	}
+	_ = response.Body.Close()
+	client.CloseIdleConnections()
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	certificates := &given{}
+	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
+	l := &listener{certificates: certificates}
+	stop := newListener(t, l)
+	defer func() { _ = stop() }()
+	for name, test := range map[string]struct {
+		client *tls.Config
+		good   bool
+	}{
+		"1.1":              {&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, false},
+		"1.2":              {&tls.Config{MaxVersion: tls.VersionTLS12}, true},
+		"1.3":              {&tls.Config{MinVersion: tls.VersionTLS13}, true},
+		"1.2 with CBC":     {&tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}}, false},
+		"1.2 without ECDH": {&tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}}, false},
+	} {
+		config := test.client.Clone()
+		config.InsecureSkipVerify, config.NextProtos = true, []string{"h2"}
+		conn, err := tls.Dial("tcp", l.bound.Load().String(), config)
+		if (err == nil) != test.good {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil {
+			if protocol := conn.ConnectionState().NegotiatedProtocol; protocol != "h2" {
+				t.Errorf("%s: HTTP/2 is not offered but %q", name, protocol)
+			}
+			_ = conn.Close()
+		}
+	}
+}
+
+// TestClientCheck lets clients in by their certificates, also when the CAs change.
+func TestClientCheck(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ca.crt")
+	trust := func(c *tls.Certificate) {
+		t.Helper()
+		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: cert.CertificateBlockType, Bytes: c.Certificate[0]}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apiServer := newCertificate(t, -time.Hour, time.Hour, "kube-apiserver")
+	trust(apiServer)
+	certificates := &given{}
+	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
+	l := &listener{certificates: certificates, clients: ClientCheck{CAFile: file, Names: []string{"kube-apiserver"}}}
+	stop := newListener(t, l)
+	defer func() { _ = stop() }()
+	call := func(client *tls.Certificate) error {
+		config := &tls.Config{InsecureSkipVerify: true}
+		if client != nil {
+			config.Certificates = []tls.Certificate{*client}
+		}
+		transport := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}
+		defer transport.CloseIdleConnections()
+		response, err := (&http.Client{Transport: transport}).Get("https://" + l.bound.Load().String())
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		return err
+	}
+	if err := call(apiServer); err != nil {
+		t.Errorf("the API server is not let in: %v", err)
+	}
+	stranger := newCertificate(t, -time.Hour, time.Hour, "kube-apiserver")
+	for who, client := range map[string]*tls.Certificate{"no certificate": nil, "another CA": stranger} {
+		if call(client) == nil {
+			t.Errorf("%s is let in", who)
+		}
+	}
+	trust(stranger)
+	if err := call(stranger); err != nil {
+		t.Errorf("the new CA is not trusted: %v", err)
+	}
+	named := newCertificate(t, -time.Hour, time.Hour, "somebody")
+	trust(named)
+	if call(named) == nil {
+		t.Error("another name is let in")
+	}
+	// The probe has no certificate, and sees what is served all the same.
+	if err := l.ready(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil)); err != nil {
+		t.Errorf("not ready: %v", err)
+	}
+	if err := os.WriteFile(file, []byte("none"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&listener{certificates: certificates, clients: l.clients}).Start(t.Context()); err == nil || !strings.Contains(err.Error(), "there is no certificate in") {
+		t.Error(err)
+	}
+}

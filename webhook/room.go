@@ -1,0 +1,42 @@
+package webhook
+
+import (
+	"context"
+	"math"
+	"runtime/debug"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// room bounds the memory that reviews take up together: a burst of large Workflows waits instead of ending the process. Bodies come
+// before objects, so that nobody who holds what the other one needs waits for what he holds himself.
+type room struct{ bodies, objects *space }
+
+// newRoom shares out a memory limit in bytes. What is left of it is for what does not grow: the program, what is remembered, and the
+// collector's slack.
+func newRoom(limit int64) room {
+	if limit == math.MaxInt64 {
+		limit = 256 << 20 // nobody has set one
+	}
+	return room{bodies: newSpace(max(limit/8, maxBody)), objects: newSpace(limit * 3 / 8)}
+}
+
+// memoryLimit is GOMEMLIMIT, or what was set in its place.
+func memoryLimit() int64 { return debug.SetMemoryLimit(-1) }
+
+// space is an amount of memory that can be had in parts.
+type space struct {
+	all  int64
+	free *semaphore.Weighted
+}
+
+func newSpace(bytes int64) *space { return &space{bytes, semaphore.NewWeighted(bytes)} }
+
+// take waits for bytes, at the most for all there are, and returns what gives them back. The error is that of ctx.
+func (s *space) take(ctx context.Context, bytes int64) (giveBack func(), err error) {
+	bytes = min(bytes, s.all)
+	if err := s.free.Acquire(ctx, bytes); err != nil {
+		return nil, err
+	}
+	return func() { s.free.Release(bytes) }, nil
+}

@@ -1,0 +1,118 @@
+package selfsigned
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"time"
+
+	"k8s.io/client-go/util/cert"
+	"k8s.io/client-go/util/keyutil"
+)
+
+// backdate makes a certificate count for clocks that are slow.
+const backdate = 5 * time.Minute
+
+// authority is a CA that can sign.
+type authority struct {
+	certificate *x509.Certificate
+	key         *ecdsa.PrivateKey
+}
+
+// newAuthority makes a CA.
+func newAuthority(now time.Time, life time.Duration) (*authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template, err := newCertificate(now, life)
+	if err != nil {
+		return nil, err
+	}
+	// The serial number in the name tells one CA from the next where both are trusted.
+	template.Subject = pkix.Name{CommonName: fmt.Sprintf("kfp-preflight-ca-%x", template.SerialNumber.Bytes()[:4])}
+	template.IsCA, template.BasicConstraintsValid, template.MaxPathLenZero = true, true, true
+	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := x509.ParseCertificate(raw)
+	return &authority{certificate, key}, err
+}
+
+// sign makes a serving certificate for names, which are DNS names or IP addresses.
+func (a *authority) sign(now time.Time, life time.Duration, names []string) (*tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template, err := newCertificate(now, life)
+	if err != nil {
+		return nil, err
+	}
+	template.Subject = pkix.Name{CommonName: "kfp-preflight"}
+	template.KeyUsage, template.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := x509.ParseCertificate(raw)
+	return &tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key, Leaf: leaf}, err
+}
+
+func newCertificate(now time.Time, life time.Duration) (*x509.Certificate, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, err
+	}
+	serial.SetBit(serial, 126, 1) // all are as long
+	return &x509.Certificate{SerialNumber: serial, NotBefore: now.Add(-backdate), NotAfter: now.Add(life)}, nil
+}
+
+// pem is the CA as it is stored.
+func (a *authority) pem() (certificate, key []byte, err error) {
+	certificate, err = cert.EncodeCertificates(a.certificate)
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err = keyutil.MarshalPrivateKeyToPEM(a.key)
+	return certificate, key, err
+}
+
+// readAuthority reads a CA that was stored.
+func readAuthority(certificate, key []byte) (*authority, error) {
+	certificates, err := cert.ParseCertsPEM(certificate)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := keyutil.ParsePrivateKeyPEM(key)
+	if err != nil {
+		return nil, err
+	}
+	signer, ok := parsed.(*ecdsa.PrivateKey)
+	if !ok || !signer.PublicKey.Equal(certificates[0].PublicKey) {
+		return nil, errors.New("the key is not that of the certificate")
+	}
+	return &authority{certificates[0], signer}, nil
+}
+
+// age is how much of its life a certificate has behind it: 0 when it is made, 1 when it expires.
+func age(c *x509.Certificate, now time.Time) float64 {
+	made := c.NotBefore.Add(backdate)
+	return float64(now.Sub(made)) / float64(c.NotAfter.Sub(made))
+}

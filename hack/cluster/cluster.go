@@ -44,12 +44,13 @@ type Cluster struct {
 	Dir string
 
 	root     string
+	stops    []func() error // what runs beside the control plane
 	env      *envtest.Environment
 	webhooks envtest.WebhookInstallOptions
 }
 
 // Start starts a control plane of the repository at root. Call Stop, also after an error.
-func Start(ctx context.Context, root string) (*Cluster, error) {
+func Start(ctx context.Context, root string, options ...Option) (*Cluster, error) {
 	c := &Cluster{root: root}
 	crds, err := argoCRDs(ctx, root)
 	if err != nil {
@@ -72,6 +73,11 @@ func Start(ctx context.Context, root string) (*Cluster, error) {
 		// A machine that has just built all of this may be slow for a moment.
 		ControlPlaneStartTimeout: time.Minute,
 		ControlPlaneStopTimeout:  time.Minute,
+	}
+	for _, option := range options {
+		if err := option(c.env); err != nil {
+			return c, err
+		}
 	}
 	if c.Admin, err = c.env.Start(); err != nil {
 		return c, fmt.Errorf("starting the control plane: %w", err)
@@ -217,6 +223,9 @@ func (c *Cluster) WebhookConfiguration() *admissionregistrationv1.ValidatingWebh
 // Stop stops the control plane and removes what it left.
 func (c *Cluster) Stop() error {
 	var errs []error
+	for i := range c.stops {
+		errs = append(errs, c.stops[len(c.stops)-1-i]())
+	}
 	if c.env != nil {
 		errs = append(errs, c.env.Stop())
 	}

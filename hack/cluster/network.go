@@ -1,0 +1,105 @@
+package cluster
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+// Option changes how a control plane is started.
+type Option func(*envtest.Environment) error
+
+// egress makes the API server reach Services and kubelets through a proxy on a Unix socket.
+const egress = `apiVersion: apiserver.k8s.io/v1beta1
+kind: EgressSelectorConfiguration
+egressSelections:
+  - name: cluster
+    connection:
+      proxyProtocol: HTTPConnect
+      transport:
+        uds:
+          udsName: %s
+`
+
+// network is the network between the API server and a node: a proxy that knows where the addresses of the cluster really are.
+type network struct {
+	dir      string
+	listener net.Listener
+}
+
+// newNetwork starts a network. resolve turns an address of the cluster into one of this machine.
+func newNetwork(resolve func(address string) (string, error)) (*network, error) {
+	dir, err := os.MkdirTemp("", "net-")
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("unix", filepath.Join(dir, "proxy"))
+	if err != nil {
+		return nil, err
+	}
+	n := &network{dir, listener}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go connect(conn, resolve)
+		}
+	}()
+	return n, nil
+}
+
+// use makes an API server use the network.
+func (n *network) use(env *envtest.Environment) error {
+	file := filepath.Join(n.dir, "egress.yaml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, egress, n.listener.Addr()), 0o600); err != nil {
+		return err
+	}
+	env.ControlPlane.GetAPIServer().Configure().Set("egress-selector-config-file", file)
+	return nil
+}
+
+func (n *network) stop() error {
+	_ = n.listener.Close()
+	return os.RemoveAll(n.dir)
+}
+
+// connect answers one CONNECT, and brings what follows to where it is meant for.
+func connect(client net.Conn, resolve func(string) (string, error)) {
+	defer func() { _ = client.Close() }()
+	reader := bufio.NewReader(client)
+	request, err := http.ReadRequest(reader)
+	if err != nil || request.Method != http.MethodConnect {
+		return
+	}
+	address, err := resolve(request.Host)
+	if err != nil {
+		_, _ = fmt.Fprintf(client, "HTTP/1.1 503 %s\r\n\r\n", err)
+		return
+	}
+	server, err := net.Dial("tcp", address)
+	if err != nil {
+		_, _ = fmt.Fprintf(client, "HTTP/1.1 502 %s\r\n\r\n", err)
+		return
+	}
+	defer func() { _ = server.Close() }()
+	if _, err := fmt.Fprint(client, "HTTP/1.1 200 OK\r\n\r\n"); err != nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(server, reader)
+		_ = server.(*net.TCPConn).CloseWrite()
+	}()
+	_, _ = io.Copy(client, server)
+	_ = client.(*net.UnixConn).CloseWrite()
+	<-done
+}

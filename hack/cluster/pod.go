@@ -1,0 +1,158 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// pod is the one container of a pod, as a process.
+type pod struct {
+	node    *Node
+	spec    *corev1.Pod
+	dir, ip string
+	// ports of this machine by those of the container.
+	ports   map[int32]int
+	volumes map[string]*volume
+	synced  time.Time
+	cmd     *exec.Cmd
+	ended   chan struct{} // closed when the process has ended
+	told    time.Time     // when it was told to stop
+	status  corev1.PodStatus
+}
+
+// newPod prepares a process; it is started when its volumes are there.
+func (n *Node) newPod(spec *corev1.Pod) (*pod, error) {
+	n.count++
+	p := &pod{
+		node: n, spec: spec, dir: filepath.Join(n.dir, spec.Name), ip: fmt.Sprintf("10.244.%d.%d", 1+n.count/250, 1+n.count%250),
+		ports: map[int32]int{}, volumes: map[string]*volume{}, ended: make(chan struct{}),
+	}
+	for _, port := range spec.Spec.Containers[0].Ports {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		p.ports[port.ContainerPort] = listener.Addr().(*net.TCPAddr).Port
+		if err := listener.Close(); err != nil {
+			return nil, err
+		}
+	}
+	for _, v := range spec.Spec.Volumes {
+		p.volumes[v.Name] = &volume{dir: filepath.Join(p.dir, v.Name)}
+	}
+	return p, os.MkdirAll(p.dir, 0o700)
+}
+
+// sync brings the mounted volumes up to date, as often as the kubelet of this node does.
+func (p *pod) sync(ctx context.Context) error {
+	if time.Since(p.synced) < p.node.SyncEvery {
+		return nil
+	}
+	for _, source := range p.spec.Spec.Volumes {
+		if err := p.volumes[source.Name].sync(ctx, p.node.api, p.spec.Namespace, source); err != nil {
+			return err
+		}
+	}
+	p.synced = time.Now()
+	return nil
+}
+
+// start runs what the container runs: with the shipped arguments, and this machine's idea of its addresses and paths.
+func (p *pod) start(ctx context.Context) error {
+	container := p.spec.Spec.Containers[0]
+	kubeconfig, err := p.node.cluster.Kubeconfig(ctx, p.spec.Spec.ServiceAccountName)
+	if err != nil {
+		return err
+	}
+	args := append([]string{}, container.Args...)
+	if args[0] == "serve" {
+		for port, flag := range map[int32]string{9443: "--webhook-address", 8080: "--metrics-address", 8081: "--probe-address"} {
+			args = append(args, fmt.Sprintf("%s=127.0.0.1:%d", flag, p.ports[port]))
+		}
+		args = append(args, "--tls-dir=/etc/kfp-preflight/tls") // where it looks by itself
+	}
+	for i := range args {
+		for _, mount := range container.VolumeMounts {
+			args[i] = strings.ReplaceAll(args[i], mount.MountPath, filepath.Join(p.dir, mount.Name))
+		}
+	}
+	log, err := os.Create(p.log())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	p.cmd = exec.Command(p.node.Binary, append(args, "--kubeconfig", kubeconfig)...)
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	go func() {
+		_ = p.cmd.Wait() // its state says how it ended
+		close(p.ended)
+	}()
+	return nil
+}
+
+func (p *pod) log() string { return filepath.Join(p.dir, "log") }
+
+// stop tells the process to stop, and ends it when its grace period is over.
+func (p *pod) stop() {
+	if p.cmd == nil {
+		return
+	}
+	if p.told.IsZero() {
+		p.told = time.Now()
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	}
+	if time.Since(p.told) > time.Duration(*p.spec.Spec.TerminationGracePeriodSeconds)*time.Second {
+		_ = p.cmd.Process.Kill()
+	}
+}
+
+// gone says that the process has ended, or never was.
+func (p *pod) gone() bool {
+	if p.cmd == nil {
+		return true
+	}
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// ready asks what the readiness probe asks.
+func (p *pod) ready() error {
+	probe := p.spec.Spec.Containers[0].ReadinessProbe
+	if probe == nil {
+		return nil
+	}
+	port := int32(probe.HTTPGet.Port.IntValue())
+	for _, named := range p.spec.Spec.Containers[0].Ports {
+		if named.Name == probe.HTTPGet.Port.StrVal {
+			port = named.ContainerPort
+		}
+	}
+	client := http.Client{Timeout: 2 * time.Second}
+	response, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d%s", p.ports[port], probe.HTTPGet.Path))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
+	}
+	return nil
+}

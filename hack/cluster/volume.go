@@ -1,0 +1,70 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+// volume is a mounted Secret or ConfigMap. As with the kubelet's, all of its files change at the same time.
+type volume struct {
+	dir  string
+	have map[string][]byte
+}
+
+// sync brings the files up to date with what the API server has.
+func (v *volume) sync(ctx context.Context, api kubernetes.Interface, namespace string, source corev1.Volume) error {
+	want := map[string][]byte{}
+	switch {
+	case source.Secret != nil:
+		secret, err := api.CoreV1().Secrets(namespace).Get(ctx, source.Secret.SecretName, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		want = secret.Data
+	case source.ConfigMap != nil:
+		cm, err := api.CoreV1().ConfigMaps(namespace).Get(ctx, source.ConfigMap.Name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		for name, text := range cm.Data {
+			want[name] = []byte(text)
+		}
+	default:
+		return fmt.Errorf("volume %s is neither of a Secret nor of a ConfigMap", source.Name)
+	}
+	if v.have != nil && maps.EqualFunc(v.have, want, bytes.Equal) {
+		return nil
+	}
+	return v.write(want)
+}
+
+// write makes a folder with all files, and lets a link that the files are found through point to it.
+func (v *volume) write(files map[string][]byte) error {
+	data := fmt.Sprintf("..%d", time.Now().UnixNano())
+	if err := os.MkdirAll(filepath.Join(v.dir, data), 0o700); err != nil {
+		return err
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(v.dir, data, name), text, 0o600); err != nil {
+			return err
+		}
+		if err := os.Symlink(filepath.Join("..data", name), filepath.Join(v.dir, name)); err != nil && !os.IsExist(err) {
+			return err
+		}
+	}
+	next := filepath.Join(v.dir, "..data_next")
+	if err := os.Symlink(data, next); err != nil {
+		return err
+	}
+	v.have = files
+	return os.Rename(next, filepath.Join(v.dir, "..data"))
+}

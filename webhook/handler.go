@@ -204,6 +204,8 @@ func (h *handler) record(req *admissionv1.AdmissionRequest, a *answer, took time
 	switch {
 	case a.denied():
 		log.Info("denied", "rules", a.rules(validators.Deny), "message", a.message(), "dryRun", req.DryRun != nil && *req.DryRun)
+	case len(a.with(validators.Audit)) > 0:
+		log.Info("audited", "rules", a.rules(validators.Audit), "message", a.line(validators.Audit))
 	case a.trouble != nil:
 		log.Error(a.trouble, "let through unchecked", "reason", a.passed)
 	case len(a.findings) > 0:

@@ -22,6 +22,9 @@ func TestDocs(t *testing.T) {
 	}
 	shown := 0
 	for _, page := range append(pages, "../../README.md") {
+		if filepath.Base(page) == "rollout.md" {
+			continue // needs a cluster: webhook/e2e/install runs it
+		}
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)

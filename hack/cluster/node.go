@@ -39,6 +39,8 @@ type Node struct {
 	kubelet *httptest.Server
 	dir     string
 	count   int
+	// kubeconfigs by ServiceAccount.
+	kubeconfigs map[string]string
 
 	lock sync.Mutex
 	pods map[types.UID]*pod
@@ -52,7 +54,7 @@ const nodeName, nodeAddress = "node", "10.244.0.1:10250"
 
 // Open starts the network, which the API server needs from its start on: pass Option to Start, and the cluster to Join.
 func (n *Node) Open() (err error) {
-	n.pods = map[types.UID]*pod{}
+	n.pods, n.kubeconfigs = map[types.UID]*pod{}, map[string]string{}
 	n.network, err = newNetwork(n.resolve)
 	return err
 }
@@ -106,6 +108,18 @@ func (n *Node) leave() {
 	if err := n.network.stop(); err != nil {
 		n.trouble(err)
 	}
+}
+
+// kubeconfig of a ServiceAccount. It is written once, because others may be reading it.
+func (n *Node) kubeconfig(ctx context.Context, serviceAccount string) (string, error) {
+	if file, ok := n.kubeconfigs[serviceAccount]; ok {
+		return file, nil
+	}
+	file, err := n.cluster.Kubeconfig(ctx, serviceAccount)
+	if err == nil {
+		n.kubeconfigs[serviceAccount] = file
+	}
+	return file, err
 }
 
 // Troubles are what went wrong: processes that ended by themselves, among others.

@@ -71,7 +71,7 @@ func (p *pod) sync(ctx context.Context) error {
 // start runs what the container runs: with the shipped arguments, and this machine's idea of its addresses and paths.
 func (p *pod) start(ctx context.Context) error {
 	container := p.spec.Spec.Containers[0]
-	kubeconfig, err := p.node.cluster.Kubeconfig(ctx, p.spec.Spec.ServiceAccountName)
+	kubeconfig, err := p.node.kubeconfig(ctx, p.spec.Spec.ServiceAccountName)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,9 @@ var (
 // of which the forecast says that an error surely ends it may succeed.
 func TestEndsRun(t *testing.T) {
 	l := newLab(t, nil, nil)
-	l.startQuotaController(t)
+	if err := l.cluster.StartControllers("resourcequota-controller"); err != nil {
+		t.Fatal(err)
+	}
 	const namespace = "courses"
 	l.makeQuota(t, namespace, false)
 	random := rand.New(rand.NewPCG(*courseSeed, 0))

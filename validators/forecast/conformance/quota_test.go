@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,7 +35,9 @@ func TestQuota(t *testing.T) {
 			l := newLab(t, configuration, []client.Object{
 				&schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "low"}, Value: 1},
 			})
-			l.startQuotaController(t)
+			if err := l.cluster.StartControllers("resourcequota-controller"); err != nil {
+		t.Fatal(err)
+	}
 			denied := 0
 			for _, limited := range []bool{false, true} {
 				namespace := fmt.Sprintf("limited-%v", limited)
@@ -76,21 +77,6 @@ func runs(t *testing.T) map[string]*wfv1.Workflow {
 		t.Fatal(err)
 	}
 	return map[string]*wfv1.Workflow{"plain": step(corev1.ResourceRequirements{}), "set": step(corev1.ResourceRequirements{Requests: some, Limits: some}), "v2": v2}
-}
-
-// startQuotaController runs the part of kube-controller-manager that fills in the status of quotas.
-func (l lab) startQuotaController(t *testing.T) {
-	t.Helper()
-	cmd := exec.Command("../../../bin/kube-controller-manager", "--kubeconfig", filepath.Join(l.dir, "admin.kubeconfig"),
-		"--controllers", "resourcequota-controller", "--leader-elect=false", "--secure-port", "0")
-	cmd.Stdout, cmd.Stderr = l.log, l.log
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v; 'make controlplane' builds the kube-controller-manager", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
 }
 
 func (l lab) makeNamespace(t *testing.T, namespace string) {

@@ -35,7 +35,8 @@ import (
 type lab struct {
 	client client.WithWatch
 	log    *bytes.Buffer
-	dir    string // with its kubeconfigs
+	// cluster that they are of.
+	cluster *cluster.Cluster
 }
 
 // newLab starts a control plane with the given objects, and the controller with the given configuration, until the test ends.
@@ -57,7 +58,7 @@ func newLab(t *testing.T, configuration map[string]string, objects []client.Obje
 			t.Fatal(err)
 		}
 	}
-	l := lab{log: &bytes.Buffer{}, dir: c.Dir}
+	l := lab{log: &bytes.Buffer{}, cluster: c}
 	if l.client, err = client.NewWithWatch(c.Admin, client.Options{Scheme: scheme}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,149 @@
+// Package install tests what an admin does with kfp-preflight: install it in each of the ways that are shipped, roll it out by the
+// documentation, and replace its pods and certificates while the cluster is in use.
+package install
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
+)
+
+const root = "../../.."
+
+// programs is a folder with kfp-preflight, and the kubectl of the control plane.
+var programs string
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "install:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	if programs, err = os.MkdirTemp("", "kfp-preflight-"); err != nil {
+		return 1, err
+	}
+	defer func() { _ = os.RemoveAll(programs) }()
+	build := exec.Command("go", "build", "-o", programs, "./cmd/kfp-preflight")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return 1, fmt.Errorf("%w\n%s", err, out)
+	}
+	return m.Run(), nil
+}
+
+// site is a cluster, an admin's shell with a copy of what the repository ships, and a node.
+type site struct {
+	*cluster.Cluster
+	t    *testing.T
+	node *cluster.Node
+	api  kubernetes.Interface
+	dir  string
+}
+
+// newSite starts a cluster with Argo's and Kubeflow's types and namespaces, and nothing of kfp-preflight.
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{t: t, dir: t.TempDir(), node: &cluster.Node{
+		Binary: filepath.Join(programs, "kfp-preflight"), SyncEvery: time.Second, Lag: 500 * time.Millisecond,
+	}}
+	if err := s.node.Open(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := cluster.Start(t.Context(), root, s.node.Option())
+	t.Cleanup(func() {
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Cluster = c
+	if s.api, err = kubernetes.NewForConfig(c.Admin); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.node.Join(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.StartControllers("deployment-controller", "replicaset-controller", "endpointslice-controller", "job-controller", "serviceaccount-controller"); err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{"manifests", "testdata"} {
+		if err := os.CopyFS(filepath.Join(s.dir, folder), os.DirFS(filepath.Join(root, folder))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(mustAbs(t, c.Kubectl()), filepath.Join(s.dir, "kubectl")); err != nil {
+		t.Fatal(err)
+	}
+	s.must("kubectl create namespace kubeflow && kubectl -n kubeflow create configmap workflow-controller-configmap")
+	return s
+}
+
+func mustAbs(t *testing.T, path string) string {
+	t.Helper()
+	out, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// sh runs a command as the admin, where the copy of the repository is.
+func (s *site) sh(command string) (string, error) {
+	cmd := exec.CommandContext(s.t.Context(), "bash", "-uo", "pipefail", "-c", command)
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+mustAbs(s.t, filepath.Join(s.Dir, "admin.kubeconfig")), "PATH="+s.dir+":"+programs+":"+os.Getenv("PATH"))
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func (s *site) must(command string) string {
+	s.t.Helper()
+	out, err := s.sh(command)
+	if err != nil {
+		s.t.Fatalf("%s: %v\n%s", command, err, out)
+	}
+	return out
+}
+
+// write writes a file of the admin.
+func (s *site) write(file, text string) {
+	s.t.Helper()
+	path := filepath.Join(s.dir, file)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// kustomization is what an admin writes to install an overlay with components.
+func kustomization(overlay string, components ...string) string {
+	out := "resources: [../manifests/overlays/" + overlay + "]\n"
+	if len(components) > 0 {
+		out += "components: [../manifests/components/" + strings.Join(components, ", ../manifests/components/") + "]\n"
+	}
+	return out
+}
+
+// healthy fails the test if a pod has ended by itself, or the node was in trouble otherwise.
+func (s *site) healthy() {
+	s.t.Helper()
+	if err := s.node.Troubles(); err != nil {
+		s.t.Error(err)
+	}
+}

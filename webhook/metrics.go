@@ -90,12 +90,13 @@ func unregister(registry prometheus.Registerer, collectors []prometheus.Collecto
 func (m *metrics) begin(kinds ...kind) {
 	for _, k := range kinds {
 		for _, operation := range k.operations {
-			for _, passed := range []string{passKind, passBusy, passUnreadable, passTooLarge, passPanic} {
+			for _, passed := range []string{passKind, passBusy, passUnreadable, passPanic} {
 				for _, dryRun := range []string{"false", "true"} {
 					m.reviews.WithLabelValues(k.name, string(operation), "allow", passed, dryRun)
 				}
 			}
 		}
+		m.reviews.WithLabelValues(k.name, "other", "allow", passTooLarge, "false") // of which nothing else is known
 	}
 	m.badRequests.WithLabelValues(badBusy)
 }

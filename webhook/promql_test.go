@@ -84,7 +84,7 @@ func (q queries) selected(e *parser.VectorSelector) (sets.Set[string], error) {
 		all.Insert("le")
 	}
 	for _, m := range e.LabelMatchers {
-		if m.Name == labels.MetricName {
+		if m.Name == "__name__" {
 			continue
 		}
 		if !all.Has(m.Name) {

@@ -66,6 +66,9 @@ const (
 	passPanic      = "panic"      // a bug of ours
 )
 
+// badBusy is why a request is turned away: it can't even be read, because others take up all memory there is.
+const badBusy = "busy"
+
 // handler answers the reviews of one kind.
 type handler struct {
 	kind    kind
@@ -81,6 +84,8 @@ type handler struct {
 // webhook's failurePolicy.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
+	h.metrics.inFlight.Inc()
+	defer h.metrics.inFlight.Dec()
 	// The server's contexts end when it is told to stop. What has come in is answered all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeLeft(r, h.config.Lookups.Timeout.Duration))
 	defer cancel()
@@ -114,7 +119,7 @@ func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	done, err = h.room.bodies.take(ctx, size)
 	if err != nil {
-		return nil, func() {}, &badRequest{http.StatusServiceUnavailable, "busy", errors.New("too many reviews are under way")}
+		return nil, func() {}, &badRequest{http.StatusServiceUnavailable, badBusy, errors.New("too many reviews are under way")}
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = http.NewResponseController(w).SetReadDeadline(deadline) // what is no connection has none

@@ -10,16 +10,16 @@ import (
 )
 
 // metrics of the judgement. The API server counts a denial as an answered call, so only these show what was decided. No
-// label ever holds a name or a namespace.
+// label ever holds a name or a namespace. docs/monitoring.md has all of them, and a test compares.
 type metrics struct {
 	reviews      *prometheus.CounterVec
 	durations    *prometheus.HistogramVec
+	inFlight     prometheus.Gauge
 	findings     *prometheus.CounterVec
 	skips        *prometheus.CounterVec
+	lookups      *prometheus.HistogramVec
 	lookupErrors *prometheus.CounterVec
 	badRequests  *prometheus.CounterVec
-	// configReloads counts changes of the configuration.
-	configReloads *prometheus.CounterVec
 }
 
 func newMetrics(registry prometheus.Registerer) (*metrics, error) {
@@ -31,8 +31,12 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "kfp_preflight_review_duration_seconds",
 			Help:    "Time from the request to the answer, lookups included.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+			Buckets: []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 5},
 		}, []string{"kind", "decision"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "kfp_preflight_reviews_in_flight",
+			Help: "Requests that have come in and are not answered yet.",
+		}),
 		findings: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kfp_preflight_findings_total",
 			Help: "What rules found, by certainty (certain, possible, unknown) and by what it led to (deny, warn, audit).",
@@ -41,6 +45,11 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 			Name: "kfp_preflight_skips_total",
 			Help: "Reviews in which an annotation of the object switched a rule off.",
 		}, []string{"rule"}),
+		lookups: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "kfp_preflight_lookup_duration_seconds",
+			Help:    "Time that the API server took for one call of ours, by resource, whatever came of it. What is answered from memory is not counted.",
+			Buckets: []float64{.0005, .001, .002, .003, .005, .0075, .01, .015, .025, .05, .1, .25, .5, 1, 2, 3, 5},
+		}, []string{"resource"}),
 		lookupErrors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kfp_preflight_lookup_errors_total",
 			Help: "Lookups that gave no answer, by resource and reason. No object is denied for what they would have told.",
@@ -49,28 +58,47 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 			Name: "kfp_preflight_bad_requests_total",
 			Help: "Requests that were no AdmissionReview, by reason.",
 		}, []string{"reason"}),
-		configReloads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kfp_preflight_config_reloads_total",
-			Help: "Changes of the configuration file, by result: applied, or refused because it was wrong.",
-		}, []string{"result"}),
 	}
-	for _, c := range m.all() {
-		if err := registry.Register(c); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
+	return m, register(registry, m.all())
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.reviews, m.durations, m.findings, m.skips, m.lookupErrors, m.badRequests, m.configReloads}
+	return []prometheus.Collector{m.reviews, m.durations, m.inFlight, m.findings, m.skips, m.lookups, m.lookupErrors, m.badRequests}
 }
 
 // unregister makes room for another server in the same process.
-func (m *metrics) unregister(registry prometheus.Registerer) {
-	for _, c := range m.all() {
+func (m *metrics) unregister(registry prometheus.Registerer) { unregister(registry, m.all()) }
+
+// register registers all or none.
+func register(registry prometheus.Registerer, collectors []prometheus.Collector) error {
+	for i, c := range collectors {
+		if err := registry.Register(c); err != nil {
+			unregister(registry, collectors[:i])
+			return err
+		}
+	}
+	return nil
+}
+
+func unregister(registry prometheus.Registerer, collectors []prometheus.Collector) {
+	for _, c := range collectors {
 		registry.Unregister(c)
 	}
+}
+
+// begin lets the counters that alerts stand on begin at zero: where the first thing to be seen of one is a 1, Prometheus sees no increase.
+func (m *metrics) begin(kinds ...kind) {
+	for _, k := range kinds {
+		for _, operation := range k.operations {
+			for _, passed := range []string{passKind, passBusy, passUnreadable, passPanic} {
+				for _, dryRun := range []string{"false", "true"} {
+					m.reviews.WithLabelValues(k.name, string(operation), "allow", passed, dryRun)
+				}
+			}
+		}
+		m.reviews.WithLabelValues(k.name, "other", "allow", passTooLarge, "false") // of which nothing else is known
+	}
+	m.badRequests.WithLabelValues(badBusy)
 }
 
 // observe counts one review.

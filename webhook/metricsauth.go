@@ -22,8 +22,8 @@ func metricsAuth(config *rest.Config, client *http.Client) (metricsserver.Filter
 	}
 	return func(log logr.Logger, next http.Handler) (http.Handler, error) {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-			if token == "" {
+			token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+			if !ok || token == "" {
 				http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
 				return
 			}

@@ -90,6 +90,8 @@ func (c *clusterFacts) call(ctx context.Context, q question) (fact, error) {
 		return fact{}, err
 	}
 	defer c.calls.Release(1)
+	began := time.Now()
+	defer func() { c.metrics.lookups.WithLabelValues(q.resource).Observe(time.Since(began).Seconds()) }()
 	return c.read(ctx, q)
 }
 

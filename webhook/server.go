@@ -47,6 +47,8 @@ type Server struct {
 	Clients ClientCheck
 	// StopDelay is how long the server goes on, unready, when it is told to stop: until no API server calls it any more.
 	StopDelay time.Duration
+	// Version is what this program calls itself, for the metrics.
+	Version string
 	// Log receives one line per denial, and our own trouble.
 	Log logr.Logger
 	// Registry receives the metrics; controller-runtime's own, which the metrics address serves, if nil.
@@ -82,6 +84,12 @@ func (s Server) Run(ctx context.Context) error {
 		return fmt.Errorf("registering the metrics: %w", err)
 	}
 	defer metrics.unregister(registry)
+	metrics.begin(profiles, workflows)
+	about, err := newServerMetrics(registry, s.Version, certificates)
+	if err != nil {
+		return fmt.Errorf("registering the metrics: %w", err)
+	}
+	defer about.unregister(registry)
 	events := newEvents(client)
 	defer events.stop()
 
@@ -106,7 +114,7 @@ func (s Server) Run(ctx context.Context) error {
 	listener := &listener{
 		address: s.WebhookAddress, handler: mux, certificates: certificates, clients: s.Clients, delay: s.StopDelay, log: s.Log.WithName("listener"),
 	}
-	for _, part := range []manager.Runnable{certificates, listener, s.watch(metrics, configure)} {
+	for _, part := range []manager.Runnable{certificates, listener, s.watch(about, configure)} {
 		if err := server.Add(part); err != nil {
 			return err
 		}
@@ -162,7 +170,7 @@ func (r *replaceable) ServeHTTP(w http.ResponseWriter, req *http.Request) { r.Lo
 const configEvery = 2 * time.Second
 
 // watch follows the changes of the configuration. A wrong one is kept out, and told.
-func (s Server) watch(metrics *metrics, configure func(Config)) manager.RunnableFunc {
+func (s Server) watch(metrics *serverMetrics, configure func(Config)) manager.RunnableFunc {
 	log := s.Log.WithName("config").WithValues("file", s.ConfigFile)
 	return func(ctx context.Context) error {
 		if s.ConfigFile == "" {
@@ -170,12 +178,12 @@ func (s Server) watch(metrics *metrics, configure func(Config)) manager.Runnable
 		}
 		watchConfig(ctx, s.ConfigFile, configEvery, func(config Config, err error) {
 			if err != nil {
-				metrics.configReloads.WithLabelValues("refused").Inc()
+				metrics.reloaded(err)
 				log.Error(err, "the configuration has changed and is wrong; the one before stays in force")
 				return
 			}
 			configure(config)
-			metrics.configReloads.WithLabelValues("applied").Inc()
+			metrics.reloaded(nil)
 			log.Info("the configuration has changed and is in force")
 		})
 		return nil

@@ -60,7 +60,7 @@ On the metrics address: /metrics`,
 				_, err = cmd.OutOrStdout().Write(text)
 				return err
 			}
-			server.Config = config
+			server.Config, server.Version = config, version()
 			if server.SelfSigned, err = selfSigned(caSecret, configuration); err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,9 +34,13 @@ func TestDeploymentFitsFlags(t *testing.T) {
 	}
 	for port, flag := range map[string]string{"webhook": "webhook-address", "metrics": "metrics-address", "probes": "probe-address"} {
 		want := cmd.Flag(flag).Value.String()
+		_, number, err := net.SplitHostPort(want)
+		if err != nil {
+			t.Fatal(err)
+		}
 		found := false
 		for _, p := range container.Ports {
-			found = found || p.Name == port && fmt.Sprintf(":%d", p.ContainerPort) == want
+			found = found || p.Name == port && fmt.Sprint(p.ContainerPort) == number
 		}
 		if !found {
 			t.Errorf("no port %s at %s: %v", port, want, container.Ports)

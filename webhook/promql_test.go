@@ -1,0 +1,195 @@
+package webhook
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+	"k8s.io/apimachinery/pkg/util/sets"
+)
+
+// metricLabels are the labels of a metric and, where that is known, the values that each may have.
+type metricLabels map[string]sets.Set[string]
+
+// queries knows which metrics there are, and checks what is asked of them: Prometheus answers a question about a metric, a label or a
+// value that does not exist with nothing at all.
+type queries map[string]metricLabels
+
+// target are the labels that Prometheus adds when it scrapes.
+var target = sets.New("job", "instance", "namespace", "pod", "service", "endpoint", "container")
+
+// check returns the labels that the result of a query has.
+func (q queries) check(text string) (sets.Set[string], error) {
+	// What Grafana fills in.
+	text = strings.NewReplacer("$__rate_interval", "5m", "$__range", "1d").Replace(text)
+	expr, err := parser.NewParser(parser.Options{}).ParseExpr(text)
+	if err != nil {
+		return nil, err
+	}
+	return q.labels(expr)
+}
+
+// labels are those of an expression's result; nil for one number.
+func (q queries) labels(expr parser.Expr) (sets.Set[string], error) {
+	switch e := expr.(type) {
+	case *parser.NumberLiteral:
+		return nil, nil
+	case *parser.ParenExpr:
+		return q.labels(e.Expr)
+	case *parser.MatrixSelector:
+		return q.labels(e.VectorSelector)
+	case *parser.VectorSelector:
+		return q.selected(e)
+	case *parser.Call:
+		return q.called(e)
+	case *parser.AggregateExpr:
+		of, err := q.labels(e.Expr)
+		if err != nil {
+			return nil, err
+		}
+		by := sets.New(e.Grouping...)
+		if unknown := by.Difference(of); unknown.Len() > 0 {
+			return nil, fmt.Errorf("%s has no label %v", e.Expr, sets.List(unknown))
+		}
+		if e.Without {
+			return of.Difference(by), nil
+		}
+		return by, nil
+	case *parser.BinaryExpr:
+		return q.joined(e)
+	}
+	return nil, fmt.Errorf("%T is not known here: %s", expr, expr)
+}
+
+// selected checks the name and the matchers of a selector.
+func (q queries) selected(e *parser.VectorSelector) (sets.Set[string], error) {
+	name, histogram := e.Name, false
+	known, ok := q[name]
+	if !ok {
+		for _, suffix := range []string{"_bucket", "_count", "_sum"} {
+			if base, cut := strings.CutSuffix(name, suffix); cut && q[base+" histogram"] != nil {
+				known, ok, histogram = q[base+" histogram"], true, suffix == "_bucket"
+			}
+		}
+	}
+	if !ok {
+		return nil, fmt.Errorf("there is no metric %s", name)
+	}
+	all := target.Union(sets.KeySet(known))
+	if histogram {
+		all.Insert("le")
+	}
+	for _, m := range e.LabelMatchers {
+		if m.Name == "__name__" {
+			continue
+		}
+		if !all.Has(m.Name) {
+			return nil, fmt.Errorf("%s has no label %s", name, m.Name)
+		}
+		values := known[m.Name]
+		if values == nil {
+			continue
+		}
+		alternatives := []string{m.Value}
+		if m.Type == labels.MatchRegexp || m.Type == labels.MatchNotRegexp {
+			alternatives = strings.Split(m.Value, "|")
+		}
+		for _, value := range alternatives {
+			if !values.Has(value) {
+				return nil, fmt.Errorf("label %s of %s is never %q, only one of %q", m.Name, name, value, sets.List(values))
+			}
+		}
+	}
+	return all, nil
+}
+
+func (q queries) called(e *parser.Call) (sets.Set[string], error) {
+	switch e.Func.Name {
+	case "time":
+		return nil, nil
+	case "absent":
+		_, err := q.labels(e.Args[0])
+		return sets.New[string](), err
+	case "rate", "increase":
+		return q.labels(e.Args[0])
+	case "histogram_quantile":
+		of, err := q.labels(e.Args[1])
+		if err == nil && !of.Has("le") {
+			err = fmt.Errorf("%s has no buckets", e.Args[1])
+		}
+		return of.Difference(sets.New("le")), err
+	}
+	return nil, fmt.Errorf("%s is not known here", e.Func.Name)
+}
+
+func (q queries) joined(e *parser.BinaryExpr) (sets.Set[string], error) {
+	left, err := q.labels(e.LHS)
+	right, err2 := q.labels(e.RHS)
+	if err := errors.Join(err, err2); err != nil {
+		return nil, err
+	}
+	switch {
+	case left == nil:
+		return right, nil
+	case right == nil:
+		return left, nil
+	}
+	match := e.VectorMatching
+	matched := sets.New(match.MatchingLabels...)
+	if unknown := matched.Difference(left.Union(right)); unknown.Len() > 0 {
+		return nil, fmt.Errorf("neither side has a label %v: %s", sets.List(unknown), e)
+	}
+	if !match.On && match.Card == parser.CardOneToOne && !left.Difference(matched).Equal(right.Difference(matched)) {
+		return nil, fmt.Errorf("the sides never match, with labels %v and %v: %s", sets.List(left), sets.List(right), e)
+	}
+	switch {
+	case match.Card == parser.CardManyToOne:
+		return left.Union(sets.New(match.Include...)), nil
+	case match.Card == parser.CardOneToMany:
+		return right.Union(sets.New(match.Include...)), nil
+	case match.On && !e.Op.IsSetOperator():
+		return matched, nil
+	}
+	return left, nil
+}
+
+// TestQueries makes sure that the check finds what is wrong.
+func TestQueries(t *testing.T) {
+	q := queries{
+		"seen_total":     {"kind": sets.New("Profile"), "name": nil},
+		"took histogram": {"kind": nil},
+	}
+	for query, want := range map[string]any{
+		`sum by (kind) (rate(seen_total{kind="Profile"}[5m])) > 0`:                         []string{"kind"},
+		`histogram_quantile(0.9, sum by (kind, le) (rate(took_bucket[$__rate_interval])))`: []string{"kind"},
+		`sum by (name) (seen_total) / on () group_left () sum(took_count)`:                 []string{"name"},
+		`60 * sum(seen_total) and sum(took_count) > 0`:                                     []string{},
+		`absent(seen_total)`:                   []string{},
+		`sum(seen)`:                            "no metric seen",
+		`seen_total{color="red"}`:              "no label color",
+		`seen_total{kind=~"Profile|Workflow"}`: `never "Workflow"`,
+		`sum by (color) (seen_total)`:          "no label [color]",
+		`sum by (name) (took_count)`:           "no label [name]",
+		`histogram_quantile(0.9, sum by (kind) (rate(took_bucket[5m])))`: "no buckets",
+		`took_bucket * on (color) took_count`:                            "neither side",
+		`sum by (kind) (seen_total) / sum(seen_total)`:                   "never match",
+		`sum(`: "unclosed",
+		`label_replace(seen_total, "a", "b", "c", "d")`: "not known here",
+	} {
+		got, err := q.check(query)
+		switch want := want.(type) {
+		case string:
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %s", query, err, want)
+			}
+		case []string:
+			if err != nil || !slices.Equal(sets.List(got), want) {
+				t.Errorf("%s: %v, %v, want %v", query, sets.List(got), err, want)
+			}
+		}
+	}
+}

@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/kfp-preflight/kfp-preflight/hack/transcript"
 )
 
-// TestDocs runs the commands that the documentation shows, as a shell would at the top of the repository, and compares what they print.
-// A line of dots stands for any number of lines.
+// TestDocs runs the commands of the program that the documentation shows, as a shell would at the top of the repository, and compares
+// what they print.
 func TestDocs(t *testing.T) {
 	bin := t.TempDir()
 	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "kfp-preflight"), ".").CombinedOutput(); err != nil {
@@ -29,28 +31,21 @@ func TestDocs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, block := range strings.Split(string(text), "\n```") {
-			command, want, ok := strings.Cut(block, "$ kfp-preflight ")
-			if i%2 == 0 || !ok || strings.TrimSpace(command) != "" {
+		for _, step := range transcript.Parse(string(text)) {
+			if !strings.HasPrefix(step.Command, "kfp-preflight ") {
 				continue
 			}
-			command, want, _ = strings.Cut(want, "\n")
 			shown++
-			t.Run(filepath.Base(page)+"/"+command, func(t *testing.T) {
-				cmd := exec.Command("bash", "-c", "kfp-preflight "+command)
+			t.Run(filepath.Base(page)+"/"+step.Command, func(t *testing.T) {
+				cmd := exec.Command("bash", "-c", step.Command)
 				cmd.Dir, cmd.Env = "../..", append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
 				out, err := cmd.Output()
 				var exit *exec.ExitError
 				if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
 					t.Fatalf("%v\n%s", err, out)
 				}
-				rest := string(out)
-				for part := range strings.SplitSeq(want+"\n", "...\n") {
-					_, after, ok := strings.Cut(rest, part)
-					if !ok {
-						t.Fatalf("it prints\n%s\nwhich lacks\n%s", out, part)
-					}
-					rest = after
+				if missing := step.Missing(string(out)); missing != "" {
+					t.Fatalf("it prints\n%s\nwhich lacks\n%s", out, missing)
 				}
 			})
 		}

@@ -15,7 +15,7 @@ func TestRollingRestart(t *testing.T) {
 
 	l := startLoad(t, s.Admin, "team-a", 3)
 	for range 10 {
-		s.must("kubectl -n kfp-preflight rollout restart deployment/kfp-preflight && kubectl -n kfp-preflight rollout status deployment/kfp-preflight --timeout=120s")
+		s.must("sleep 1; kubectl -n kfp-preflight rollout restart deployment/kfp-preflight && kubectl -n kfp-preflight rollout status deployment/kfp-preflight --timeout=120s")
 	}
 	time.Sleep(15 * time.Second) // until the last ones have stopped
 	l.stop(t)

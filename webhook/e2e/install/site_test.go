@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/client-go/kubernetes"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
 )
@@ -31,6 +33,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
+	ctrl.SetLogger(logr.Discard())
 	if programs, err = os.MkdirTemp("", "kfp-preflight-"); err != nil {
 		return 1, err
 	}
@@ -77,7 +80,8 @@ func newSite(t *testing.T) *site {
 	if err := s.node.Join(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.StartControllers("deployment-controller", "replicaset-controller", "endpointslice-controller", "job-controller", "serviceaccount-controller"); err != nil {
+	if err := c.StartControllers("deployment-controller", "replicaset-controller", "endpointslice-controller", "job-controller",
+		"serviceaccount-controller", "namespace-controller"); err != nil {
 		t.Fatal(err)
 	}
 	for _, folder := range []string{"manifests", "testdata"} {

@@ -1,0 +1,148 @@
+package install
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
+	"github.com/kfp-preflight/kfp-preflight/webhook"
+	"github.com/kfp-preflight/kfp-preflight/webhook/selfsigned"
+)
+
+// TestSelfSignedRotation lets the CA and the serving certificates live for seconds, so that they are renewed over and over while two
+// replicas serve: not one call may fail.
+func TestSelfSignedRotation(t *testing.T) {
+	c, err := cluster.Start(t.Context(), root)
+	t.Cleanup(func() {
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Install(t.Context(), "manifests/overlays/self-signed"); err != nil {
+		t.Fatal(err)
+	}
+	api, err := kubernetes.NewForConfig(c.Admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{Cluster: c, t: t, api: api}
+	for _, ns := range []string{"team-a"} {
+		if _, err := api.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closed(t, api)
+	replicas := []string{}
+	for range 2 {
+		replicas = append(replicas, serve(t, c))
+	}
+	balance(t, c.WebhookAddress, replicas)
+	s.judged("team-a")
+
+	l := startLoad(t, c.Admin, "team-a", 3)
+	bundles := map[string]bool{}
+	for range 400 {
+		bundles[string(configuration(t, api).Webhooks[0].ClientConfig.CABundle)] = true
+		time.Sleep(100 * time.Millisecond)
+	}
+	l.stop(t)
+	t.Logf("the CA bundle had %d values", len(bundles))
+	if len(bundles) < 6 {
+		t.Errorf("the CA was not renewed often enough for a test: %d values of the bundle", len(bundles))
+	}
+}
+
+// times are so short that all there is to renew is renewed several times in a test.
+var times = selfsigned.Times{CA: 9 * time.Second, Serving: 4 * time.Second, Overlap: 2 * time.Second, Every: 200 * time.Millisecond}
+
+// serve runs a replica until the test ends, and returns its address.
+func serve(t *testing.T, c *cluster.Cluster) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	server := webhook.Server{
+		Cluster: c.Webhook, Config: webhook.DefaultConfig(), Registry: prometheus.NewRegistry(), Log: logr.Discard(),
+		WebhookAddress: address, MetricsAddress: "0", ProbeAddress: "127.0.0.1:0",
+		SelfSigned: &selfsigned.Rotation{Namespace: "kfp-preflight", Secret: "kfp-preflight-ca", Configuration: "kfp-preflight", Times: times},
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return address
+}
+
+// balance lets connections to an address go to one replica after the other.
+func balance(t *testing.T, address string, replicas []string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	var turn atomic.Int64
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = client.Close() }()
+				server, err := net.Dial("tcp", replicas[int(turn.Add(1))%len(replicas)])
+				if err != nil {
+					return
+				}
+				defer func() { _ = server.Close() }()
+				go func() { _, _ = io.Copy(server, client) }()
+				_, _ = io.Copy(client, server)
+			}()
+		}
+	}()
+}
+
+func configuration(t *testing.T, api kubernetes.Interface) *admissionregistrationv1.ValidatingWebhookConfiguration {
+	t.Helper()
+	out, err := api.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(t.Context(), "kfp-preflight", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// closed lets nothing in that could not be judged.
+func closed(t *testing.T, api kubernetes.Interface) {
+	t.Helper()
+	c := configuration(t, api)
+	for i := range c.Webhooks {
+		c.Webhooks[i].FailurePolicy = new(admissionregistrationv1.Fail)
+	}
+	if _, err := api.AdmissionregistrationV1().ValidatingWebhookConfigurations().Update(t.Context(), c, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -29,6 +29,11 @@ lint: ## gofmt, go vet, go mod tidy and staticcheck
 conformance: controlplane ## compare the forecast with the pods that Argo really creates; CORPUS=DIR adds Workflows
 	go test -count=1 -v ./validators/forecast/conformance
 
+.PHONY: soak
+soak: controlplane build ## keep the shipped Deployment at work for half an hour, and see whether it grows; FOR=30m
+	@go build -o bin/soak ./hack/soak
+	@exec bin/soak -for $(or $(FOR),30m)
+
 .PHONY: cases
 cases: ## write what is generated: what the rules say beside the cases in testdata, docs/errors.md
 	go test ./validators/ -run TestCases -update

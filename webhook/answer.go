@@ -96,6 +96,9 @@ func (a *answer) warnings() []string {
 	for _, f := range a.with(validators.Warn) {
 		out = append(out, f.Message())
 	}
+	if len(out) > 0 && len(out[0]) > maxWarningText {
+		out[0] = out[0][:maxWarningText-3] + "..."
+	}
 	room := maxWarningText
 	for i, warning := range out {
 		if room -= len(warning); i == maxWarnings || room < 0 && i > 0 {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -61,7 +62,7 @@ func (l *listener) Start(ctx context.Context) error {
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		// Streams that are reset as soon as they are opened count until their handler has ended.
 		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: 250},
-		ErrorLog: nil,
+		ErrorLog: slog.NewLogLogger(logr.ToSlogHandler(l.log), slog.LevelInfo),
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.ServeTLS(socket, "", "") }()

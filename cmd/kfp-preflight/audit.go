@@ -21,7 +21,7 @@ ScheduledWorkflows of a cluster, as the webhook would if they were created now. 
 it may, and finds each night what has broken since.
 
 The cluster is that of the current context, of --kubeconfig and --context or, in a pod, the pod's own. Nothing is written to it. The permissions
-that are needed, all of them to read, are those of manifests/components/audit.
+that are needed, all of them to read, are those of manifests/components/audit. Namespaces have the modes that their labels say.
 
 The exit code is 0 if nothing would be denied, 1 if something would, and 2 if something could not be judged.`,
 		Example: `  # all namespaces, before the webhook may deny
@@ -48,7 +48,7 @@ The exit code is 0 if nothing would be denied, 1 if something would, and 2 if so
 				return err
 			}
 			progress := newProgress(cmd.ErrOrStderr())
-			r, err := judgeCluster(cmd.Context(), reach, namespace, judge, progress.say)
+			r, err := judgeCluster(cmd.Context(), reach, namespace, config.Exempt.Namespaces, judge, progress.say)
 			progress.end()
 			if err != nil {
 				return err

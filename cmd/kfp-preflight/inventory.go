@@ -30,14 +30,17 @@ const (
 	judgedAtOnce = 8
 )
 
-// judgeCluster judges all objects of a cluster, or of one namespace. What can't be listed is among the report's errors; a kind that
+// judgeCluster judges all objects of a cluster, or of one namespace, but those of exempt ones. What can't be listed is among the report's errors; a kind that
 // the cluster does not know has no objects.
-func judgeCluster(ctx context.Context, config *rest.Config, namespace string, judge report.Judge, progress func(what string, judged int)) (report.Report, error) {
+func judgeCluster(ctx context.Context, config *rest.Config, namespace string, exempt []string, judge report.Judge, progress func(what string, judged int)) (report.Report, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return report.Report{}, fmt.Errorf("setting up the client: %w", err)
 	}
 	i := inventory{judge: judge, progress: progress}
+	if i.judge.ModeOf, err = modesOf(ctx, client, namespace, exempt); err != nil {
+		i.report.Errors = append(i.report.Errors, fmt.Errorf("namespaces could not be listed, so that their modes are not known: %w", err))
+	}
 	for _, kind := range objects.Kinds() {
 		if err := i.kind(ctx, client, kind, namespace); err != nil && !apierrors.IsNotFound(err) {
 			i.report.Errors = append(i.report.Errors, fmt.Errorf("%s could not be listed: %w", kind.Resource, err))

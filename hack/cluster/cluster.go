@@ -49,6 +49,9 @@ type Cluster struct {
 	webhooks envtest.WebhookInstallOptions
 }
 
+// Option changes a cluster that is about to start.
+type Option func(*Cluster) error
+
 // Start starts a control plane of the repository at root. Call Stop, also after an error.
 func Start(ctx context.Context, root string, options ...Option) (*Cluster, error) {
 	c := &Cluster{root: root}
@@ -75,7 +78,7 @@ func Start(ctx context.Context, root string, options ...Option) (*Cluster, error
 		ControlPlaneStopTimeout:  time.Minute,
 	}
 	for _, option := range options {
-		if err := option(c.env); err != nil {
+		if err := option(c); err != nil {
 			return c, err
 		}
 	}
@@ -146,6 +149,15 @@ func (c *Cluster) Render(ctx context.Context, kustomization string) ([][]byte, e
 		return nil, fmt.Errorf("building %s: %w", kustomization, err)
 	}
 	return Documents(out)
+}
+
+// Apply applies a kustomization of the repository as it is.
+func (c *Cluster) Apply(ctx context.Context, kustomization string) error {
+	shipped, err := c.Render(ctx, kustomization)
+	if err != nil {
+		return err
+	}
+	return c.apply(ctx, bytes.Join(shipped, []byte("\n---\n")))
 }
 
 // Documents splits YAML into its documents.

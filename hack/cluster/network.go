@@ -8,12 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
-
-// Option changes how a control plane is started.
-type Option func(*envtest.Environment) error
 
 // egress makes the API server reach Services and kubelets through a proxy on a Unix socket.
 const egress = `apiVersion: apiserver.k8s.io/v1beta1
@@ -56,13 +51,14 @@ func newNetwork(resolve func(address string) (string, error)) (*network, error) 
 	return n, nil
 }
 
-// use makes an API server use the network.
-func (n *network) use(env *envtest.Environment) error {
+// use makes a cluster that is about to start use the network, until it stops.
+func (n *network) use(c *Cluster) error {
+	c.stops = append(c.stops, n.stop)
 	file := filepath.Join(n.dir, "egress.yaml")
 	if err := os.WriteFile(file, fmt.Appendf(nil, egress, n.listener.Addr()), 0o600); err != nil {
 		return err
 	}
-	env.ControlPlane.GetAPIServer().Configure().Set("egress-selector-config-file", file)
+	c.env.ControlPlane.GetAPIServer().Configure().Set("egress-selector-config-file", file)
 	return nil
 }
 

@@ -105,9 +105,6 @@ func (n *Node) leave() {
 		}
 	}
 	n.kubelet.Close()
-	if err := n.network.stop(); err != nil {
-		n.trouble(err)
-	}
 }
 
 // kubeconfig of a ServiceAccount. It is written once, because others may be reading it.
@@ -281,6 +278,19 @@ func readyAddresses(slice discoveryv1.EndpointSlice, port string) (out []string)
 			if *p.Name == port && *endpoint.Conditions.Ready {
 				out = append(out, net.JoinHostPort(endpoint.Addresses[0], strconv.Itoa(int(*p.Port))))
 			}
+		}
+	}
+	return out
+}
+
+// Metrics is where the metrics of each running pod are on this machine, by the pod's name.
+func (n *Node) Metrics() map[string]string {
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	out := map[string]string{}
+	for _, p := range n.pods {
+		if p.cmd != nil && !p.gone() {
+			out[p.spec.Name] = fmt.Sprintf("http://127.0.0.1:%d/metrics", p.ports[8080])
 		}
 	}
 	return out

@@ -10,7 +10,7 @@ import (
 type Step struct {
 	// Command is a line for a shell; empty for a file.
 	Command string
-	// Prints is what the command prints. A line of dots stands for any number of lines.
+	// Prints is what the command prints. Three dots stand for the rest of a line or, on a line of their own, for any number of lines.
 	Prints string
 	// File and Text are what to write where.
 	File, Text string
@@ -43,14 +43,16 @@ func Parse(page string) []Step {
 	return out
 }
 
-// Missing is the first part of what a command is to print that is not in what it printed, in order; empty if all is there.
-func (s Step) Missing(printed string) string {
-	for part := range strings.SplitSeq(s.Prints, "...\n") {
-		_, after, ok := strings.Cut(printed, part)
-		if !ok {
-			return part
-		}
-		printed = after
-	}
-	return ""
+// Shows reports whether what the page has is a part of what the command printed.
+func (s Step) Shows(printed string) bool {
+	pattern := regexp.QuoteMeta(s.Prints)
+	pattern = lines.ReplaceAllString(pattern, "(?:.*\n)*?")
+	pattern = rest.ReplaceAllString(pattern, ".*")
+	return regexp.MustCompile("(?m)^" + pattern).MatchString(printed)
 }
+
+// Dots, quoted for a pattern.
+var (
+	lines = regexp.MustCompile(`(?m)^\\.\\.\\.\n`)
+	rest  = regexp.MustCompile(`(?m)\\.\\.\\.$`)
+)

@@ -17,13 +17,17 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestMissing(t *testing.T) {
-	step := Step{Prints: "printed\n...\nlast\n"}
-	for printed, missing := range map[string]string{
-		"printed\nmore\nlast\n": "", "before\nprinted\nlast\nafter\n": "", "printed\n": "last\n", "last\nprinted\n": "last\n", "": "printed\n",
+func TestShows(t *testing.T) {
+	step := Step{Prints: "first (a) ...\n...\nlast\n"}
+	for printed, want := range map[string]bool{
+		"first (a) b\nmore\nlast\n": true, "before\nfirst (a) \nlast\nafter\n": true, "first (a) b\n": false, "last\nfirst (a) b\n": false,
+		"": false, "not first (a) b\nlast\n": false, "first (a) b\nlast but one\n": false,
 	} {
-		if got := step.Missing(printed); got != missing {
-			t.Errorf("%q lacks %q, want %q", printed, got, missing)
+		if got := step.Shows(printed); got != want {
+			t.Errorf("%q: %v", printed, got)
 		}
+	}
+	if !(Step{}).Shows("anything") {
+		t.Error("a page that shows nothing of what is printed")
 	}
 }

@@ -127,7 +127,7 @@ func Workflow(wf *wfv1.Workflow, facts Facts, options Options) Forecast {
 		return Forecast{}
 	}
 	var before []Gap
-	controller, err := facts.Controller(wf.Labels[instanceLabel])
+	controller, err := facts.Controller(wf.Labels[InstanceLabel])
 	if err != nil {
 		before = append(before, Gap{Reason: err.Error()})
 	}
@@ -150,9 +150,9 @@ func Workflow(wf *wfv1.Workflow, facts Facts, options Options) Forecast {
 	return w.out
 }
 
-// instanceLabel says which of several controllers runs a Workflow.
+// InstanceLabel says which of several controllers runs a Workflow.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/common.go LabelKeyControllerInstanceID.
-const instanceLabel = "workflows.argoproj.io/controller-instanceid"
+const InstanceLabel = "workflows.argoproj.io/controller-instanceid"
 
 // neverRuns reports that the controller would leave wf alone: it is finished, or told to shut down.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/controller.go (completed label),

@@ -3,6 +3,7 @@ package objects
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -16,7 +17,13 @@ import (
 func (o *Object) workflowOf(meta *metav1.ObjectMeta, spec json.RawMessage) error {
 	own := metav1.ObjectMeta{GenerateName: o.Name + "-", Namespace: o.Namespace}
 	if meta != nil {
-		own.Labels, own.Annotations = meta.Labels, meta.Annotations
+		own.Labels, own.Annotations = maps.Clone(meta.Labels), meta.Annotations
+	}
+	if id, ok := o.labels[forecast.InstanceLabel]; ok { // the same controller
+		if own.Labels == nil {
+			own.Labels = map[string]string{}
+		}
+		own.Labels[forecast.InstanceLabel] = id
 	}
 	raw, err := json.Marshal(map[string]any{"metadata": own, "spec": spec})
 	if err != nil {

@@ -17,6 +17,7 @@ type Object struct {
 	Kind, Namespace, Name string
 
 	annotations map[string]string
+	labels      map[string]string
 	profile     *validators.Profile
 	workflow    *wfv1.Workflow
 	// spec is where the Workflow's spec stands in the object.
@@ -68,7 +69,7 @@ func Decode(raw []byte, namespace string) (*Object, error) {
 		if k.Name != meta.Kind || k.Group != group {
 			continue
 		}
-		o := &Object{Kind: meta.Kind, Namespace: meta.Namespace, Name: meta.Name, annotations: meta.Annotations}
+		o := &Object{Kind: meta.Kind, Namespace: meta.Namespace, Name: meta.Name, annotations: meta.Annotations, labels: meta.Labels}
 		if o.Name == "" && meta.GenerateName != "" {
 			o.Name = meta.GenerateName + "*"
 		}
@@ -102,6 +103,22 @@ func (o *Object) Skipped() (rules, unknown []string) {
 		rules, unknown = append(rules, more...), append(unknown, others...)
 	}
 	return rules, unknown
+}
+
+// Mode is that of the object's namespace, or what a Profile says of itself. An exempt namespace is off for both.
+func (o *Object) Mode(of func(namespace string) validators.Mode) validators.Mode {
+	namespace := o.Namespace
+	if o.profile != nil {
+		namespace = o.Name
+	}
+	mode := validators.Mode("")
+	if of != nil {
+		mode = of(namespace)
+	}
+	if o.profile != nil && mode != validators.Off {
+		mode, _ = validators.LabelMode(o.labels)
+	}
+	return mode
 }
 
 // Judge asks the rules that are on and not skipped.

@@ -23,6 +23,8 @@ type Judge struct {
 	Options validators.Options
 	// Namespace of objects that name none.
 	Namespace string
+	// ModeOf is the mode of a namespace, by its label and by who is exempt; empty where it has none. It may be nil.
+	ModeOf func(namespace string) validators.Mode
 }
 
 // Object judges one object.
@@ -33,9 +35,10 @@ func (j Judge) Object(o *objects.Object) Object {
 func (j Judge) object(o *objects.Object, facts validators.Facts) Object {
 	out := Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
 	out.Skipped, out.Unknown = o.Skipped()
-	on := func(rule string) bool { return j.Policy.On(rule) && !slices.Contains(out.Skipped, rule) }
+	policy := j.Policy.Under(o.Mode(j.ModeOf))
+	on := func(rule string) bool { return policy.On(rule) && !slices.Contains(out.Skipped, rule) }
 	for _, f := range o.Judge(facts, j.Options, on) {
-		if effect := j.Policy.Effect(f); effect != validators.Off {
+		if effect := policy.Effect(f); effect != validators.Off {
 			out.Findings = append(out.Findings, Finding{Finding: f, Effect: effect})
 		}
 	}

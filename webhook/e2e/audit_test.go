@@ -12,10 +12,13 @@ import (
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
+	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
 // program runs the command line as the ServiceAccount of the shipped audit, and returns what it printed and its exit code.
@@ -129,6 +132,24 @@ func TestAudit(t *testing.T) {
 
 	out, trouble, code = program(t, "audit", "--kubeconfig", kubeconfig)
 	if code != 1 || trouble != "" || !strings.Contains(out, "\nnot-audited ") || !strings.Contains(out, "NAMESPACE") {
+		t.Errorf("exit code %d\n%s\n%s", code, out, trouble)
+	}
+
+	// The label of the namespace counts, for the Workflows in it, and who is exempt is left out.
+	labelled := &corev1.Namespace{}
+	if err := env.admin.Get(t.Context(), client.ObjectKey{Name: namespace}, labelled); err != nil {
+		t.Fatal(err)
+	}
+	labelled.Labels[validators.ModeLabel] = "warn"
+	if err := env.admin.Update(t.Context(), labelled); err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(config, []byte("{apiVersion: kfp-preflight.dev/v1alpha1, kind: Configuration, exempt: {namespaces: [not-audited]}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, trouble, code = program(t, "audit", "--kubeconfig", kubeconfig, "--config", config)
+	if code != 1 || trouble != "" || strings.Contains(out, "\nnot-audited ") || strings.Count(out, "would be denied") > 2 {
 		t.Errorf("exit code %d\n%s\n%s", code, out, trouble)
 	}
 

@@ -35,8 +35,8 @@ func TestQuota(t *testing.T) {
 				&schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "low"}, Value: 1},
 			})
 			if err := l.cluster.StartControllers("resourcequota-controller"); err != nil {
-		t.Fatal(err)
-	}
+				t.Fatal(err)
+			}
 			denied := 0
 			for _, limited := range []bool{false, true} {
 				namespace := fmt.Sprintf("limited-%v", limited)

@@ -13,6 +13,7 @@ import (
 // TestRollout does what docs/rollout.md tells a newcomer to do, and sees what it says he sees.
 func TestRollout(t *testing.T) {
 	s := newSite(t)
+	s.join()
 	page, err := os.ReadFile(filepath.Join(root, "docs", "rollout.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -36,14 +37,17 @@ func TestRollout(t *testing.T) {
 func (s *site) follow(step transcript.Step) {
 	s.t.Helper()
 	once := strings.Contains(step.Command, " delete ") || strings.Contains(step.Command, " create ")
+	var first string
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(500 * time.Millisecond) {
 		out, _ := s.sh(step.Command)
-		missing := step.Missing(out)
-		if missing == "" {
+		if first == "" {
+			first = out
+		}
+		if step.Shows(out) {
 			return
 		}
 		if once || time.Now().After(deadline) {
-			s.t.Fatalf("$ %s\n%s\nwhich lacks\n%s\n%v", step.Command, out, missing, s.node.Troubles())
+			s.t.Fatalf("$ %s\n%s\nand at last\n%s\nand the page has\n%s\n%v", step.Command, first, out, step.Prints, s.node.Troubles())
 		}
 	}
 }

@@ -55,7 +55,7 @@ type site struct {
 	dir  string
 }
 
-// newSite starts a cluster with Argo's and Kubeflow's types and namespaces, and nothing of kfp-preflight.
+// newSite starts a cluster with Argo's and Kubeflow's types and namespaces, nothing of kfp-preflight, and no node.
 func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir(), node: &cluster.Node{
@@ -75,9 +75,6 @@ func newSite(t *testing.T) *site {
 	}
 	s.Cluster = c
 	if s.api, err = kubernetes.NewForConfig(c.Admin); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.node.Join(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.StartControllers("deployment-controller", "replicaset-controller", "endpointslice-controller", "job-controller",
@@ -103,6 +100,14 @@ func mustAbs(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// join adds the node. Without it pods are asked for, and never run.
+func (s *site) join() {
+	s.t.Helper()
+	if err := s.node.Join(s.t.Context(), s.Cluster); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // sh runs a command as the admin, where the copy of the repository is.

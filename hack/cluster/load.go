@@ -1,0 +1,130 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+)
+
+// Load creates Workflows without a pause, and knows what must become of each: half of them must be let in, half must be denied.
+type Load struct {
+	lock     sync.Mutex
+	calls    Calls
+	stopping chan struct{}
+	running  sync.WaitGroup
+}
+
+// Calls are what became of the Workflows.
+type Calls struct {
+	Created, Denied int
+	// Wrong are those that became of what they should not have.
+	Wrong []error
+}
+
+// Right is how many calls came out as they should.
+func (c Calls) Right() int { return c.Created + c.Denied }
+
+var workflows = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "workflows"}
+
+// StartLoad starts workers that create Workflows in one namespace after the other until Stop. With dryRun nothing stays.
+func StartLoad(ctx context.Context, config *rest.Config, namespaces []string, workers int, dryRun bool) (*Load, error) {
+	config = rest.CopyConfig(config)
+	config.QPS = -1
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	options := metav1.CreateOptions{}
+	if dryRun {
+		options.DryRun = []string{metav1.DryRunAll}
+	}
+	l := &Load{stopping: make(chan struct{})}
+	for worker := range workers {
+		l.running.Go(func() {
+			for i := worker; ; i++ {
+				select {
+				case <-l.stopping:
+					return
+				default:
+				}
+				bad := i%2 == 1
+				_, err := client.Resource(workflows).Namespace(namespaces[i/2*7%len(namespaces)]).Create(ctx, newRun(bad), options)
+				l.count(bad, err)
+			}
+		})
+	}
+	return l, nil
+}
+
+// newRun is a Workflow that can run, or one that needs a Secret that is not there.
+func newRun(bad bool) *unstructured.Unstructured {
+	container := map[string]any{"image": "busybox"}
+	if bad {
+		container["envFrom"] = []any{map[string]any{"secretRef": map[string]any{"name": "nowhere"}}}
+	}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": map[string]any{"generateName": "run-"},
+		"spec": map[string]any{"entrypoint": "main", "templates": []any{map[string]any{"name": "main", "container": container}}},
+	}}
+}
+
+func (l *Load) count(bad bool, err error) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	switch {
+	case !bad && err == nil:
+		l.calls.Created++
+	case bad && denied(err):
+		l.calls.Denied++
+	case bad && err == nil:
+		l.calls.Wrong = append(l.calls.Wrong, errors.New("what must be denied was let in"))
+	default:
+		l.calls.Wrong = append(l.calls.Wrong, fmt.Errorf("%s: %w", time.Now().Format(time.StampMilli), err))
+	}
+}
+
+func denied(err error) bool {
+	return apierrors.IsInvalid(err) && strings.Contains(err.Error(), "workflow-secret-missing")
+}
+
+// Calls are those so far.
+func (l *Load) Calls() Calls {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return Calls{l.calls.Created, l.calls.Denied, slices.Clone(l.calls.Wrong)}
+}
+
+// Stop ends the load, and returns all calls.
+func (l *Load) Stop() Calls {
+	close(l.stopping)
+	l.running.Wait()
+	return l.Calls()
+}
+
+// AwaitDenial waits until bad Workflows are denied in a namespace, which says that all parts have found each other.
+func (c *Cluster) AwaitDenial(ctx context.Context, namespace string, patience time.Duration) error {
+	client, err := dynamic.NewForConfig(c.Admin)
+	if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
+		_, err := client.Resource(workflows).Namespace(namespace).Create(ctx, newRun(true), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		if denied(err) {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("what must be denied is not: %w", err)
+		}
+	}
+}

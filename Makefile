@@ -25,6 +25,10 @@ lint: ## gofmt, go vet, go mod tidy and staticcheck
 	go mod tidy -diff
 	go tool -modfile=hack/lint/go.mod staticcheck ./...
 
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what the program calls; VULNDB=URL for another database
+	@hack/vuln $(if $(VULNDB),-db $(VULNDB))
+
 .PHONY: conformance
 conformance: controlplane ## compare the forecast with the pods that Argo really creates; CORPUS=DIR adds Workflows
 	go test -count=1 -v ./validators/forecast/conformance

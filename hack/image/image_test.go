@@ -86,6 +86,9 @@ func TestWhatIsInIt(t *testing.T) {
 		if got, err := archive.ConfigFile(); err != nil || got.RootFS.DiffIDs[0] != file.RootFS.DiffIDs[0] {
 			t.Errorf("the archive for %s holds something else (%v)", descriptor.Platform, err)
 		}
+		if got, err := os.ReadFile(filepath.Join(dir, file.OS+"-"+file.Architecture+".digest")); err != nil || string(got) != descriptor.Digest.String()+"\n" {
+			t.Errorf("%q (%v) instead of %s", got, err, descriptor.Digest)
+		}
 		if got := files(t, image, t.TempDir()); !slices.Equal(got, []string{"kfp-preflight -r-xr-xr-x 0:0"}) {
 			t.Errorf("%s holds %v", descriptor.Platform, got)
 		}

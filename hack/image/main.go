@@ -25,8 +25,8 @@ const usage = `Packs bin/release/kfp-preflight-OS-ARCH into a container image. M
   image [-o DIR] [-push REFERENCE] ...
 
 DIR gets what every tool for images can read: layout/ is the image for all platforms as an OCI layout, OS-ARCH.tar the one
-for a platform, as docker load, podman load and kind load image-archive take it, and digest names the whole. The digest is
-also printed. It depends on the programs, on the flags -version, -revision and -created, and on the version of Go.
+for a platform, as docker load, podman load and kind load image-archive take it, OS-ARCH.digest names it and digest the
+whole. That one is also printed. Digests depend on the programs, on the flags -version, -revision and -created, and on the version of Go.
 
 `
 
@@ -110,7 +110,7 @@ func parse(list string) ([]v1.Platform, error) {
 // write leaves alone what else is in the directory.
 func write(index v1.ImageIndex, dir, version string) error {
 	images := filepath.Join(dir, "layout")
-	stale, err := filepath.Glob(filepath.Join(dir, "linux-*.tar"))
+	stale, err := filepath.Glob(filepath.Join(dir, "linux-*.*"))
 	if err != nil {
 		return err
 	}
@@ -134,10 +134,14 @@ func write(index v1.ImageIndex, dir, version string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "digest"), []byte(digest.String()+"\n"), 0o644)
+	return note(digest, filepath.Join(dir, "digest"))
 }
 
-// archives writes what a container runtime loads: one platform, by the name that the manifests use.
+func note(digest v1.Hash, file string) error {
+	return os.WriteFile(file, []byte(digest.String()+"\n"), 0o644)
+}
+
+// archives writes what a container runtime loads: one platform, by the name that the manifests use. Its digest stands beside it.
 func archives(index v1.ImageIndex, dir, version string) error {
 	tag, err := containers.NewTag(program + ":" + version)
 	if err != nil {
@@ -152,8 +156,11 @@ func archives(index v1.ImageIndex, dir, version string) error {
 		if err != nil {
 			return err
 		}
-		file := fmt.Sprintf("%s-%s.tar", descriptor.Platform.OS, descriptor.Platform.Architecture)
-		if err := tarball.WriteToFile(filepath.Join(dir, file), tag, image); err != nil {
+		file := filepath.Join(dir, descriptor.Platform.OS+"-"+descriptor.Platform.Architecture)
+		if err := tarball.WriteToFile(file+".tar", tag, image); err != nil {
+			return err
+		}
+		if err := note(descriptor.Digest, file+".digest"); err != nil {
 			return err
 		}
 	}

@@ -10,20 +10,33 @@ help: ## list the targets
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
+# Static, and with nothing in it of the directory, of git or of the environment: the same source, version and Go give the same bytes.
+COMPILE = CGO_ENABLED=0 GOWORK=off GOFLAGS=-buildvcs=false GOAMD64=v1 GOARM64=v8.0 \
+	go build -trimpath -ldflags '-s -w -X main.release=$(VERSION)'
+
 .PHONY: build
 build: ## build bin/kfp-preflight; VERSION=V is what it calls itself
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.release=$(VERSION)' -o bin/kfp-preflight ./cmd/kfp-preflight
+	$(COMPILE) -o bin/kfp-preflight ./cmd/kfp-preflight
 
 .PHONY: test
 test: controlplane ## run all tests, those against a real API server and a real workflow-controller among them
 	go test ./...
+	go test -C hack/image -count=1 ./... # go does not see that they build the program
 
 .PHONY: lint
-lint: ## gofmt, go vet, go mod tidy and staticcheck
+lint: ## gofmt, go vet, go mod tidy, staticcheck and actionlint
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted (gofmt -w): $$unformatted"; exit 1; }
 	go vet ./...
 	go mod tidy -diff
 	go tool -modfile=hack/lint/go.mod staticcheck ./...
+	go vet -C hack/image ./...
+	go mod tidy -C hack/image -diff
+	go tool -C hack/image -modfile=../lint/go.mod staticcheck ./...
+	go tool -modfile=hack/lint/go.mod actionlint
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what the program calls; VULNDB=URL for another database
+	@hack/vuln $(if $(VULNDB),-db $(VULNDB))
 
 .PHONY: conformance
 conformance: controlplane ## compare the forecast with the pods that Argo really creates; CORPUS=DIR adds Workflows
@@ -43,6 +56,44 @@ cases: ## write what is generated: what the rules say beside the cases in testda
 demo: controlplane-core build ## play the story on a real API server; HOLD=1 leaves it running
 	@go build -o bin/demo ./hack/demo
 	@exec bin/demo $(if $(HOLD),-hold)
+
+##  Releases: the same commit and the same Go give the same programs and the same image, wherever they are built
+
+PLATFORMS ?= linux/amd64 linux/arm64
+PROGRAMS ?= bin/release
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+named = $(or $(VERSION),devel)
+
+.PHONY: programs
+programs: ## build the program for each of PLATFORMS into bin/release
+	@for p in $(PLATFORMS); do \
+		GOOS=$${p%/*} GOARCH=$${p#*/}; export GOOS GOARCH; \
+		$(COMPILE) -o $(PROGRAMS)/kfp-preflight-$$GOOS-$$GOARCH$$(go env GOEXE) ./cmd/kfp-preflight || exit 1; \
+	done
+
+.PHONY: image
+image: programs ## build the container image for each of PLATFORMS into bin/image; PUSH=REFERENCE also pushes it
+	@go build -C hack/image -o ../../bin/pack-image .
+	@bin/pack-image -programs $(PROGRAMS) -platforms '$(PLATFORMS)' -version '$(named)' -revision '$(REVISION)' \
+		-created $(SOURCE_DATE_EPOCH) $(if $(PUSH),-push '$(PUSH)')
+
+.PHONY: sbom
+sbom: programs ## write the modules in the program for each of PLATFORMS beside it, as CycloneDX
+	@for p in $(PLATFORMS); do \
+		program=$(PROGRAMS)/kfp-preflight-$${p/\//-}$$(GOOS=$${p%/*} go env GOEXE); \
+		go tool -modfile=hack/sbom/go.mod cyclonedx-gomod bin -json -std -noserial -notimestamp -version '$(named)' \
+			-output $$program.cdx.json $$program || exit 1; \
+	done
+
+.PHONY: release
+release: ## all that a release has, into an empty bin/release; PUSH=NAME:TAG is where the image goes
+	@[ -n '$(PUSH)' ] || { echo 'make release PUSH=NAME:TAG' >&2; exit 2; }
+	@rm -rf bin/release
+	@$(MAKE) --no-print-directory sbom PLATFORMS='linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64'
+	@$(MAKE) --no-print-directory image
+	@hack/render '$(PUSH)@'$$(cat bin/image/digest) bin/release
+	@cd bin/release && sha256sum -- * >../SHA256SUMS && mv ../SHA256SUMS .
 
 ##  The test control plane: real programs, built from the Go module proxy into bin/. Their versions stand in the go.mod files
 ##  under hack/. With KUBEBUILDER_ASSETS set, its etcd, kube-apiserver and kubectl are used and none are built.

@@ -58,7 +58,7 @@ func (l *listener) Start(ctx context.Context) error {
 		return fmt.Errorf("listening for the API server: %w", err)
 	}
 	server := &http.Server{
-		Handler: l.handler, TLSConfig: config,
+		Handler: http.HandlerFunc(l.serve), TLSConfig: config,
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		// Streams that are reset as soon as they are opened count until their handler has ended.
 		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: 250},
@@ -84,6 +84,15 @@ func (l *listener) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	return server.Shutdown(ctx)
+}
+
+// serve answers one request. On the way out it asks the client to look for another replica: it can be reached until the delay is over, but
+// who is connected would not leave by himself.
+func (l *listener) serve(w http.ResponseWriter, r *http.Request) {
+	if l.stopping.Load() {
+		w.Header().Set("Connection", "close") // HTTP/2 makes a GOAWAY of it
+	}
+	l.handler.ServeHTTP(w, r)
 }
 
 // tls is the configuration of the listener. TLS 1.3 has none but modern suites.

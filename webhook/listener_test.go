@@ -211,3 +211,53 @@ func TestClientCheck(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestStopAsksClientsToLeave: who is connected when the stop begins gets an answer, and connects anew.
+func TestStopAsksClientsToLeave(t *testing.T) {
+	certificates := &given{}
+	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
+	l := &listener{certificates: certificates, delay: 2 * time.Second}
+	stop := newListener(t, l)
+	var dials atomic.Int32
+	client := &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			dials.Add(1)
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}}
+	get := func() {
+		t.Helper()
+		response, err := client.Get("https://" + l.bound.Load().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.ProtoMajor != 2 || response.StatusCode != http.StatusOK {
+			t.Errorf("answered %s with %s", response.Status, response.Proto)
+		}
+	}
+	get()
+	get()
+	if dials.Load() != 1 {
+		t.Fatalf("%d connections for two calls", dials.Load())
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- stop() }()
+	eventually(t, "stopping", func() error {
+		if !l.stopping.Load() {
+			return context.DeadlineExceeded
+		}
+		return nil
+	})
+	get()
+	eventually(t, "another connection", func() error {
+		if get(); dials.Load() < 2 {
+			return context.DeadlineExceeded
+		}
+		return nil
+	})
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,7 +54,7 @@ func auditKubeconfig(t *testing.T) string {
 		if err := env.admin.Create(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = env.admin.Delete(t.Context(), o) })
+		t.Cleanup(func() { _ = env.admin.Delete(context.Background(), o) })
 	}
 	kubeconfig, err := env.cluster.Kubeconfig(t.Context(), "kfp-preflight-audit")
 	if err != nil {
@@ -101,7 +102,7 @@ func TestAudit(t *testing.T) {
 	})
 	t.Cleanup(func() {
 		for _, name := range []string{namespace, "not-" + namespace} {
-			_ = env.admin.Delete(t.Context(), object(t, fmt.Sprintf(badProfile, name)))
+			_ = env.admin.Delete(context.Background(), object(t, fmt.Sprintf(badProfile, name)))
 		}
 	})
 

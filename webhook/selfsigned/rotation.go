@@ -93,11 +93,11 @@ func (r *Rotation) Rotate(ctx context.Context, now time.Time) error {
 	defer cancel()
 	current, bundle, err := r.authorities(ctx, now)
 	if err != nil {
-		return fmt.Errorf("Secret %s/%s: %w", r.Namespace, r.Secret, err)
+		return fmt.Errorf("the Secret %s/%s: %w", r.Namespace, r.Secret, err)
 	}
 	names, err := r.trust(ctx, bundle)
 	if err != nil {
-		return fmt.Errorf("ValidatingWebhookConfiguration %s: %w", r.Configuration, err)
+		return fmt.Errorf("the ValidatingWebhookConfiguration %s: %w", r.Configuration, err)
 	}
 	last := r.serving.Load()
 	if last != nil && age(last.Leaf, now) < 2./3 && bytes.Equal(last.signer, current.certificate.Raw) && slices.Equal(last.names, names) {

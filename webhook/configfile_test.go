@@ -21,18 +21,31 @@ possible: off
 exempt: {namespaces: [kubeflow], users: [a], groups: [b]}
 ignoreSkips: true
 kfp: {databaseCharset: latin1, cacheMayHit: true}
-argo: {namespace: argo}
+mode: warn
+argo: {namespace: argo, instances: {blue: {namespace: argo-blue}, green: {namespace: argo, configMap: green}}}
 lookups: {timeout: 1s}
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if config.Mode("workflow-secret-missing") != validators.Audit || config.On("workflow-quota-compute") || config.Possible != validators.Off ||
+	if config.Mode("workflow-secret-missing") != validators.Audit || config.Mode("profile-quota-compute") != validators.Warn || config.On("workflow-quota-compute") || config.Possible != validators.Off ||
 		config.KFP.Charset != charset.Latin1 || !config.KFP.CacheMayHit || !config.IgnoreSkips {
 		t.Errorf("%+v", config)
 	}
 	if config.Argo.ConfigMap != "workflow-controller-configmap" || config.Lookups.Timeout.Duration != time.Second || config.Lookups.Remember.Duration != 5*time.Second {
 		t.Errorf("the defaults are lost: %+v", config)
+	}
+	for id, want := range map[string]ControllerConfig{
+		"":      {"argo", "workflow-controller-configmap"},
+		"blue":  {"argo-blue", "workflow-controller-configmap"},
+		"green": {"argo", "green"},
+	} {
+		if at, known := config.Argo.of(id); !known || at != want {
+			t.Errorf("the controller of instance %q is at %+v", id, at)
+		}
+	}
+	if at, known := config.Argo.of("red"); known {
+		t.Errorf("the controller of an instance that nobody has named is at %+v", at)
 	}
 	for says, text := range map[string]string{
 		"apiVersion and kind are kfp-preflight.dev/v1alpha1 and Configuration, not 'v1'": "apiVersion: v1\nkind: Configuration\n",
@@ -47,6 +60,9 @@ lookups: {timeout: 1s}
 		`exempt.namespaces[1]: Invalid value: "A"`:                 head + "exempt: {namespaces: [a, A]}",
 		`argo.namespace: Invalid value`:                            head + "argo: {namespace: ''}",
 		`argo.configMap: Invalid value`:                            head + "argo: {configMap: a/b}",
+		`mode: Unsupported value: "watch"`:                         head + "mode: watch",
+		`argo.instances[blue].namespace: Invalid value`:            head + "argo: {instances: {blue: {namespace: A}}}",
+		`argo.instances[a b]: Invalid value`:                       head + "argo: {instances: {a b: {namespace: a}}}",
 		"lookups.timeout: Invalid value: \"1ms\": must be between": head + "lookups: {timeout: 1ms}",
 		"lookups.remember: Invalid value":                          head + "lookups: {remember: 2h}",
 		"the character set is one of latin1, utf8mb3, utf8mb4":     head + "kfp: {databaseCharset: utf8}",

@@ -29,6 +29,10 @@ func TestRelease(t *testing.T) {
 			t.Errorf("the pod is %s, with priority %v", pod.Status.QOSClass, pod.Spec.Priority)
 		}
 	}
+	s.must("kubectl create namespace team-b")
+	if err := s.AwaitDenial(t.Context(), "team-b", time.Minute); err != nil {
+		t.Fatal(err)
+	}
 	const bad = "kubectl apply -f testdata/profile/profile-quota-compute/deny-cpu-and-memory.yaml"
 	if out, err := s.sh(bad); err == nil || !strings.Contains(out, `The Profile "team-a" is invalid: spec.resourceQuotaSpec.hard[cpu]: profile-quota-compute: `) {
 		t.Errorf("%v\n%s", err, out)

@@ -105,21 +105,22 @@ type kubelet struct {
 func (l lab) startKubelet(t *testing.T, ctx context.Context, namespace string) *kubelet {
 	t.Helper()
 	k := &kubelet{lab: l, pods: map[string][]corev1.Pod{}, kfp: map[string]*kfp.Run{}}
-	watch, err := l.client.Watch(ctx, &corev1.PodList{}, client.InNamespace(namespace))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The API server ends a watch that is not read fast enough.
+	// The API server ends a watch that is not read fast enough, and some on a busy machine. The next one begins with all pods there are.
 	created := make(chan *corev1.Pod, 10_000)
 	go func() {
-		seen := map[string]bool{}
-		for event := range watch.ResultChan() {
-			if pod, ok := event.Object.(*corev1.Pod); ok && !seen[pod.Name] {
-				seen[pod.Name] = true
-				created <- pod
+		defer close(created)
+		for seen := map[string]bool{}; ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+			watch, err := l.client.Watch(ctx, &corev1.PodList{}, client.InNamespace(namespace))
+			if err != nil {
+				continue
+			}
+			for event := range watch.ResultChan() {
+				if pod, ok := event.Object.(*corev1.Pod); ok && !seen[pod.Name] {
+					seen[pod.Name] = true
+					created <- pod
+				}
 			}
 		}
-		close(created)
 	}()
 	go func() {
 		for pod := range created {
@@ -130,9 +131,6 @@ func (l lab) startKubelet(t *testing.T, ctx context.Context, namespace string) *
 			if err := k.complete(ctx, pod); err != nil && ctx.Err() == nil && !apierrors.IsNotFound(err) {
 				fmt.Fprintln(os.Stderr, "kubelet:", err)
 			}
-		}
-		if ctx.Err() == nil {
-			fmt.Fprintln(os.Stderr, "kubelet: its watch has ended before the test")
 		}
 	}()
 	return k

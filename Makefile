@@ -47,6 +47,15 @@ soak: controlplane build ## keep the shipped Deployment at work for half an hour
 	@go build -o bin/soak ./hack/soak
 	@exec bin/soak -for $(or $(FOR),30m)
 
+FUZZ = webhook:FuzzHandler webhook:FuzzConfig validators/objects:FuzzDrivers validators/objects:FuzzPodSpecPatch \
+	validators/objects:FuzzPipeline validators/forecast:FuzzWorkflow validators/explain:FuzzExplain
+
+.PHONY: fuzz
+fuzz: ## throw made-up input at all that reads input; FOR=10m each
+	@for f in $(FUZZ); do echo "== $$f"; \
+		go test ./$${f%%:*} -run - -fuzz "^$${f##*:}$$" -fuzztime $(or $(FOR),10m) -fuzzminimizetime 10x || exit 1; \
+	done
+
 .PHONY: cases
 cases: ## write what is generated: what the rules say beside the cases in testdata, docs/errors.md
 	go test ./validators/ -run TestCases -update

@@ -16,6 +16,8 @@ import (
 type namespaceLimits struct {
 	// now is what is enforced already and will be. soon also has what a quota controller has not carried over yet.
 	now, soon quota.Namespace
+	// moving says that the two differ.
+	moving bool
 	// openClass and openVersion say that the cluster's default PriorityClass and its version are not known.
 	openClass, openVersion bool
 }
@@ -54,6 +56,7 @@ func readNamespaceLimits(namespace string, pods []forecast.Pod, facts Facts) (na
 		add := func(to *quota.Namespace, hard corev1.ResourceList) {
 			to.Quotas = append(to.Quotas, quota.Quota{Name: q.Name, Hard: hard, Scopes: q.Spec.Scopes, ScopeSelector: q.Spec.ScopeSelector})
 		}
+		n.moving = n.moving || len(both) != len(either)
 		add(&n.now, both)
 		add(&n.soon, either)
 	}

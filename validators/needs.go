@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
@@ -32,7 +33,7 @@ const maxNeeds = 200
 // or lacks a key.
 func judgeNeeds(rule string, subject WorkflowForecast, facts Facts, kinds ...string) []Finding {
 	var out []Finding
-	needs := needsOf(&subject.Forecast, kinds)
+	needs := slices.DeleteFunc(slices.Clone(subject.needs()), func(n need) bool { return !slices.Contains(kinds, n.Kind) })
 	if len(needs) > maxNeeds {
 		out = append(out, unchecked(rule, "of the %d objects that the Workflow needs, %d were not checked", len(needs), len(needs)-maxNeeds))
 		needs = needs[:maxNeeds]
@@ -65,11 +66,11 @@ func unchecked(rule, format string, args ...any) Finding {
 }
 
 // needsOf gathers the references of all pods by object, in the order in which the Workflow reaches them.
-func needsOf(fc *forecast.Forecast, kinds []string) []need {
+func needsOf(fc *forecast.Forecast) []need {
 	var needs []need
 	index := map[Object]int{}
 	add := func(u use) {
-		if forecast.HasTag(u.Name) || !slices.Contains(kinds, u.Kind) {
+		if forecast.HasTag(u.Name) {
 			return
 		}
 		at, ok := index[u.Object]
@@ -91,7 +92,7 @@ func needsOf(fc *forecast.Forecast, kinds []string) []need {
 		}
 	}
 	for _, h := range fc.Headers {
-		add(use{reference{Object{Secret, h.Secret}, h.Key, h.Origin.Path, byRequest}, h.Origin.Steps, h.Origin.Certainty, "", false})
+		add(use{reference{Object{Secret, h.Secret}, h.Key, func() *field.Path { return h.Origin.Path }, byRequest}, h.Origin.Steps, h.Origin.Certainty, "", false})
 	}
 	return needs
 }
@@ -108,7 +109,7 @@ func certaintyOf(pod *forecast.Pod) Certainty {
 func (n need) judge(namespace string, found Found, fc *forecast.Forecast) (Finding, bool) {
 	f := Finding{Type: metav1.CauseTypeFieldValueNotFound}
 	if found.Err != nil {
-		f.Field = n.uses[0].path.String()
+		f.Field = n.uses[0].path().String()
 		f.Problem = fmt.Sprintf("whether %s %s was not checked: %v", where(n.Kind, namespace), n.title(), found.Err)
 		return f, true
 	}
@@ -142,7 +143,7 @@ func (n need) judge(namespace string, found Found, fc *forecast.Forecast) (Findi
 		f.Certainty = min(f.Certainty, Possible)
 		condition = "unless a step of the Workflow brings it about in time, "
 	}
-	f.Field = first.path.String()
+	f.Field = first.path().String()
 	keys, steps := keysAndSteps(uses)
 	if found.Exists {
 		f.Problem = fmt.Sprintf("%s in namespace '%s' has no %s, needed by %s", n.title(), namespace, plural("key", keys), plural("step", steps))

@@ -25,8 +25,9 @@ const (
 // reference is one place where a pod can't do without an object, or a key of it.
 type reference struct {
 	Object
-	key  string // empty where the object as a whole is needed
-	path *field.Path
+	key string // empty where the object as a whole is needed
+	// path is asked for only where something is wrong, which is seldom.
+	path func() *field.Path
 	way  way
 }
 
@@ -53,12 +54,12 @@ func references(pod *forecast.Pod) []reference {
 			refs = append(refs, volumeReferences(pod, v)...)
 		}
 		if claim := v.PersistentVolumeClaim; claim != nil { // mounted or not
-			path := pod.VolumePath(v.Name, child("persistentVolumeClaim", "claimName"))
+			path := func() *field.Path { return pod.VolumePath(v.Name, child("persistentVolumeClaim", "claimName")) }
 			refs = append(refs, reference{Object{PersistentVolumeClaim, claim.ClaimName}, "", path, byScheduler})
 		}
 	}
 	for _, s := range pod.Spec.ImagePullSecrets {
-		refs = append(refs, reference{Object{Secret, s.Name}, "", pod.PullSecretPath(s.Name), byPull})
+		refs = append(refs, reference{Object{Secret, s.Name}, "", func() *field.Path { return pod.PullSecretPath(s.Name) }, byPull})
 	}
 	return slices.DeleteFunc(refs, func(r reference) bool { return r.Name == "" })
 }
@@ -69,9 +70,9 @@ func references(pod *forecast.Pod) []reference {
 // argoproj/argo-workflows v3.7.3 util/secrets TokenNameForServiceAccount.
 func admissionReferences(pod *forecast.Pod) []reference {
 	var refs []reference
-	account := func(name, field string, by way) {
+	account := func(name, at string, by way) {
 		if name != "default" {
-			refs = append(refs, reference{Object{ServiceAccount, name}, "", pod.FieldPath(field, field), by})
+			refs = append(refs, reference{Object{ServiceAccount, name}, "", func() *field.Path { return pod.FieldPath(at, at) }, by})
 		}
 	}
 	if own := pod.Spec.ServiceAccountName; own == pod.NoAccount {
@@ -80,8 +81,11 @@ func admissionReferences(pod *forecast.Pod) []reference {
 		account(pod.NoAccount, "executor.serviceAccountName", byController)
 		account(own, "serviceAccountName", byAdmission)
 	}
-	class := pod.FieldPath("priorityClassName", "podPriorityClassName")
-	return append(refs, reference{Object{PriorityClass, pod.Spec.PriorityClassName}, "", class, byAdmission})
+	if class := pod.Spec.PriorityClassName; class != "" {
+		path := func() *field.Path { return pod.FieldPath("priorityClassName", "podPriorityClassName") }
+		refs = append(refs, reference{Object{PriorityClass, class}, "", path, byAdmission})
+	}
+	return refs
 }
 
 func variableReferences(pod *forecast.Pod, c *corev1.Container) []reference {
@@ -89,7 +93,8 @@ func variableReferences(pod *forecast.Pod, c *corev1.Container) []reference {
 	for i, e := range c.EnvFrom {
 		add := func(kind, name string, optional *bool, at string) {
 			if !isTrue(optional) {
-				refs = append(refs, reference{Object{kind, name}, "", pod.EnvFromPath(c.Name, &c.EnvFrom[i], child(at)), byVariable})
+				path := func() *field.Path { return pod.EnvFromPath(c.Name, &c.EnvFrom[i], child(at)) }
+				refs = append(refs, reference{Object{kind, name}, "", path, byVariable})
 			}
 		}
 		if s := e.SecretRef; s != nil {
@@ -102,7 +107,8 @@ func variableReferences(pod *forecast.Pod, c *corev1.Container) []reference {
 	for _, e := range c.Env {
 		add := func(kind, name, key string, optional *bool, at string) {
 			if !isTrue(optional) {
-				refs = append(refs, reference{Object{kind, name}, key, pod.EnvPath(c.Name, e.Name, child("valueFrom", at)), byVariable})
+				path := func() *field.Path { return pod.EnvPath(c.Name, e.Name, child("valueFrom", at)) }
+				refs = append(refs, reference{Object{kind, name}, key, path, byVariable})
 			}
 		}
 		if e.ValueFrom == nil {
@@ -124,9 +130,11 @@ func volumeReferences(pod *forecast.Pod, v *corev1.Volume) []reference {
 		if isTrue(optional) {
 			return
 		}
-		refs = append(refs, reference{Object{kind, name}, "", pod.VolumePath(v.Name, at), byVolume})
+		refs = append(refs, reference{Object{kind, name}, "", func() *field.Path { return pod.VolumePath(v.Name, at) }, byVolume})
 		for i, item := range items {
-			path := pod.VolumePath(v.Name, func(p *field.Path) *field.Path { return at(p).Child("items").Index(i) })
+			path := func() *field.Path {
+				return pod.VolumePath(v.Name, func(p *field.Path) *field.Path { return at(p).Child("items").Index(i) })
+			}
 			refs = append(refs, reference{Object{kind, name}, item.Key, path, byVolume})
 		}
 	}
@@ -150,7 +158,7 @@ func volumeReferences(pod *forecast.Pod, v *corev1.Volume) []reference {
 		}
 	}
 	if source, name := pluginSecret(v); name != "" {
-		refs = append(refs, reference{Object{Secret, name}, "", pod.VolumePath(v.Name, child(source)), byVolume})
+		refs = append(refs, reference{Object{Secret, name}, "", func() *field.Path { return pod.VolumePath(v.Name, child(source)) }, byVolume})
 	}
 	return refs
 }

@@ -2,6 +2,7 @@ package validators
 
 import (
 	"slices"
+	"sync"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 
@@ -34,6 +35,9 @@ type WorkflowForecast struct {
 	Forecast forecast.Forecast
 	// Charset is what KFP's database can store.
 	Charset charset.Charset
+
+	// needs are what the pods can't start without; found out when the first rule asks.
+	needs func() []need
 }
 
 // Options are what may be decided about the judgement of Workflows. The zero value suits most.
@@ -95,6 +99,7 @@ func JudgeWorkflow(wf *wfv1.Workflow, facts Facts, options Options, on func(rule
 		return nil // the forecast is the costly part
 	}
 	subject := WorkflowForecast{Workflow: wf, Forecast: forecast.Workflow(wf, facts, options.Options), Charset: options.Charset}
+	subject.needs = sync.OnceValue(func() []need { return needsOf(&subject.Forecast) })
 	return judge(WorkflowRules(), subject, facts, on)
 }
 

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/kfp-preflight/kfp-preflight/validators/charset"
+	"github.com/kfp-preflight/kfp-preflight/validators/texts"
 )
 
 // unstorable gathers what a database can't store of a Workflow that KFP writes to it as JSON.
@@ -36,9 +37,12 @@ type unstorablePlace struct {
 // scan looks through the Workflow as KFP writes it.
 // Source: kubeflow/pipelines 7b70c7b backend/src/common/util/workflow.go ToStringForStore.
 func (u *unstorable) scan(wf *wfv1.Workflow) error {
+	if !texts.Any(wf, mayBeUnstorable) {
+		return nil // most Workflows are plain ASCII
+	}
 	raw, err := json.Marshal(wf)
-	if err != nil || !slices.ContainsFunc(raw, func(b byte) bool { return b >= 0x80 }) && !strings.Contains(string(raw), `\u202`) {
-		return err // most Workflows are plain ASCII
+	if err != nil {
+		return err
 	}
 	var tree map[string]any
 	if err := json.Unmarshal(raw, &tree); err != nil {
@@ -48,6 +52,16 @@ func (u *unstorable) scan(wf *wfv1.Workflow) error {
 		u.walk(wf, tree[key], field.NewPath(key))
 	}
 	return nil
+}
+
+// mayBeUnstorable reports whether a text, or a piece of JSON, has any but the plainest characters.
+func mayBeUnstorable(text string) bool {
+	for i := range len(text) {
+		if text[i] >= 0x80 {
+			return true
+		}
+	}
+	return strings.Contains(text, `\u`)
 }
 
 func (u *unstorable) walk(wf *wfv1.Workflow, v any, at *field.Path) {

@@ -59,7 +59,11 @@ func (r *workflowQuota) judge(pod *forecast.Pod) {
 		return // it may have anything
 	}
 	spec := withUndecided(pod)
-	now, soon := r.now.Decide(spec), r.soon.Decide(spec)
+	now := r.now.Decide(spec)
+	soon := now
+	if r.moving {
+		soon = r.soon.Decide(spec)
+	}
 	sure := now.SureFor(func(refusal quota.Refusal) bool { return r.certain(refusal, pod) })
 	for _, refusal := range soon.Refusals {
 		certainty := pod.Origin.EndsRun

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -33,19 +34,31 @@ func (b *badRequest) Error() string { return b.err.Error() }
 // errTooLarge is a review that is over maxBody, of which only the UID is known.
 var errTooLarge = fmt.Errorf("the AdmissionReview is larger than %d MiB", maxBody>>20)
 
-// readReview reads the AdmissionReview from a request. The error is a badRequest, or errTooLarge, with which the returned
-// request has a UID and nothing else.
-func readReview(r *http.Request) (*admissionv1.AdmissionRequest, error) {
+// bodies are buffers for what comes in. Nothing that outlives a review may refer to one.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// readBody reads what was posted into a buffer. The error is a badRequest.
+func readBody(r *http.Request, into *bytes.Buffer) ([]byte, error) {
 	if r.Method != http.MethodPost {
 		return nil, &badRequest{http.StatusMethodNotAllowed, "method", fmt.Errorf("method %s is not allowed: POST an AdmissionReview", r.Method)}
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	switch {
+	into.Reset()
+	if r.ContentLength > 0 {
+		into.Grow(int(min(r.ContentLength, maxBody)) + bytes.MinRead) // so that it need not grow when it is full
+	}
+	switch _, err := into.ReadFrom(io.LimitReader(r.Body, maxBody+1)); {
 	case err != nil:
 		return nil, &badRequest{http.StatusBadRequest, "unreadable", fmt.Errorf("the body can't be read: %w", err)}
-	case len(body) == 0:
+	case into.Len() == 0:
 		return nil, &badRequest{http.StatusBadRequest, "empty", errors.New("the body is empty: POST an AdmissionReview")}
-	case len(body) > maxBody:
+	}
+	return into.Bytes(), nil
+}
+
+// readReview reads an AdmissionReview, of which the objects stay JSON. The error is a badRequest, or errTooLarge, with which the returned
+// request has a UID and nothing else.
+func readReview(body []byte) (*admissionv1.AdmissionRequest, error) {
+	if len(body) > maxBody {
 		if uid := findUID(body); uid != "" {
 			return &admissionv1.AdmissionRequest{UID: uid}, errTooLarge
 		}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"sync/atomic"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	"github.com/go-logr/logr"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
@@ -23,8 +25,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// clusterFacts reads facts from the API server, and remembers what is there for a few seconds. What is not there is
-// never remembered.
+// clusterFacts reads facts from the API server, and remembers them for a few seconds. What is said about an object never stands on
+// memory. That a Secret, or something else that a pod needs, is not there is not even remembered: it would only have to be asked again.
 type clusterFacts struct {
 	client  rest.Interface
 	config  Config
@@ -46,73 +48,97 @@ func newClusterFacts(client rest.Interface, config Config, metrics *metrics, log
 	}
 }
 
-// open returns the facts for one judgement, which ends with ctx. They may come from memory, unless they are to be live: a denial
-// stands on those.
-func (c *clusterFacts) open(ctx context.Context, live bool) *judgementFacts {
-	return &judgementFacts{clusterFacts: c, ctx: ctx, live: live, asked: map[string]func() (any, error){}, told: map[string]bool{}}
+// open returns the facts for one judgement, which ends with ctx.
+func (c *clusterFacts) open(ctx context.Context) *judgementFacts {
+	return &judgementFacts{clusterFacts: c, ctx: ctx, asked: map[string]*reply{}, told: map[string]bool{}}
 }
 
 // judgementFacts are the validators.Facts of one judgement. They hold the context, which the rules know nothing of.
 type judgementFacts struct {
 	*clusterFacts
-	ctx  context.Context
+	ctx context.Context
+	// live says that no answer may be older than the judgement.
 	live bool
 
-	older atomic.Bool // an answer is older than the judgement
-
 	lock  sync.Mutex
-	asked map[string]func() (any, error) // what was asked already gets the same answer again, whatever it was
-	told  map[string]bool                // failures that were counted
+	asked map[string]*reply // what was asked already gets the same answer again, whatever it was
+	told  map[string]bool   // failures that were counted
+}
+
+// reply is the answer to a question within a judgement.
+type reply struct {
+	question
+	once   sync.Once
+	answer any
+	err    error
+	// older says that the answer may be older than the judgement.
+	older bool
 }
 
 // maxAsked bounds the questions of one judgement. A Workflow with more names nothing that anybody would run.
 const maxAsked = 1000
 
-// usedMemory reports whether an answer may be older than the judgement.
-func (j *judgementFacts) usedMemory() bool { return j.older.Load() }
-
 // ask answers a question, each once. The error is notThere, or has words for the user.
 func (j *judgementFacts) ask(q question) (any, error) {
 	j.lock.Lock()
-	answer, ok := j.asked[q.key()]
-	switch {
-	case ok:
-	case len(j.asked) == maxAsked:
-		answer = func() (any, error) { return nil, j.failed(q.resource, errTooMany) }
-	default:
-		answer = sync.OnceValues(func() (any, error) {
-			found, err := j.answer(q)
-			if err != nil && !notThere(err) {
-				err = j.failed(q.resource, err)
-			}
-			return found.answer, err
-		})
-		j.asked[q.key()] = answer
+	r, ok := j.asked[q.key()]
+	if !ok && len(j.asked) == maxAsked {
+		j.lock.Unlock()
+		return nil, j.failed(q.resource, errTooMany)
+	}
+	if !ok {
+		r = &reply{question: q}
+		j.asked[q.key()] = r
 	}
 	j.lock.Unlock()
-	return answer()
+	r.once.Do(func() { j.find(r) })
+	return r.answer, r.err
 }
 
-// answer finds an answer: from memory, by sharing a lookup that is under way, or by a lookup of its own. For a live judgement
-// none is older than itself. Others' failures are not ours while there is time left.
-func (j *judgementFacts) answer(q question) (fact, error) {
-	if err := j.ctx.Err(); err != nil {
-		return fact{}, err // there is no time left to begin
+// find finds the answer: from memory, by sharing a lookup that is under way, or by a lookup of its own. For a live judgement none is
+// older than itself. Others' failures are not ours while there is time left.
+func (j *judgementFacts) find(r *reply) {
+	found, older, err := fact{}, false, j.ctx.Err() // without time left, nothing is begun
+	if err == nil && !j.live {
+		found, older = j.memory.get(r.key())
+		err = found.absent
 	}
-	if !j.live {
-		if found, ok := j.memory.get(q.key()); ok {
-			j.older.Store(true)
-			return found, nil
+	if err == nil && !older {
+		var shared bool
+		found, shared, err = j.share(r.question, j.live)
+		if shared && err != nil && !notThere(err) && j.ctx.Err() == nil {
+			found, shared, err = j.share(r.question, true)
 		}
+		older = shared && !j.live
 	}
-	found, shared, err := j.share(q, j.live)
-	if shared && err != nil && !notThere(err) && j.ctx.Err() == nil {
-		found, shared, err = j.share(q, true)
+	if err != nil && !notThere(err) {
+		err = j.failed(r.resource, err)
 	}
-	if shared && !j.live {
-		j.older.Store(true)
+	r.answer, r.err, r.older = found.answer, err, older
+}
+
+// renew makes the judgement a live one. What may be older is asked again, all of it together, but for what nothing can be held
+// against. It reports whether an answer is another one now.
+func (j *judgementFacts) renew() (changed bool) {
+	j.live = true
+	var others atomic.Bool
+	var group errgroup.Group
+	group.SetLimit(looksAtOnce)
+	for _, r := range j.asked {
+		if !r.older || r.err == nil && r.harmless != nil && r.harmless(r.answer) {
+			continue
+		}
+		group.Go(func() error {
+			answer, err := r.answer, r.err
+			j.find(r)
+			if (err == nil) != (r.err == nil) || r.err != nil && !notThere(r.err) || !reflect.DeepEqual(answer, r.answer) {
+				others.Store(true)
+			}
+			return nil
+		})
 	}
-	return found, err
+	_ = group.Wait() // the functions return no error
+	return others.Load()
 }
 
 // share waits for a lookup, which others may wait for too.
@@ -124,6 +150,8 @@ func (j *judgementFacts) share(q question, fresh bool) (found fact, shared bool,
 		found, err := j.lookup(ctx, q)
 		if err == nil {
 			j.memory.keep(q.key(), found)
+		} else if q.whole && notThere(err) {
+			j.memory.keep(q.key(), fact{absent: err})
 		}
 		return found, err
 	})
@@ -150,22 +178,32 @@ func (j *judgementFacts) Controller(instanceID string) (forecast.Controller, err
 	if !ok {
 		return forecast.Controller{}, fmt.Errorf("the workflow-controller with instance ID '%.63s' is not in kfp-preflight's configuration, argo.instances", instanceID)
 	}
-	namespace, name := at.Namespace, at.ConfigMap
-	cm, err := j.ConfigMap(namespace, name)
-	if err != nil {
+	found, err := object(j, core("ConfigMap"), "configmaps", at.Namespace, at.ConfigMap, func(raw []byte) (*controllerFact, error) {
+		cm, err := plain[corev1.ConfigMap](raw)
+		if err != nil {
+			return nil, err
+		}
+		controller, err := forecast.ParseController(cm.Data)
+		controller.Namespace = at.Namespace
+		return &controllerFact{controller, err}, nil
+	})
+	switch {
+	case err != nil:
 		return forecast.Controller{}, err
-	}
-	if cm == nil {
-		return forecast.Controller{}, fmt.Errorf("the workflow-controller's ConfigMap '%s' in namespace '%s': %w", name, namespace, forecast.ErrNoConfiguration)
-	}
-	controller, err := forecast.ParseController(cm.Data)
-	if err != nil {
+	case found == nil:
+		return forecast.Controller{}, fmt.Errorf("the workflow-controller's ConfigMap '%s' in namespace '%s': %w", at.ConfigMap, at.Namespace, forecast.ErrNoConfiguration)
+	case found.err != nil:
 		j.metrics.lookupErrors.WithLabelValues("configmaps", "unreadable").Inc()
-		j.log.Error(err, "the workflow-controller's ConfigMap could not be understood", "namespace", namespace, "name", name)
-		return forecast.Controller{}, fmt.Errorf("the workflow-controller's ConfigMap '%s' in namespace '%s' could not be understood", name, namespace)
+		j.log.Error(found.err, "the workflow-controller's ConfigMap could not be understood", "namespace", at.Namespace, "name", at.ConfigMap)
+		return forecast.Controller{}, fmt.Errorf("the workflow-controller's ConfigMap '%s' in namespace '%s' could not be understood", at.ConfigMap, at.Namespace)
 	}
-	controller.Namespace = namespace
-	return controller, nil
+	return found.Controller, nil
+}
+
+// controllerFact is the configuration of a workflow-controller, or why it is none.
+type controllerFact struct {
+	forecast.Controller
+	err error
 }
 
 // ConfigMap reads a ConfigMap.
@@ -206,7 +244,7 @@ func object[T any](j *judgementFacts, kind metav1.TypeMeta, resource, namespace,
 		return nil, nil // nothing can be called that
 	}
 	found, err := j.ask(question{
-		resource: resource, path: apiPath(kind, namespace, resource, name), form: "whole", kind: kind, name: name, whole: true,
+		resource: resource, path: apiPath(kind, namespace, resource, name), form: fmt.Sprintf("%T", (*T)(nil)), kind: kind, name: name, whole: true,
 		decode: func(raw []byte) (any, error) { return decode(raw) },
 	})
 	switch {
@@ -258,8 +296,7 @@ func listIn[T any](j *judgementFacts, kind metav1.TypeMeta, resource, namespace 
 	return list[T](j, kind, resource, namespace)
 }
 
-// list reads all objects of a kind. An empty list is remembered too: nobody is denied for what is not in it before it has been read
-// again.
+// list reads all objects of a kind.
 func list[T any](j *judgementFacts, kind metav1.TypeMeta, resource, namespace string) (*T, error) {
 	path := apiPath(kind, namespace, resource)
 	kind.Kind += "List"

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,8 @@ type kind struct {
 	byNamespace bool
 	// decode reads the object, and the old one on update, from a request.
 	decode func(*admissionv1.AdmissionRequest) (subject, error)
+	// quickly reads a whole review at once. Where it can't, decode can, or says why.
+	quickly func(body []byte) (*admissionv1.AdmissionRequest, subject, error)
 }
 
 // paths are where reviews of this kind are taken, each with the ceiling that it stands for.
@@ -89,8 +92,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The server's contexts end when it is told to stop. What has come in is answered all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeLeft(r, h.config.Lookups.Timeout.Duration))
 	defer cancel()
-	request, done, err := h.read(ctx, w, r)
+	buffer := bodies.Get().(*bytes.Buffer)
+	defer bodies.Put(buffer)
+	body, done, err := h.read(ctx, w, r, buffer)
 	defer done()
+	var request *admissionv1.AdmissionRequest
+	var object subject
+	if err == nil {
+		var done func()
+		request, object, done, err = h.open(ctx, body)
+		defer done()
+	}
 	var bad *badRequest
 	if errors.As(err, &bad) {
 		h.metrics.badRequests.WithLabelValues(bad.reason).Inc()
@@ -103,7 +115,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		a.letThrough(passTooLarge, err)
 	} else {
-		a = h.review(ctx, request)
+		a = h.review(ctx, request, object)
 	}
 	h.record(request, &a, time.Since(began))
 	if err := writeReview(w, a.response(h.kind, request)); err != nil {
@@ -111,8 +123,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// read reads a review when there is room for it, and gives up on one that comes in too slowly. done gives back the room.
-func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Request) (req *admissionv1.AdmissionRequest, done func(), err error) {
+// read reads a body when there is room for it, and gives up on one that comes in too slowly. done gives back the room.
+func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Request, into *bytes.Buffer) (body []byte, done func(), err error) {
 	size := r.ContentLength
 	if size < 0 || size > maxBody {
 		size = maxBody
@@ -124,12 +136,38 @@ func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = http.NewResponseController(w).SetReadDeadline(deadline) // what is no connection has none
 	}
-	req, err = readReview(r)
-	return req, done, err
+	body, err = readBody(r, into)
+	return body, done, err
 }
 
-// review is the journey of one object: decode, pass, judge, judge again before a denial, decide.
-func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest) (a answer) {
+// open reads the review in a body, with its object where both can be read at once. done gives back the room for the object.
+func (h *handler) open(ctx context.Context, body []byte) (req *admissionv1.AdmissionRequest, object subject, done func(), err error) {
+	nothing := func() {}
+	if w := weigh(body); len(body) <= maxBody && w.tooMuch() == nil {
+		if done, err := h.room.objects.take(ctx, int64(w.bytes(len(body)))); err == nil {
+			if req, object, err := h.attempt(body); err == nil {
+				return req, object, done, nil
+			}
+			done()
+		}
+	}
+	req, err = readReview(body)
+	return req, nil, nothing, err
+}
+
+// attempt is the quick way. What panics on it is left to the long one.
+func (h *handler) attempt(body []byte) (req *admissionv1.AdmissionRequest, object subject, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return h.kind.quickly(body)
+}
+
+// review is the journey of one object: decode, pass, judge, judge again if what was found stands on what is not so any more, decide.
+// The object may have come with the request.
+func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest, object subject) (a answer) {
 	defer func() {
 		if p := recover(); p != nil {
 			h.log.Error(fmt.Errorf("%v", p), "panic", "uid", req.UID, "stack", string(debug.Stack()))
@@ -148,21 +186,22 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest)
 			h.kind.path, h.kind.name, h.kind.group, req.Kind.Kind, req.Kind.Group))
 		return a
 	}
-	w := weigh(req.Object.Raw)
-	if err := w.tooMuch(); err != nil {
-		a.letThrough(passUnreadable, fmt.Errorf("the %s can't be decoded: %w", h.kind.name, err))
-		return a
-	}
-	done, err := h.room.objects.take(ctx, int64(w.bytes(len(req.Object.Raw))))
-	if err != nil {
-		a.letThrough(passBusy, errors.New("too many large reviews are under way"))
-		return a
-	}
-	defer done()
-	object, err := h.kind.decode(req)
-	if err != nil {
-		a.letThrough(passUnreadable, fmt.Errorf("the %s can't be decoded: %w", h.kind.name, err))
-		return a
+	if object == nil {
+		w := weigh(req.Object.Raw)
+		if err := w.tooMuch(); err != nil {
+			a.letThrough(passUnreadable, fmt.Errorf("the %s can't be decoded: %w", h.kind.name, err))
+			return a
+		}
+		done, err := h.room.objects.take(ctx, int64(w.bytes(len(req.Object.Raw))))
+		if err != nil {
+			a.letThrough(passBusy, errors.New("too many large reviews are under way"))
+			return a
+		}
+		defer done()
+		if object, err = h.kind.decode(req); err != nil {
+			a.letThrough(passUnreadable, fmt.Errorf("the %s can't be decoded: %w", h.kind.name, err))
+			return a
+		}
 	}
 	if why := object.pass(); why != "" {
 		return answer{passed: why}
@@ -184,18 +223,13 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest)
 		}
 	}
 	on := func(rule string) bool { return policy.On(rule) && !slices.Contains(a.skipped, rule) }
-	facts := h.facts.open(ctx, false)
+	facts := h.facts.open(ctx)
 	findings := object.judge(facts, h.config, on)
-	if denies(policy, findings) && facts.usedMemory() {
-		facts = h.facts.open(ctx, true)
+	if len(findings) > 0 && facts.renew() {
 		findings = object.judge(facts, h.config, on)
 	}
 	a.decide(policy, findings)
 	return a
-}
-
-func denies(policy validators.Policy, findings []validators.Finding) bool {
-	return slices.ContainsFunc(findings, func(f validators.Finding) bool { return policy.Effect(f) == validators.Deny })
 }
 
 // record is the one place that counts, logs and tells of reviews.

@@ -252,6 +252,7 @@ func TestPasses(t *testing.T) {
 
 func TestPanicLetsThrough(t *testing.T) {
 	k := workflows
+	k.quickly = func([]byte) (*admissionv1.AdmissionRequest, subject, error) { panic("not read quickly") }
 	k.decode = func(*admissionv1.AdmissionRequest) (subject, error) { return panics{}, nil }
 	b := newBench(t, k, nil)
 	_, answer := b.post(t, review(t, needy))

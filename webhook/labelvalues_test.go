@@ -99,7 +99,7 @@ func lookedUp(t *testing.T) sets.Set[string] {
 	b := newBench(t, profiles, func(w http.ResponseWriter, _ *http.Request) {
 		apiError(w, http.StatusNotFound, metav1.StatusReasonNotFound)
 	})
-	facts := b.facts.open(t.Context(), false)
+	facts := b.facts.open(t.Context())
 	_, _ = facts.Controller("")
 	_, _ = facts.WorkflowTemplate("a", "a")
 	_, _ = facts.ClusterWorkflowTemplate("a")

@@ -58,11 +58,13 @@ func (j *judgementFacts) look(namespace string, w validators.Wanted) validators.
 	kind := metav1.TypeMeta{APIVersion: at.version, Kind: w.Kind}
 	q := question{
 		resource: at.name, path: apiPath(kind, namespace, at.name, w.Name), form: "metadata", kind: onlyMetadata, name: w.Name,
-		decode: func([]byte) (any, error) { return sets.Set[string](nil), nil },
+		decode:   func([]byte) (any, error) { return sets.Set[string](nil), nil },
+		harmless: func(any) bool { return true },
 	}
 	if len(w.Keys) > 0 {
 		q.form, q.kind = "keys "+strings.Join(w.Keys, ","), kind
 		q.decode = func(raw []byte) (any, error) { return keysOf(raw, w.Keys) }
+		q.harmless = func(answer any) bool { return answer.(sets.Set[string]).HasAll(w.Keys...) }
 	}
 	keys, err := j.ask(q)
 	switch {

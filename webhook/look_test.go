@@ -45,7 +45,7 @@ func TestLookTogether(t *testing.T) {
 	for i := range 30 {
 		list = append(list, wanted(validators.Secret, fmt.Sprintf("secret-%d", i), "/api/v1/namespaces/team-a/secrets/"+fmt.Sprintf("secret-%d", i)))
 	}
-	for o, found := range b.facts.open(t.Context(), false).Look("team-a", list) {
+	for o, found := range b.facts.open(t.Context()).Look("team-a", list) {
 		if !found.Exists || !found.Keys.Has("/api/v1/namespaces/team-a/secrets/"+o.Name) {
 			t.Errorf("%s: %+v", o.Name, found)
 		}
@@ -71,7 +71,7 @@ func TestLookAsksForNoMore(t *testing.T) {
 		"/api/v1/namespaces/team-a/persistentvolumeclaims/a": wanted(validators.PersistentVolumeClaim, "a"),
 		"/apis/scheduling.k8s.io/v1/priorityclasses/a":       wanted(validators.PriorityClass, "a"),
 	}
-	facts := b.facts.open(t.Context(), true)
+	facts := live(t, b)
 	for path, w := range paths {
 		if found := facts.Look("team-a", []validators.Wanted{w})[w.Object]; !found.Exists {
 			t.Errorf("%+v: %+v", w, found)
@@ -113,7 +113,7 @@ func TestLookAgain(t *testing.T) {
 			apiError(w, 404, metav1.StatusReasonNotFound)
 		})
 		o := wanted(validators.Secret, "a", "key")
-		if found := b.facts.open(t.Context(), true).Look("team-a", []validators.Wanted{o})[o.Object]; found.Err != nil || found.Exists {
+		if found := live(t, b).Look("team-a", []validators.Wanted{o})[o.Object]; found.Err != nil || found.Exists {
 			t.Errorf("%+v", found)
 		}
 	}
@@ -123,7 +123,7 @@ func TestLookAgain(t *testing.T) {
 		apiError(w, 403, metav1.StatusReasonForbidden)
 	})
 	o := wanted(validators.Secret, "a", "key")
-	if found := b.facts.open(t.Context(), true).Look("team-a", []validators.Wanted{o})[o.Object]; found.Err == nil || asked.Load() != 1 {
+	if found := live(t, b).Look("team-a", []validators.Wanted{o})[o.Object]; found.Err == nil || asked.Load() != 1 {
 		t.Errorf("%d times asked for what is forbidden: %+v", asked.Load(), found)
 	}
 }
@@ -138,7 +138,7 @@ func TestLookInBothForms(t *testing.T) {
 	o := wanted(validators.ServiceAccount, "runner")
 	var group sync.WaitGroup
 	for i := range 20 {
-		facts := b.facts.open(t.Context(), true)
+		facts := live(t, b)
 		group.Go(func() {
 			if i%2 == 0 {
 				if account, err := facts.ServiceAccount("team-a", "runner"); err != nil || account.Name != "runner" {
@@ -160,7 +160,7 @@ func TestNotTheAPIServer(t *testing.T) {
 		_, _ = w.Write([]byte("<html>no backend</html>"))
 	})
 	o := wanted(validators.Secret, "a", "key")
-	facts := b.facts.open(t.Context(), true)
+	facts := live(t, b)
 	if found := facts.Look("team-a", []validators.Wanted{o})[o.Object]; found.Err == nil {
 		t.Errorf("%+v", found)
 	}
@@ -176,8 +176,16 @@ func TestNotTheAPIServer(t *testing.T) {
 func TestTemplateElsewhere(t *testing.T) {
 	b := newBench(t, workflows, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("lookup of %s", r.URL.Path) })
 	for _, name := range []string{"../../team-b/workflowtemplates/x", "x/keys", ""} {
-		if template, err := b.facts.open(t.Context(), true).WorkflowTemplate("team-a", name); template != nil || err != nil {
+		if template, err := live(t, b).WorkflowTemplate("team-a", name); template != nil || err != nil {
 			t.Errorf("%s: %+v, %v", name, template, err)
 		}
 	}
+}
+
+// live are facts of which none is older than the question.
+func live(t *testing.T, b bench) *judgementFacts {
+	t.Helper()
+	facts := b.facts.open(t.Context())
+	facts.live = true
+	return facts
 }

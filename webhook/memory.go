@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// memory keeps positive answers for a few seconds, so that a burst of runs asks the API server once. It is bounded by bytes:
+// memory keeps answers for a few seconds, so that a burst of runs asks the API server once. It is bounded by bytes:
 // the oldest answers make room.
 type memory struct {
 	ttl time.Duration

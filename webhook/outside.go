@@ -29,4 +29,4 @@ func NewFacts(cluster *rest.Config, config Config, log logr.Logger) (*Facts, err
 }
 
 // For returns the facts for one judgement, which ends with ctx. They may be as old as the configuration says.
-func (f *Facts) For(ctx context.Context) validators.Facts { return f.cluster.open(ctx, false) }
+func (f *Facts) For(ctx context.Context) validators.Facts { return f.cluster.open(ctx) }

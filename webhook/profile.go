@@ -30,6 +30,16 @@ var profiles = kind{
 		}
 		return change, nil
 	},
+	quickly: func(body []byte) (*admissionv1.AdmissionRequest, subject, error) {
+		req, object, old, err := inOnePass[validators.Profile](body)
+		if err != nil {
+			return nil, nil, err
+		}
+		if req.Operation != admissionv1.Update {
+			old = nil
+		}
+		return req, profileChange{New: object, Old: old}, nil
+	},
 }
 
 type profileChange validators.ProfileChange

@@ -26,8 +26,10 @@ type question struct {
 	name string
 	// decode makes the answer of JSON, of which it must not hold on to a byte.
 	decode func(raw []byte) (any, error)
-	// whole says that the answer holds all that the JSON holds.
+	// whole says that the answer holds all that the JSON holds. That there is no such object is remembered then, too.
 	whole bool
+	// harmless says of an answer that nothing can be held against an object for its sake; nil if something can for any.
+	harmless func(answer any) bool
 }
 
 // key stands for the question: equal keys, equal answers.
@@ -49,6 +51,8 @@ func apiPath(kind metav1.TypeMeta, namespace string, rest ...string) []string {
 type fact struct {
 	answer any
 	bytes  int
+	// absent is the error that says that the object is not there.
+	absent error
 }
 
 // onlyMetadata is the kind of an object without what it holds.

@@ -44,7 +44,7 @@ func TestNotTheObject(t *testing.T) {
 				}
 			}
 			b := newBench(t, profiles, says)
-			facts := b.facts.open(t.Context(), true)
+			facts := live(t, b)
 			o := wanted(validators.Secret, "a")
 			if found := facts.Look("team-a", []validators.Wanted{o})[o.Object]; found.Err == nil {
 				t.Errorf("a Secret is found: %+v", found)
@@ -110,7 +110,7 @@ func TestOthersFailure(t *testing.T) {
 	b.withTimeout(400 * time.Millisecond)
 	o := wanted(validators.Secret, "a")
 	look := func() validators.Found {
-		return b.facts.open(t.Context(), false).Look("team-a", []validators.Wanted{o})[o.Object]
+		return b.facts.open(t.Context()).Look("team-a", []validators.Wanted{o})[o.Object]
 	}
 	go look()
 	<-begun
@@ -134,13 +134,13 @@ func TestWaitingTakesNoPlace(t *testing.T) {
 	for i := range callsAtOnce {
 		go func() {
 			o := wanted(validators.Secret, fmt.Sprintf("busy-%d", i))
-			b.facts.open(t.Context(), true).Look("team-a", []validators.Wanted{o})
+			live(t, b).Look("team-a", []validators.Wanted{o})
 		}()
 	}
 	time.Sleep(100 * time.Millisecond)
 	began := time.Now()
 	o := wanted(validators.Secret, "a")
-	if found := b.facts.open(t.Context(), true).Look("team-a", []validators.Wanted{o})[o.Object]; !found.Exists || time.Since(began) > time.Second {
+	if found := live(t, b).Look("team-a", []validators.Wanted{o})[o.Object]; !found.Exists || time.Since(began) > time.Second {
 		t.Errorf("%+v after %v", found, time.Since(began))
 	}
 }

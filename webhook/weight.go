@@ -1,6 +1,9 @@
 package webhook
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // weight is what JSON costs to decode, found out before that is done. A few bytes can be many: each {} in a list of templates
 // takes up half a KiB of memory, and templates within templates are decoded again at every level.
@@ -17,25 +20,40 @@ const (
 // list does: both take the space of whatever could be there.
 func weigh(raw []byte) weight {
 	var w weight
-	depth, quoted := 0, false
+	depth := 0
 	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case quoted && c == '\\':
-			i++ // the next character is escaped
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
+		switch raw[i] {
+		case '"':
+			i += quoted(raw[i+1:]) + 1
+		case '{', '[':
 			depth++
 			w.depth = max(w.depth, depth)
 			w.values++
-		case c == '}' || c == ']':
+		case '}', ']':
 			depth--
-		case c == ',' || c == 'n':
+		case ',', 'n':
 			w.values++
 		}
 	}
 	return w
+}
+
+// quoted is how long a text is up to the quote that ends it.
+func quoted(raw []byte) int {
+	for end := 0; ; end++ {
+		next := bytes.IndexByte(raw[end:], '"')
+		if next < 0 {
+			return len(raw)
+		}
+		end += next
+		escapes := 0
+		for escapes < end && raw[end-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return end
+		}
+	}
 }
 
 // tooMuch says why the JSON is not to be decoded; nil if it may be.

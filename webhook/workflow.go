@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"errors"
 	"fmt"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -21,17 +22,32 @@ var workflows = kind{
 	operations:  []admissionv1.Operation{admissionv1.Create},
 	byNamespace: true,
 	decode: func(req *admissionv1.AdmissionRequest) (subject, error) {
-		if len(validation.IsDNS1123Label(req.Namespace)) > 0 {
-			return nil, fmt.Errorf("nothing is in a namespace called '%.100s'", req.Namespace)
-		}
 		wf, err := forecast.Decode[wfv1.Workflow](req.Object.Raw)
 		if err != nil {
 			return nil, err
 		}
-		// Lookups never leave the request's namespace, whatever the object says.
-		wf.Namespace = req.Namespace
-		return workflowCreation{wf}, nil
+		return newWorkflowCreation(req, wf)
 	},
+	quickly: func(body []byte) (*admissionv1.AdmissionRequest, subject, error) {
+		if forecast.MayHaveNewer(body) {
+			return nil, nil, errors.New("it may have what takes another look")
+		}
+		req, wf, _, err := inOnePass[wfv1.Workflow](body)
+		if err != nil {
+			return nil, nil, err
+		}
+		creation, err := newWorkflowCreation(req, wf)
+		return req, creation, err
+	},
+}
+
+func newWorkflowCreation(req *admissionv1.AdmissionRequest, wf *wfv1.Workflow) (subject, error) {
+	if len(validation.IsDNS1123Label(req.Namespace)) > 0 {
+		return nil, fmt.Errorf("nothing is in a namespace called '%.100s'", req.Namespace)
+	}
+	// Lookups never leave the request's namespace, whatever the object says.
+	wf.Namespace = req.Namespace
+	return workflowCreation{wf}, nil
 }
 
 type workflowCreation struct{ workflow *wfv1.Workflow }

@@ -32,7 +32,7 @@ func (w *walker) leaves(t *wfv1.Template, pod int) {
 	if t.Name == "" {
 		return // Argo finds no template by the name that an inline one doesn't have
 	}
-	home := w.repository.ToArtifactLocation()
+	home := w.repositoryLocation()
 	if t.ArchiveLocation.HasLocation() {
 		home = t.ArchiveLocation
 	}
@@ -105,8 +105,8 @@ func (w *walker) artifactGC() {
 		}
 		volumes, mounts := credentialVolumes(locations)
 		spec.Volumes, spec.Containers[0].VolumeMounts = volumes, mounts
-		var err error
-		if pod.Spec, err = resolve(w.work, spec, w.globals); err == nil {
+		err := resolve(w.work, &spec, w.globals)
+		if pod.Spec = spec; err == nil {
 			err = pod.patch(w.work, resolveText(w.work, c.patch, w.globals))
 		}
 		if err != nil {

@@ -69,15 +69,34 @@ func (w *walker) archiveLocation(t *wfv1.Template) *wfv1.ArtifactLocation {
 			logs = *t.ArchiveLocation.ArchiveLogs
 		}
 	}
-	elsewhere := slices.ContainsFunc(slices.Concat(t.Inputs.Artifacts, t.Outputs.Artifacts), func(a wfv1.Artifact) bool { return !a.HasLocation() })
-	if !logs && !elsewhere {
+	if !logs && !keptElsewhere(t.Inputs.Artifacts) && !keptElsewhere(t.Outputs.Artifacts) {
 		return t.ArchiveLocation
 	}
-	location := w.repository.ToArtifactLocation()
-	if location != nil {
-		location.ArchiveLogs = &logs
+	location := w.repositoryLocation()
+	if location == nil {
+		return nil
 	}
-	return location
+	own := *location
+	own.ArchiveLogs = &logs
+	return &own
+}
+
+// keptElsewhere reports whether an artifact does not say where it is kept.
+func keptElsewhere(artifacts []wfv1.Artifact) bool {
+	for i := range artifacts {
+		if !artifacts[i].HasLocation() {
+			return true
+		}
+	}
+	return false
+}
+
+// repositoryLocation is where the repository is; nil if there is none.
+func (w *walker) repositoryLocation() *wfv1.ArtifactLocation {
+	if w.location == nil {
+		w.location = w.repository.ToArtifactLocation()
+	}
+	return w.location
 }
 
 // withArguments returns the inputs of a template, each artifact that the caller gives in place of its own.

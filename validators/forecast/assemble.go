@@ -43,6 +43,7 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 		Affinity:              cmp.Or(t.Affinity, w.wf.Spec.Affinity),
 		PriorityClassName:     firstSet(t.PriorityClassName, w.wf.Spec.PodPriorityClassName),
 	}
+	spec.Containers = make([]corev1.Container, 0, len(main)+1+len(t.Sidecars))
 	if hasWait(t.Template) {
 		spec.Containers = append(spec.Containers, w.executorContainer(WaitContainer))
 	}
@@ -62,12 +63,10 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 	pod := Pod{sources: w.sourcesOf(t), NoAccount: noAccount, Added: added(t.Template), OpenDeadline: openDeadline(t.Template)}
 	w.noteNewer(&pod, t.Template)
 	// The spec may hold tags that did not come through the template: the Workflow's volumes, the controller's containers.
-	if pod.Spec, err = resolve(w.work, spec, t.inputs); err == nil {
-		pod.Spec, err = resolve(w.work, pod.Spec, w.globals)
-	}
-	if err != nil {
+	if err := resolve(w.work, &spec, t.inputs, w.globals); err != nil {
 		return Pod{}, fmt.Errorf("the pod can't be read once its parameters are filled in: %w", err)
 	}
+	pod.Spec = spec
 	whole := resolveText(w.work, resolveText(w.work, w.wf.Spec.PodSpecPatch, t.inputs), w.globals)
 	for _, patch := range []string{whole, t.PodSpecPatch} {
 		if p, ok := w.kfp.Patch(patch); ok {

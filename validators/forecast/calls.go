@@ -146,12 +146,12 @@ func (c call) with(b *budget, item values) (call, error) {
 	}
 	var errs [5]error
 	c.template = resolveText(b, c.template, item)
-	c.ref, errs[4] = resolve(b, c.ref, item)
+	errs[4] = resolve(b, &c.ref, item)
 	c.when = resolveText(b, c.when, item)
-	c.args, errs[0] = resolve(b, c.args, item)
-	c.inline, errs[1] = resolve(b, c.inline, item)
-	c.exit, errs[2] = resolve(b, c.exit, item)
-	c.hooks, errs[3] = resolve(b, c.hooks, item)
+	errs[0] = resolve(b, &c.args, item)
+	errs[1] = resolve(b, &c.inline, item)
+	errs[2] = resolve(b, &c.exit, item)
+	errs[3] = resolve(b, &c.hooks, item)
 	if c.inline != nil {
 		c.within += "\x00" + item["item"]
 	}

@@ -40,12 +40,10 @@ func (w *walker) withDriverOutputs(t placed) (driven *wfv1.Template, drivers map
 			known["tasks."+task.Name+".outputs.parameters."+name] = value
 		}
 	}
-	dag, err := resolve(w.work, t.DAG, known)
-	if err != nil {
+	copied := *t.Template
+	if err := resolve(w.work, &copied.DAG, known); err != nil {
 		return t.Template, drivers
 	}
-	copied := *t.Template
-	copied.DAG = dag
 	return &copied, drivers
 }
 

@@ -283,8 +283,8 @@ func TestReplaceTags(t *testing.T) {
 	} {
 		check(t, text, resolveText(&budget{maxWork}, text, known), want)
 	}
-	got, err := resolve(&budget{maxWork}, corev1.EnvVar{Name: "{{c}}"}, known)
-	if err != nil || got.Name != `x"y` {
+	got := corev1.EnvVar{Name: "{{c}}"}
+	if err := resolve(&budget{maxWork}, &got, known); err != nil || got.Name != `x"y` {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

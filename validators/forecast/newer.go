@@ -28,7 +28,7 @@ const (
 // versions of Argo know. Names are case-sensitive, as they are for the API server.
 func Decode[T wfv1.Workflow | wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTemplate](raw []byte) (*T, error) {
 	object := new(T)
-	if !mayHaveNewer(raw) {
+	if !MayHaveNewer(raw) {
 		return object, kjson.Unmarshal(raw, object)
 	}
 	var tree map[string]any
@@ -54,9 +54,9 @@ func DecodeYAML[T wfv1.Workflow | wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTe
 	return Decode[T](raw)
 }
 
-// mayHaveNewer spares what has none of the fields the second decoding.
-func mayHaveNewer(raw []byte) bool {
-	return slices.ContainsFunc([]string{`"plugin"`, `"podResources"`, `"executorPlugins"`}, func(name string) bool {
+// MayHaveNewer reports whether JSON may have fields that Argo's types don't, which only Decode takes notice of.
+func MayHaveNewer(raw []byte) bool {
+	return slices.ContainsFunc([]string{`plugin"`, `podResources"`, `executorPlugins"`}, func(name string) bool {
 		return bytes.Contains(raw, []byte(name))
 	})
 }

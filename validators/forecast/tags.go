@@ -5,79 +5,125 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/kfp-preflight/kfp-preflight/validators/texts"
 )
 
 // values are the template tags that are known at admission, by name: "workflow.name", "inputs.parameters.x", "item".
 type values map[string]string
 
+// of is the value of what stands between the braces of a tag.
+func (v values) of(tag string) (value string, ok bool) {
+	value, ok = v[strings.TrimSpace(tag)]
+	return value, ok
+}
+
 // HasTag reports whether s still holds a template tag, so that its final text exists only at run time.
 func HasTag(s string) bool { return strings.Contains(s, "{{") }
 
-// resolve returns v with every known tag replaced by its value; tags that are not known stay. Like Argo it works on the
-// JSON text, so that a tag may stand in any field.
+// resolve replaces every tag in v that has a value, by one set of values after the other; tags that are not known stay. What comes out is
+// what Argo gets, which replaces tags in v's JSON, where they may stand in any field. What v points to is not changed: v gets a copy.
 // Source: argoproj/argo-workflows v3.7.3 util/template/simple_template.go.
-func resolve[T any](b *budget, v T, known values) (T, error) {
+func resolve[T any](b *budget, v *T, known ...values) error {
 	if b.left == 0 {
-		return v, errSpent
+		return errSpent
 	}
-	raw, err := json.Marshal(v)
-	if err == nil {
-		err = b.take(len(raw))
+	return texts.Replace(v, filler{b, known})
+}
+
+// filler replaces tags, and pays for it.
+type filler struct {
+	work  *budget
+	known []values
+}
+
+// Pay implements texts.Replacer.
+func (f filler) Pay(bytes int) error { return f.work.take(bytes) }
+
+// JSON implements texts.Replacer.
+func (f filler) JSON(text string) (string, error) { return f.fill(text, values.quoted) }
+
+// Text implements texts.Replacer.
+func (f filler) Text(text string) (string, error) { return f.fill(text, values.throughJSON) }
+
+func (f filler) fill(text string, valueOf func(known values, tag string) (string, bool, error)) (string, error) {
+	for _, known := range f.known {
+		if !HasTag(text) {
+			return text, nil
+		}
+		replaced, err := replaceTags(text, func(tag string) (string, bool, error) { return valueOf(known, tag) })
+		if err != nil {
+			return "", err
+		}
+		if replaced != text {
+			err = f.work.take(len(replaced))
+		}
+		if text = replaced; err != nil {
+			return "", err
+		}
 	}
-	if err != nil {
-		return v, err
+	return text, nil
+}
+
+// quoted is the value of a tag as it is put into JSON. Not every such text is JSON.
+func (v values) quoted(tag string) (value string, ok bool, err error) {
+	value, ok = v.of(tag)
+	quoted := strconv.Quote(value)
+	return quoted[1 : len(quoted)-1], ok, nil
+}
+
+// throughJSON is the value of a tag in a text as it comes out of JSON again. The error says that it does not.
+func (v values) throughJSON(tag string) (value string, ok bool, err error) {
+	value, ok = v.of(tag)
+	if !ok || strings.ContainsFunc(tag, escapedInJSON) {
+		return "", false, nil
 	}
-	text := string(raw)
-	if !HasTag(text) {
-		return v, nil
+	if strings.ContainsFunc(value, func(r rune) bool { return r == utf8.RuneError || r > 0x7e || r < ' ' && r != '\n' && r != '\t' }) {
+		err = json.Unmarshal([]byte(strconv.Quote(value)), &value)
 	}
-	replaced, ok := replaceTags(text, func(value string) string {
-		quoted := strconv.Quote(value)
-		return quoted[1 : len(quoted)-1]
-	}, known)
-	if !ok {
-		return v, fmt.Errorf("it grows to more than %d MiB", maxBytes>>20)
-	}
-	if replaced == text {
-		return v, nil
-	}
-	if err := b.take(len(replaced)); err != nil {
-		return v, err
-	}
-	var out T
-	if err := json.Unmarshal([]byte(replaced), &out); err != nil {
-		return v, err
-	}
-	return out, nil
+	return value, true, err
+}
+
+// escapedInJSON reports whether a character is another one in JSON, so that no tag with it is known there.
+func escapedInJSON(r rune) bool {
+	return r < ' ' || strings.ContainsRune("\"\\<>&\u2028\u2029", r) || r == utf8.RuneError
 }
 
 // resolveText is resolve for a text that is not JSON. A text that would grow too long stays as it is.
 func resolveText(b *budget, text string, known values) string {
-	if b.take(len(text)) != nil {
+	if b.take(len(text)) != nil || !HasTag(text) {
 		return text
 	}
-	if replaced, ok := replaceTags(text, func(value string) string { return value }, known); ok {
-		return replaced
+	replaced, err := replaceTags(text, func(tag string) (string, bool, error) {
+		value, ok := known.of(tag)
+		return value, ok, nil
+	})
+	if err != nil {
+		return text
 	}
-	return text
+	return replaced
 }
 
-// replaceTags replaces the innermost tags whose names are known, in one pass: what is put in is not looked at again. ok is
-// false if the text would grow beyond maxBytes: values that name each other can double it at every step.
-func replaceTags(text string, escape func(string) string, known values) (replaced string, ok bool) {
+// replaceTags replaces the innermost tags that have a value, in one pass: what is put in is not looked at again. It is an error if the
+// text grows beyond maxBytes: values that name each other can double it at every step.
+func replaceTags(text string, valueOf func(tag string) (string, bool, error)) (string, error) {
 	var out strings.Builder
 	rest := text
 	for out.Len() <= maxBytes {
 		end := strings.Index(rest, "}}")
 		if end < 0 {
 			out.WriteString(rest)
-			return out.String(), true
+			return out.String(), nil
 		}
-		start := strings.LastIndex(rest[:end], "{{")
-		if start >= 0 {
-			if value, ok := known[strings.TrimSpace(rest[start+2:end])]; ok {
+		if start := strings.LastIndex(rest[:end], "{{"); start >= 0 {
+			value, ok, err := valueOf(rest[start+2 : end])
+			if err != nil {
+				return "", err
+			}
+			if ok {
 				out.WriteString(rest[:start])
-				out.WriteString(escape(value))
+				out.WriteString(value)
 				rest = rest[end+2:]
 				continue
 			}
@@ -85,5 +131,5 @@ func replaceTags(text string, escape func(string) string, known values) (replace
 		out.WriteString(rest[:end+2])
 		rest = rest[end+2:]
 	}
-	return "", false
+	return "", fmt.Errorf("it grows to more than %d MiB", maxBytes>>20)
 }

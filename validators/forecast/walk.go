@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -30,6 +32,7 @@ type walker struct {
 	facts      Facts
 	controller Controller
 	repository *ArtifactRepository
+	location   *wfv1.ArtifactLocation // of the repository; made when it is first needed
 	globals    values
 	home       *scope           // the Workflow's own templates
 	others     map[string]other // those of the WorkflowTemplates that it refers to, by kind and name
@@ -98,6 +101,7 @@ func newWalker(work *budget, wf *wfv1.Workflow, home *scope, facts Facts, contro
 		others: map[string]other{}, collectors: map[string]*collector{}, programs: map[string]bool{}, visited: map[string]*walked{}, pods: map[string]int{}, gaps: map[Gap]bool{}, tokens: map[string]token{},
 		isKFP: kfp.IsV2(wf),
 	}
+	w.out.Pods = make([]Pod, 0, len(home.templates)) // most become one
 	w.globals = w.globalValues()
 	w.findVolumes()
 	var err error
@@ -304,21 +308,39 @@ func (w *walker) prepare(t placed, args wfv1.Arguments) (placed, error) {
 	unreadable := func(err error) error {
 		return fmt.Errorf("the template can't be read once its parameters are filled in: %w", err)
 	}
-	// Two passes, as in Argo: the inputs' own defaults may name the Workflow's parameters.
-	if tmpl, err = resolve(w.work, tmpl, w.globals); err != nil {
+	// The inputs' own defaults may name the Workflow's parameters, and those that come from the caller may not.
+	own, inputs := *tmpl, tmpl.Inputs
+	if err := resolve(w.work, &inputs, w.globals); err != nil {
 		return t, unreadable(err)
 	}
-	inputs, fromElsewhere := w.inputValues(tmpl.Inputs, args)
-	given := *tmpl
-	given.Inputs.Artifacts = withArguments(tmpl.Inputs.Artifacts, args)
-	if t.Template, err = resolve(w.work, &given, inputs); err != nil {
+	t.inputs, t.fromElsewhere = w.inputValues(inputs, args)
+	inputs.Artifacts = withArguments(inputs.Artifacts, args)
+	if err := resolve(w.work, &inputs, t.inputs); err != nil {
 		return t, unreadable(err)
 	}
-	t.inputs, t.fromElsewhere = inputs, fromElsewhere
-	key, err := json.Marshal([]any{inputs, t.Inputs.Artifacts})
+	own.Inputs = wfv1.Inputs{}
+	if err := resolve(w.work, &own, w.globals, t.inputs); err != nil {
+		return t, unreadable(err)
+	}
+	own.Inputs = inputs
+	t.Template = &own
+	key, err := keyOf(t.inputs, t.Inputs.Artifacts)
 	if err == nil {
 		err = w.work.take(len(key))
 	}
-	t.key += "\x00" + string(key)
+	t.key += key
 	return t, err
+}
+
+// keyOf stands for inputs: equal keys, equal inputs.
+func keyOf(inputs values, artifacts wfv1.Artifacts) (string, error) {
+	var key strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(inputs)) {
+		fmt.Fprintf(&key, "\x00%d:%s%d:%s", len(name), name, len(inputs[name]), inputs[name])
+	}
+	if len(artifacts) == 0 {
+		return key.String(), nil
+	}
+	raw, err := json.Marshal(artifacts)
+	return key.String() + "\x00\x00" + string(raw), err
 }

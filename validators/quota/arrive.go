@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -38,7 +39,8 @@ func since(server, minor int) bool { return server == 0 || server >= minor }
 // plugin/pkg/admission/limitranger/admission.go PodMutateLimitFunc, plugin/pkg/admission/priority,
 // pkg/registry/core/pod/strategy.go PrepareForCreate.
 func (n Namespace) arrive(spec *corev1.PodSpec, limitRanges []corev1.LimitRange) arrived {
-	p := arrived{PodSpec: *spec.DeepCopy(), written: spec}
+	p := arrived{PodSpec: *spec, written: spec}
+	p.InitContainers, p.Containers, p.Resources = slices.Clone(spec.InitContainers), slices.Clone(spec.Containers), spec.Resources.DeepCopy()
 	if !n.since(knowsSidecars) {
 		for i := range p.InitContainers {
 			p.InitContainers[i].RestartPolicy = nil
@@ -106,15 +108,18 @@ func (p *arrived) each(do func(*corev1.Container)) {
 	}
 }
 
-// fill adds to list what only from has.
+// fill makes a list of one and of what only the other has.
 func fill(list *corev1.ResourceList, from corev1.ResourceList) {
+	copied := false
 	for name, quantity := range from {
 		if _, ok := (*list)[name]; ok {
 			continue
 		}
-		if *list == nil {
-			*list = corev1.ResourceList{}
+		if !copied {
+			all := make(corev1.ResourceList, len(*list)+len(from))
+			maps.Copy(all, *list)
+			*list, copied = all, true
 		}
-		(*list)[name] = quantity.DeepCopy()
+		(*list)[name] = quantity
 	}
 }

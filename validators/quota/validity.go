@@ -57,6 +57,9 @@ type problem struct {
 
 // invalidRequirements lists what is wrong with requests and limits, in the order of their names.
 func invalidRequirements(r corev1.ResourceRequirements, invalidName func(corev1.ResourceName) []string) []problem {
+	if len(r.Limits)+len(r.Requests) == 0 {
+		return nil
+	}
 	var out []problem
 	say := func(name corev1.ResourceName, format string, args ...any) {
 		out = append(out, problem{name: name, says: fmt.Sprintf(format, args...)})
@@ -69,10 +72,11 @@ func invalidRequirements(r corev1.ResourceRequirements, invalidName func(corev1.
 			say(name, ".%s[%s]: %s is not positive integer multiple of %s", list, name, &q, name)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Limits)) {
+	limits, requests := sorted(r.Limits), sorted(r.Requests)
+	for _, name := range limits {
 		amount("limits", name, r.Limits[name])
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Requests)) {
+	for _, name := range requests {
 		request := r.Requests[name]
 		amount("requests", name, request)
 		limit, ok := r.Limits[name]
@@ -85,11 +89,18 @@ func invalidRequirements(r corev1.ResourceRequirements, invalidName func(corev1.
 			out = append(out, problem{name, fmt.Sprintf(".requests: must be less than or equal to %s limit of %s", name, &limit), true})
 		}
 	}
-	names := slices.Concat(slices.Sorted(maps.Keys(r.Limits)), slices.Sorted(maps.Keys(r.Requests)))
+	names := append(limits, requests...)
 	if i := slices.IndexFunc(names, isHugePages); i >= 0 && !slices.Contains(names, corev1.ResourceCPU) && !slices.Contains(names, corev1.ResourceMemory) {
 		say(names[i], ": HugePages require cpu or memory")
 	}
 	return out
+}
+
+// sorted are the names in a list, in order.
+func sorted(list corev1.ResourceList) []corev1.ResourceName {
+	names := slices.AppendSeq(make([]corev1.ResourceName, 0, len(list)), maps.Keys(list))
+	slices.Sort(names)
+	return names
 }
 
 // inconsistent lists where the containers of a pod have more than the pod as a whole.
@@ -132,6 +143,9 @@ func invalidName(name corev1.ResourceName) []string {
 // invalidForContainer lists why a container can't have a resource.
 // Source: k8s.io/kubernetes v1.37.2 pkg/apis/core/validation/validation.go ValidateContainerResourceName.
 func invalidForContainer(name corev1.ResourceName) []string {
+	if name == corev1.ResourceCPU || name == corev1.ResourceMemory {
+		return nil // as nearly always
+	}
 	why := invalidName(name)
 	switch {
 	case !strings.Contains(string(name), "/"):

@@ -1,0 +1,111 @@
+package webhook
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/kfp-preflight/kfp-preflight/hack/floor"
+	"github.com/kfp-preflight/kfp-preflight/hack/payload"
+)
+
+// stocked is an API server with a stock Argo and the Secrets of the payloads, which answers without a network.
+type stocked struct{ secrets []string }
+
+func (s stocked) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	name := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+	switch {
+	case strings.Contains(r.URL.Path, "/secrets/") && slices.Contains(s.secrets, name):
+		fmt.Fprintf(w, `{"apiVersion":"v1","kind":"Secret","metadata":{"name":%q,"namespace":%q},"data":{"password":"cGFzc3dvcmQ="}}`, name, payload.Namespace)
+	case name == "default-editor" && strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadata"):
+		fmt.Fprintf(w, `{"apiVersion":"meta.k8s.io/v1","kind":"PartialObjectMetadata","metadata":{"name":%q,"namespace":%q}}`, name, payload.Namespace)
+	case name == "default-editor":
+		fmt.Fprintf(w, `{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":%q,"namespace":%q}}`, name, payload.Namespace)
+	case name == "workflow-controller-configmap":
+		fmt.Fprintf(w, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":%q,"namespace":"kubeflow"},"data":{"executor":"imagePullPolicy: IfNotPresent\n","artifactRepository":`+
+			`"archiveLogs: true\ns3:\n  endpoint: minio-service.kubeflow:9000\n  bucket: mlpipeline\n  insecure: true\n  accessKeySecret: {name: credentials-0, key: password}\n  secretKeySecret: {name: credentials-0, key: password}\n"}}`, name)
+	default:
+		emptyCluster(w, r)
+	}
+	return w.Result(), nil
+}
+
+// benchHandler is a handler with all rules on, over an API server that has what p needs.
+func benchHandler(b testing.TB, p payload.Payload) *handler {
+	b.Helper()
+	client, err := corev1client.NewForConfig(&rest.Config{Host: "https://stocked", Transport: stocked{p.Secrets}, QPS: -1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	m, err := newMetrics(prometheus.NewRegistry())
+	if err != nil {
+		b.Fatal(err)
+	}
+	config := DefaultConfig()
+	config.Lookups.Remember.Duration = time.Hour
+	k := workflows
+	if p.Path == profiles.path {
+		k = profiles
+	}
+	return &handler{kind: k, config: config, facts: newClusterFacts(client.RESTClient(), config, m, logr.Discard()), metrics: m, room: newRoom(memoryLimit()), log: logr.Discard()}
+}
+
+// BenchmarkReview is a whole review, without the transport, and beside it what does less: handler=yes is controller-runtime's around a
+// handler that looks at nothing, handler=argo-types around one that decodes the object.
+func BenchmarkReview(b *testing.B) {
+	for _, p := range payload.All() {
+		for verdict, object := range map[string][]byte{"allowed": p.Allowed, "denied": p.Denied} {
+			body := p.Review(object)
+			handlers := map[string]http.Handler{"own": benchHandler(b, p), "yes": floor.Yes()}
+			if p.Kind.Kind == "Workflow" {
+				handlers["argo-types"] = floor.ArgoTypes()
+			}
+			for _, name := range []string{"own", "argo-types", "yes"} {
+				if handlers[name] == nil || name != "own" && verdict == "denied" {
+					continue
+				}
+				b.Run(fmt.Sprintf("payload=%s/verdict=%s/handler=%s", p.Name, verdict, name), func(b *testing.B) {
+					benchmark(b, handlers[name], p, body, verdict == "allowed" || name != "own")
+				})
+			}
+		}
+	}
+}
+
+// BenchmarkSteps is a review of ever more steps: what a step costs must not depend on how many there are.
+func BenchmarkSteps(b *testing.B) {
+	for steps := 50; steps <= 3200; steps *= 2 {
+		p := payload.Steps(steps)
+		b.Run(fmt.Sprintf("steps=%d", steps), func(b *testing.B) {
+			benchmark(b, benchHandler(b, p), p, p.Review(p.Allowed), true)
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*steps), "µs/step")
+		})
+	}
+}
+
+func benchmark(b *testing.B, h http.Handler, p payload.Payload, body []byte, allowed bool) {
+	b.Helper()
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	want := fmt.Appendf(nil, `"allowed":%v`, allowed)
+	for b.Loop() {
+		r := httptest.NewRequest(http.MethodPost, p.Path+"?timeout=10s", bytes.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if !bytes.Contains(w.Body.Bytes(), want) || bytes.Contains(w.Body.Bytes(), []byte(`"warnings"`)) {
+			b.Fatalf("answered %d %.2000s", w.Code, w.Body)
+		}
+	}
+}

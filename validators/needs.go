@@ -43,7 +43,7 @@ func judgeNeeds(rule string, subject WorkflowForecast, facts Facts, kinds ...str
 	}
 	wanted := make([]Wanted, len(needs))
 	for i, n := range needs {
-		keys, _ := keysAndSteps(n.uses)
+		keys := keysOf(n.uses)
 		slices.Sort(keys)
 		wanted[i] = Wanted{n.Object, keys}
 	}
@@ -115,9 +115,12 @@ func (n need) judge(namespace string, found Found, fc *forecast.Forecast) (Findi
 	}
 	uses := n.uses
 	if found.Exists {
-		uses = slices.DeleteFunc(slices.Clone(uses), func(u use) bool {
-			return u.key == "" || forecast.HasTag(u.key) || found.Keys.Has(u.key)
-		})
+		uses = nil
+		for _, u := range n.uses {
+			if u.key != "" && !forecast.HasTag(u.key) && !found.Keys.Has(u.key) {
+				uses = append(uses, u)
+			}
+		}
 	}
 	if len(uses) == 0 {
 		return f, false
@@ -144,7 +147,7 @@ func (n need) judge(namespace string, found Found, fc *forecast.Forecast) (Findi
 		condition = "unless a step of the Workflow brings it about in time, "
 	}
 	f.Field = first.path().String()
-	keys, steps := keysAndSteps(uses)
+	keys, steps := keysOf(uses), stepsOf(uses)
 	if found.Exists {
 		f.Problem = fmt.Sprintf("%s in namespace '%s' has no %s, needed by %s", n.title(), namespace, plural("key", keys), plural("step", steps))
 		f.Fix = "to fix, add what is missing to the " + n.Kind + ", or correct the name of the key where it is written"
@@ -227,17 +230,26 @@ func fixes(u use, namespace string) string {
 	return "to fix, " + create + ", or correct the name where it is written"
 }
 
-// keysAndSteps are the keys that uses name and the steps that they belong to, each once, in the Workflow's order.
-func keysAndSteps(uses []use) (keys, steps []string) {
+// keysOf are the keys that uses name, each once, in the Workflow's order.
+func keysOf(uses []use) (keys []string) {
 	for _, u := range uses {
-		if u.key != "" && !forecast.HasTag(u.key) && !slices.Contains(keys, u.key) {
+		if u.key != "" && !slices.Contains(keys, u.key) && !forecast.HasTag(u.key) {
 			keys = append(keys, u.key)
 		}
+	}
+	return keys
+}
+
+// stepsOf are the steps that uses belong to, each once, in the Workflow's order.
+func stepsOf(uses []use) (steps []string) {
+	has := map[string]bool{}
+	for _, u := range uses {
 		for _, s := range u.steps {
-			if !slices.Contains(steps, s) {
+			if !has[s] {
+				has[s] = true
 				steps = append(steps, s)
 			}
 		}
 	}
-	return keys, steps
+	return steps
 }

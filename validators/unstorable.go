@@ -61,7 +61,7 @@ func mayBeUnstorable(text string) bool {
 			return true
 		}
 	}
-	return strings.Contains(text, `\u`)
+	return strings.Contains(text, `\u202`) // in a piece of JSON
 }
 
 func (u *unstorable) walk(wf *wfv1.Workflow, v any, at *field.Path) {

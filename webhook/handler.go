@@ -143,7 +143,7 @@ func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Reque
 // open reads the review in a body, with its object where both can be read at once. done gives back the room for the object.
 func (h *handler) open(ctx context.Context, body []byte) (req *admissionv1.AdmissionRequest, object subject, done func(), err error) {
 	nothing := func() {}
-	if w := weigh(body); len(body) <= maxBody && w.tooMuch() == nil {
+	if w := weigh(body); len(body) <= maxBody && !w.newer && w.tooMuch() == nil {
 		if done, err := h.room.objects.take(ctx, int64(w.bytes(len(body)))); err == nil {
 			if req, object, err := h.attempt(body); err == nil {
 				return req, object, done, nil

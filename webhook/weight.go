@@ -3,11 +3,17 @@ package webhook
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
 // weight is what JSON costs to decode, found out before that is done. A few bytes can be many: each {} in a list of templates
 // takes up half a KiB of memory, and templates within templates are decoded again at every level.
-type weight struct{ depth, values int }
+type weight struct {
+	depth, values int
+	// newer says that there is a name that Argo's types don't have, which takes another way to be heeded.
+	newer bool
+}
 
 // The bounds of what is decoded. A real Workflow has some thirty levels and, were it as large as the API server lets an object be,
 // 1.5 MiB, up to about 86,000 values. As many as are allowed, all of the costliest kind, take up some 95 MiB.
@@ -24,7 +30,9 @@ func weigh(raw []byte) weight {
 	for i := 0; i < len(raw); i++ {
 		switch raw[i] {
 		case '"':
-			i += quoted(raw[i+1:]) + 1
+			length := quoted(raw[i+1:])
+			w.newer = w.newer || forecast.Newer(raw[i+1:min(i+1+length, len(raw))])
+			i += length + 1
 		case '{', '[':
 			depth++
 			w.depth = max(w.depth, depth)

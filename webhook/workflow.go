@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"errors"
 	"fmt"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -29,9 +28,6 @@ var workflows = kind{
 		return newWorkflowCreation(req, wf)
 	},
 	quickly: func(body []byte) (*admissionv1.AdmissionRequest, subject, error) {
-		if forecast.MayHaveNewer(body) {
-			return nil, nil, errors.New("it may have what takes another look")
-		}
 		req, wf, _, err := inOnePass[wfv1.Workflow](body)
 		if err != nil {
 			return nil, nil, err

@@ -42,11 +42,11 @@ func (w *walker) leaves(t *wfv1.Template, pod int) {
 	}
 	for i := range artifacts {
 		a := &artifacts[i]
-		g := garbage{pod: pod, locations: []*wfv1.ArtifactLocation{home, &a.ArtifactLocation}}
 		strategy := w.wf.GetArtifactGCStrategy(a)
 		if strategy != wfv1.ArtifactGCOnWorkflowCompletion && strategy != wfv1.ArtifactGCOnWorkflowDeletion {
 			continue
 		}
+		g := garbage{pod: pod, locations: []*wfv1.ArtifactLocation{home, &a.ArtifactLocation}}
 		var c collector
 		metadata := wfv1.Metadata{Labels: map[string]string{}, Annotations: map[string]string{}}
 		take := func(gc *wfv1.ArtifactGC) {

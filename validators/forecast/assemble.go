@@ -191,6 +191,9 @@ func deadline(t *wfv1.Template, workflow *int64, main []corev1.Container) *int64
 
 // timeout is the pod's activeDeadlineSeconds where the template has a timeout, which takes the place of any other.
 func timeout(t *wfv1.Template) (seconds *int64) {
+	if t.Timeout == "" {
+		return nil
+	}
 	d, err := time.ParseDuration(t.Timeout)
 	if err != nil {
 		return nil

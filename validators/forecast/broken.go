@@ -48,8 +48,9 @@ func (w *walker) broken(c call, known values, err *conditionError, at stop) {
 	text := c.when
 	open := err == nil
 	if open {
-		known = with(known, c.outputs) // the values that may come to be there
-		text = resolveText(w.work, text, c.outputs)
+		outputs := c.outputs()
+		known = with(known, outputs) // the values that may come to be there
+		text = resolveText(w.work, text, outputs)
 		if err = w.breaks(c.written, text, known); err == nil {
 			return
 		}

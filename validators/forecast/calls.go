@@ -22,7 +22,7 @@ func (w *walker) steps(t placed, at stop) {
 			callees[step.Name] = step.Template
 		}
 	}
-	outputs := defaultOutputs(t.scope, "steps", callees)
+	outputs := func() values { return defaultOutputs(t.scope, "steps", callees) }
 	for i := range t.Steps {
 		for j := range t.Steps[i].Steps {
 			step := &t.Steps[i].Steps[j]
@@ -42,12 +42,12 @@ func (w *walker) dag(t placed, at stop) {
 	for _, task := range t.DAG.Tasks {
 		callees[task.Name] = task.Template
 	}
-	outputs := defaultOutputs(t.scope, "tasks", callees)
+	outputs := func() values { return defaultOutputs(t.scope, "tasks", callees) }
 	var drivers map[int]*placed
 	if w.isKFP {
 		t.Template, drivers = w.withDriverOutputs(t)
 	}
-	goesOn := map[wfv1.NodePhase]bool{wfv1.NodeError: goesOnAfter(t.DAG, wfv1.NodeError), wfv1.NodeFailed: goesOnAfter(t.DAG, wfv1.NodeFailed)}
+	goesOn := goesOnAfter(t.DAG)
 	reached := reachedTasks(t.DAG, func(task *wfv1.DAGTask) bool { return w.mayBeDaemon(t.scope, task) })
 	for i := range t.DAG.Tasks {
 		task := &t.DAG.Tasks[i]
@@ -83,9 +83,9 @@ type call struct {
 	ref      *wfv1.TemplateRef
 	args     wfv1.Arguments
 	when     string
-	written  string // the condition as its author wrote it
-	inputs   values // those of the template that calls
-	outputs  values // what the outputs of its other steps are if they have nothing to put out
+	written  string        // the condition as its author wrote it
+	inputs   values        // those of the template that calls
+	outputs  func() values // what the outputs of its other steps are if they have nothing to put out
 	items    []wfv1.Item
 	param    string
 	sequence *wfv1.Sequence

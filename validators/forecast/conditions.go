@@ -220,18 +220,25 @@ var mayFollow = map[wfv1.NodePhase]*regexp.Regexp{
 // and some task may run for all that. One that is left out counts as having ended like what came before it, be that a hook, and its
 // own continueOn decides whether that matters.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/dag.go assessDAGPhase, workflow/common/ancestry.go.
-func goesOnAfter(dag *wfv1.DAGTemplate, phase wfv1.NodePhase) bool {
+func goesOnAfter(dag *wfv1.DAGTemplate) map[wfv1.NodePhase]bool {
 	before := map[string]bool{}
 	for i := range dag.Tasks {
 		for _, name := range dependencies(&dag.Tasks[i]) {
 			before[name] = true
 		}
 	}
-	return slices.ContainsFunc(dag.Tasks, func(task wfv1.DAGTask) bool {
-		follows := len(dependencies(&task)) > 0
+	out := map[wfv1.NodePhase]bool{}
+	for i := range dag.Tasks {
+		task := &dag.Tasks[i]
+		follows := len(dependencies(task)) > 0
 		hooked := len(task.Hooks) > 0 || task.OnExit != ""
-		return mayFollow[phase].MatchString(task.Depends) || follows && task.ContinuesOn(phase) || hooked && before[task.Name]
-	})
+		for _, phase := range []wfv1.NodePhase{wfv1.NodeError, wfv1.NodeFailed} {
+			if mayFollow[phase].MatchString(task.Depends) || follows && task.ContinuesOn(phase) || hooked && before[task.Name] {
+				out[phase] = true
+			}
+		}
+	}
+	return out
 }
 
 // hooked reports whether a step has a hook.
@@ -249,6 +256,9 @@ func mayLoop(task *wfv1.DAGTask) bool {
 }
 
 func dependencies(task *wfv1.DAGTask) []string {
+	if task.Depends == "" {
+		return task.Dependencies
+	}
 	names := slices.Clone(task.Dependencies)
 	for _, m := range taskResult.FindAllStringSubmatch(task.Depends, -1) {
 		names = append(names, m[1])

@@ -78,7 +78,14 @@ func (f Forecast) Makes(kind, name string) Certainty {
 	for _, object := range f.Created {
 		c = max(c, object.Makes(kind, name))
 	}
-	for _, program := range f.Programs {
+	if f.programs == nil || c > Unknown {
+		return c
+	}
+	run := f.programs()
+	if run.anything {
+		return Possible
+	}
+	for _, program := range run.texts {
 		if c == Unknown && mentions(program, name) && speaksOf(strings.ReplaceAll(program, name, ""), kind) {
 			c = Possible
 		}
@@ -125,18 +132,16 @@ func ofName(c byte) bool {
 var makesObjects = regexp.MustCompile(`(?i)kubectl|\boc\b|helm|namespaced_|V1Secret|V1ConfigMap|/secrets\b|/configmaps\b|kind: *(secret|configmap|serviceaccount|persistentvolumeclaim)`)
 
 // programOf is the text that a template executes, without its variables: those are how it uses Secrets. A driver of KFP v2
-// is given all that there is to say of a step, and executes none of it; what counts is the step's own program.
-func (w *walker) programOf(t *wfv1.Template) string {
+// is given all that there is to say of a step, and executes none of it; what counts is the step's own program. open says that it may
+// make anything.
+func (w *walker) programOf(t *wfv1.Template) (program string, open bool) {
 	if w.isKFP && t.Container != nil {
 		if commands, values, open, ok := w.kfp.Program(t.Container.Args); ok {
 			// A component that makes objects is told by its inputs which.
 			if told := commands + " " + values; makesObjects.MatchString(told) {
-				if open {
-					w.mayMakeAnything()
-				}
-				return told
+				return told, open
 			}
-			return commands
+			return commands, false
 		}
 	}
 	var parts []string
@@ -161,7 +166,7 @@ func (w *walker) programOf(t *wfv1.Template) string {
 	if t.HTTP != nil {
 		parts = append(parts, t.HTTP.URL, t.HTTP.Body)
 	}
-	return strings.Join(parts, " ")
+	return strings.Join(parts, " "), false
 }
 
 // usesOnly are Kubernetes' own kinds that mention other objects because they need them, and don't bring them about.

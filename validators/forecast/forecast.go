@@ -3,6 +3,7 @@ package forecast
 import (
 	"errors"
 	"slices"
+	"sync"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
@@ -41,11 +42,11 @@ type Forecast struct {
 	Conditions []Condition
 	// Gaps are the places that could not be followed. Pods may be missing there; none of Pods is wrong because of them.
 	Gaps []Gap
-	// Programs are texts that the Workflow's steps execute: commands, arguments, scripts, URLs.
-	Programs []string
 	// ControllerError is set if the controller's configuration could not be found out. It may change any pod, so that
 	// none is Certain. A configuration that is not there is none.
 	ControllerError error
+
+	programs func() programs
 }
 
 // Gap is a place in a Workflow whose pods can't be worked out at admission.
@@ -147,6 +148,7 @@ func Workflow(wf *wfv1.Workflow, facts Facts, options Options) Forecast {
 		w.mayMakeAnything()
 	}
 	w.workflow()
+	w.out.programs = sync.OnceValue(w.programs)
 	return w.out
 }
 

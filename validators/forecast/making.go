@@ -20,24 +20,40 @@ func (w *walker) made(objects []Created) {
 
 // resource records what a resource template makes.
 func (w *walker) resource(r *wfv1.ResourceTemplate) {
-	if w.programBytes += len(r.Manifest); w.programBytes > maxPrograms {
+	if w.manifestBytes += len(r.Manifest); w.manifestBytes > maxPrograms {
 		w.mayMakeAnything()
 		return
 	}
 	w.made(created(r, w.wf.Namespace))
 }
 
-// runs records what a step executes, each text once.
-func (w *walker) runs(program string) {
-	if program == "" || w.programs[program] {
-		return
+// runs records a template whose program may make something.
+func (w *walker) runs(t *wfv1.Template) { w.executed = append(w.executed, t) }
+
+// programs are the texts that a Workflow's steps execute: commands, arguments, scripts, URLs.
+type programs struct {
+	texts []string // each once
+	// anything says that there is more than can be known.
+	anything bool
+}
+
+// programs reads what is executed. Only an object that is missing makes anybody ask.
+func (w *walker) programs() (all programs) {
+	seen, size := map[string]bool{}, w.manifestBytes
+	for _, t := range w.executed {
+		program, open := w.programOf(t)
+		all.anything = all.anything || open
+		if program == "" || seen[program] {
+			continue
+		}
+		if size += len(program); size > maxPrograms {
+			all.anything = true
+			break
+		}
+		seen[program] = true
+		all.texts = append(all.texts, program)
 	}
-	if w.programBytes += len(program); w.programBytes > maxPrograms {
-		w.mayMakeAnything()
-		return
-	}
-	w.programs[program] = true
-	w.out.Programs = append(w.out.Programs, program)
+	return all
 }
 
 // mayMakeAnything says that the Workflow runs templates that can't be seen from here, and any of them may be a resource

@@ -28,7 +28,7 @@ const (
 // versions of Argo know. Names are case-sensitive, as they are for the API server.
 func Decode[T wfv1.Workflow | wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTemplate](raw []byte) (*T, error) {
 	object := new(T)
-	if !MayHaveNewer(raw) {
+	if !mayHaveNewer(raw) {
 		return object, kjson.Unmarshal(raw, object)
 	}
 	var tree map[string]any
@@ -54,11 +54,20 @@ func DecodeYAML[T wfv1.Workflow | wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTe
 	return Decode[T](raw)
 }
 
-// MayHaveNewer reports whether JSON may have fields that Argo's types don't, which only Decode takes notice of.
-func MayHaveNewer(raw []byte) bool {
-	return slices.ContainsFunc([]string{`plugin"`, `podResources"`, `executorPlugins"`}, func(name string) bool {
+// mayHaveNewer spares what has none of the fields the second decoding.
+func mayHaveNewer(raw []byte) bool {
+	return slices.ContainsFunc([]string{`"plugin"`, `"podResources"`, `"executorPlugins"`}, func(name string) bool {
 		return bytes.Contains(raw, []byte(name))
 	})
+}
+
+// Newer reports whether a field of this name may be one that Argo's types don't have and Decode heeds.
+func Newer(name []byte) bool {
+	switch string(name) {
+	case "plugin", "podResources", "executorPlugins":
+		return true
+	}
+	return false
 }
 
 func markSpec(spec map[string]any) {

@@ -19,6 +19,7 @@ type scope struct {
 	at *field.Path
 
 	index map[string]int // of templates, by name; made when it is first needed
+	found []placed       // those that were asked for, by the same index
 }
 
 // template is a template of the scope, before it is prepared.
@@ -27,7 +28,7 @@ func (s *scope) template(name string) (placed, bool) {
 		return s.placed(t, field.NewPath("status", "storedTemplates").Key(name), ""), true
 	}
 	if s.index == nil {
-		s.index = make(map[string]int, len(s.templates))
+		s.index, s.found = make(map[string]int, len(s.templates)), make([]placed, len(s.templates))
 		for i := range s.templates {
 			if _, ok := s.index[s.templates[i].Name]; !ok {
 				s.index[s.templates[i].Name] = i
@@ -38,9 +39,13 @@ func (s *scope) template(name string) (placed, bool) {
 	if !ok {
 		return placed{}, false
 	}
-	t := &s.templates[i]
-	return s.placed(t, field.NewPath("spec", "templates").Index(i), ""), true
+	if s.found[i].Template == nil {
+		s.found[i] = s.placed(&s.templates[i], templatesPath.Index(i), "")
+	}
+	return s.found[i], true
 }
+
+var templatesPath = field.NewPath("spec", "templates")
 
 // inline is the inline template of a call.
 func (s *scope) inline(c call) placed {

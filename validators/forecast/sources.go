@@ -12,11 +12,13 @@ import (
 // sources remember where in the Workflow the parts of a pod are written, so that a finding about the pod can point at
 // the line that the author can change.
 type sources struct {
-	template   *field.Path
-	containers map[string]source
-	volumes    map[string]*field.Path // the template's own
-	shared     map[string]*field.Path // the Workflow's
-	fields     map[string]*field.Path // that the template sets
+	template *field.Path
+	// written is the template that the parts come from. Nil where they have no places of their own: what comes from a WorkflowTemplate
+	// has its place where the Workflow refers to that.
+	written *wfv1.Template
+	shared  map[string]*field.Path // the Workflow's volumes
+	// fields says that fields which the template sets have their place there.
+	fields *wfv1.Template
 	// config is where KFP v2 has the step's Kubernetes configuration, and configured what comes from there: the main
 	// container's variables, and volumes.
 	config     *field.Path
@@ -28,50 +30,74 @@ type source struct {
 	container *corev1.Container
 }
 
-// sourcesOf looks up the parts of a template's pod. What comes from a WorkflowTemplate has its place where the Workflow
-// refers to that.
+// sourcesOf says where the parts of a template's pod come from.
 func (w *walker) sourcesOf(t placed) sources {
-	s := sources{
-		template: t.path, containers: map[string]source{}, volumes: map[string]*field.Path{}, shared: w.volumePaths,
-		fields: map[string]*field.Path{},
-	}
-	written := t.written
-	for name, value := range map[string]string{
-		"serviceAccountName": written.ServiceAccountName, "priorityClassName": written.PriorityClassName,
-		"executor.serviceAccountName": executorAccount(written.Executor),
-	} {
-		if value != "" && t.scope.at != nil {
-			s.fields[name] = t.path
-		} else if value != "" {
-			s.fields[name] = t.path.Child(name)
-		}
-	}
-	if t.scope.at != nil {
-		return s
-	}
-	switch {
-	case written.Container != nil:
-		s.containers[MainContainer] = source{t.path.Child("container"), written.Container}
-	case written.Script != nil:
-		s.containers[MainContainer] = source{t.path.Child("script"), &written.Script.Container}
-	case written.ContainerSet != nil:
-		for i := range written.ContainerSet.Containers {
-			c := &written.ContainerSet.Containers[i].Container
-			s.containers[c.Name] = source{t.path.Child("containerSet", "containers").Index(i), c}
-		}
-	}
-	s.userContainers(t.path.Child("initContainers"), written.InitContainers)
-	s.userContainers(t.path.Child("sidecars"), written.Sidecars)
-	for i, v := range written.Volumes {
-		s.volumes[v.Name] = t.path.Child("volumes").Index(i)
+	s := sources{template: t.path, fields: t.written, shared: w.volumePaths}
+	if t.scope.at == nil {
+		s.written = t.written
 	}
 	return s
 }
 
-func (s sources) userContainers(path *field.Path, containers []wfv1.UserContainer) {
-	for i := range containers {
-		s.containers[containers[i].Name] = source{path.Index(i), &containers[i].Container}
+// container is where a container of the pod is written.
+func (s sources) container(name string) (found source, ok bool) {
+	t := s.written
+	if t == nil {
+		return source{}, false
 	}
+	switch {
+	case name == MainContainer && t.Container != nil:
+		found = source{s.template.Child("container"), t.Container}
+	case name == MainContainer && t.Script != nil:
+		found = source{s.template.Child("script"), &t.Script.Container}
+	case t.ContainerSet != nil:
+		for i := range t.ContainerSet.Containers {
+			if c := &t.ContainerSet.Containers[i].Container; c.Name == name {
+				found = source{s.template.Child("containerSet", "containers").Index(i), c}
+			}
+		}
+	}
+	of := func(path *field.Path, containers []wfv1.UserContainer) {
+		for i := range containers {
+			if c := &containers[i].Container; c.Name == name {
+				found = source{path.Index(i), c}
+			}
+		}
+	}
+	of(s.template.Child("initContainers"), t.InitContainers)
+	of(s.template.Child("sidecars"), t.Sidecars)
+	return found, found.container != nil
+}
+
+// volume is where a volume of the pod is written; nil if that is not in the Workflow.
+func (s sources) volume(name string) *field.Path {
+	if s.written != nil {
+		for i, v := range slices.Backward(s.written.Volumes) {
+			if v.Name == name {
+				return s.template.Child("volumes").Index(i)
+			}
+		}
+	}
+	return s.shared[name]
+}
+
+// field is the place of a field that the template sets; nil if it does not.
+func (s sources) field(name string) *field.Path {
+	t := s.fields
+	if t == nil {
+		return nil
+	}
+	value := map[string]string{
+		"serviceAccountName": t.ServiceAccountName, "priorityClassName": t.PriorityClassName,
+		"executor.serviceAccountName": executorAccount(t.Executor),
+	}[name]
+	switch {
+	case value == "":
+		return nil
+	case s.written == nil:
+		return s.template
+	}
+	return s.template.Child(name)
 }
 
 // Within leads from the place of a part to a place inside of it.
@@ -80,7 +106,7 @@ type Within func(*field.Path) *field.Path
 // EnvPath is the place in the Workflow where a container's variable is written, and in it the place that within leads to.
 // Where the variable comes from elsewhere, such as the controller's configuration or a patch, it is the template's place.
 func (p *Pod) EnvPath(container, variable string, within Within) *field.Path {
-	src, ok := p.sources.containers[container]
+	src, ok := p.sources.container(container)
 	if !ok {
 		return p.sources.template
 	}
@@ -96,7 +122,7 @@ func (p *Pod) EnvPath(container, variable string, within Within) *field.Path {
 
 // EnvFromPath is the same for the place where a container takes all keys of an object as variables.
 func (p *Pod) EnvFromPath(container string, from *corev1.EnvFromSource, within Within) *field.Path {
-	src, ok := p.sources.containers[container]
+	src, ok := p.sources.container(container)
 	if !ok {
 		return p.sources.template
 	}
@@ -125,7 +151,7 @@ func (p *Pod) PullSecretPath(name string) *field.Path {
 // FieldPath is the place of a field that a template may set, or else the Workflow's spec for all: where the template sets it,
 // that, and otherwise the spec's field of the other name.
 func (p *Pod) FieldPath(ofTemplate, ofSpec string) *field.Path {
-	if path, ok := p.sources.fields[ofTemplate]; ok {
+	if path := p.sources.field(ofTemplate); path != nil {
 		return path
 	}
 	return field.NewPath("spec").Child(ofSpec)
@@ -133,10 +159,7 @@ func (p *Pod) FieldPath(ofTemplate, ofSpec string) *field.Path {
 
 // VolumePath is the same for the place where a volume is written.
 func (p *Pod) VolumePath(name string, within Within) *field.Path {
-	if path, ok := p.sources.volumes[name]; ok {
-		return within(path)
-	}
-	if path, ok := p.sources.shared[name]; ok {
+	if path := p.sources.volume(name); path != nil {
 		return within(path)
 	}
 	return p.sources.of("volume/" + name)

@@ -79,10 +79,12 @@ func (v values) throughJSON(tag string) (value string, ok bool, err error) {
 	if !ok || strings.ContainsFunc(tag, escapedInJSON) {
 		return "", false, nil
 	}
-	if strings.ContainsFunc(value, func(r rune) bool { return r == utf8.RuneError || r > 0x7e || r < ' ' && r != '\n' && r != '\t' }) {
-		err = json.Unmarshal([]byte(strconv.Quote(value)), &value)
+	if !strings.ContainsFunc(value, func(r rune) bool { return r == utf8.RuneError || r > 0x7e || r < ' ' && r != '\n' && r != '\t' }) {
+		return value, true, nil
 	}
-	return value, true, err
+	var out string
+	err = json.Unmarshal([]byte(strconv.Quote(value)), &out)
+	return out, true, err
 }
 
 // escapedInJSON reports whether a character is another one in JSON, so that no tag with it is known there.
@@ -109,27 +111,30 @@ func resolveText(b *budget, text string, known values) string {
 // text grows beyond maxBytes: values that name each other can double it at every step.
 func replaceTags(text string, valueOf func(tag string) (string, bool, error)) (string, error) {
 	var out strings.Builder
-	rest := text
-	for out.Len() <= maxBytes {
-		end := strings.Index(rest, "}}")
+	done := 0 // how much of the text is in out
+	for at := 0; out.Len()+at-done <= maxBytes; {
+		end := strings.Index(text[at:], "}}")
 		if end < 0 {
-			out.WriteString(rest)
+			if done == 0 {
+				return text, nil
+			}
+			out.WriteString(text[done:])
 			return out.String(), nil
 		}
-		if start := strings.LastIndex(rest[:end], "{{"); start >= 0 {
-			value, ok, err := valueOf(rest[start+2 : end])
+		end += at
+		if start := strings.LastIndex(text[at:end], "{{"); start >= 0 {
+			start += at
+			value, ok, err := valueOf(text[start+2 : end])
 			if err != nil {
 				return "", err
 			}
 			if ok {
-				out.WriteString(rest[:start])
+				out.WriteString(text[done:start])
 				out.WriteString(value)
-				rest = rest[end+2:]
-				continue
+				done = end + 2
 			}
 		}
-		out.WriteString(rest[:end+2])
-		rest = rest[end+2:]
+		at = end + 2
 	}
 	return "", fmt.Errorf("it grows to more than %d MiB", maxBytes>>20)
 }

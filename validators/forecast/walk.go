@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -50,10 +51,10 @@ type walker struct {
 	collectors    map[string]*collector // by the time at which they run, and their permissions
 	collectorKeys []string              // in the order in which the Workflow leads to them
 
-	programs     map[string]bool
-	programBytes int
-	volumes      map[string]corev1.Volume // the Workflow's volumes and claims, by name
-	volumePaths  map[string]*field.Path   // and where they are written
+	executed      []*wfv1.Template // those whose programs may make something
+	manifestBytes int
+	volumes       map[string]corev1.Volume // the Workflow's volumes and claims, by name
+	volumePaths   map[string]*field.Path   // and where they are written
 
 	anything bool // out.Created has the unknown object
 	hooked   bool // a step has a hook
@@ -98,7 +99,7 @@ type placed struct {
 func newWalker(work *budget, wf *wfv1.Workflow, home *scope, facts Facts, controller Controller) *walker {
 	w := &walker{
 		work: work, wf: wf, facts: facts, controller: controller, home: home,
-		others: map[string]other{}, collectors: map[string]*collector{}, programs: map[string]bool{}, visited: map[string]*walked{}, pods: map[string]int{}, gaps: map[Gap]bool{}, tokens: map[string]token{},
+		others: map[string]other{}, collectors: map[string]*collector{}, visited: map[string]*walked{}, pods: map[string]int{}, gaps: map[Gap]bool{}, tokens: map[string]token{},
 		isKFP: kfp.IsV2(wf),
 	}
 	w.out.Pods = make([]Pod, 0, len(home.templates)) // most become one
@@ -229,7 +230,7 @@ func (w *walker) enter(t placed, at stop) {
 	case t.DAG != nil:
 		w.dag(t, at)
 	case t.HTTP != nil, t.Plugin != nil:
-		w.runs(w.programOf(t.Template))
+		w.runs(t.Template)
 		w.agent(t, at)
 	case t.Suspend == nil:
 		w.gap(at.steps, "the template is of a kind that is not known here")
@@ -245,7 +246,7 @@ func (w *walker) pod(t placed, at stop) {
 	if t.Resource != nil {
 		w.resource(t.Resource)
 	} else {
-		w.runs(w.programOf(t.Template))
+		w.runs(t.Template)
 	}
 	pod, err := w.assemble(t, at.exit)
 	if err != nil {
@@ -328,19 +329,26 @@ func (w *walker) prepare(t placed, args wfv1.Arguments) (placed, error) {
 	if err == nil {
 		err = w.work.take(len(key))
 	}
-	t.key += key
+	t.key += "\x00" + key
 	return t, err
 }
 
 // keyOf stands for inputs: equal keys, equal inputs.
 func keyOf(inputs values, artifacts wfv1.Artifacts) (string, error) {
-	var key strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(inputs)) {
-		fmt.Fprintf(&key, "\x00%d:%s%d:%s", len(name), name, len(inputs[name]), inputs[name])
+	var key []byte
+	part := func(text string) {
+		key = strconv.AppendInt(key, int64(len(text)), 10)
+		key = append(append(key, ':'), text...)
+	}
+	names := slices.AppendSeq(make([]string, 0, len(inputs)), maps.Keys(inputs))
+	slices.Sort(names)
+	for _, name := range names {
+		part(name)
+		part(inputs[name])
 	}
 	if len(artifacts) == 0 {
-		return key.String(), nil
+		return string(key), nil
 	}
 	raw, err := json.Marshal(artifacts)
-	return key.String() + "\x00\x00" + string(raw), err
+	return string(key) + "\x00" + string(raw), err
 }

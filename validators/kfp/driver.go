@@ -130,6 +130,9 @@ const createClaim = "argostub/createpvc"
 // if it makes none.
 // Source: kubeflow/pipelines 7b70c7b95f backend/src/v2/driver/k8s.go createPVC.
 func (r *Run) Claim(args []string) (name string, ok bool) {
+	if !slices.ContainsFunc(args, func(a string) bool { return strings.Contains(a, createClaim) }) {
+		return "", false // which costs less than to read them all
+	}
 	d, ok := newDriver(args)
 	if !ok || parse(d.flags["container"]).text("image") != createClaim {
 		return "", false

@@ -37,7 +37,7 @@ func (p *arrived) outside(l *corev1.LimitRange) []Refusal {
 		item := &l.Spec.Limits[i]
 		switch item.Type {
 		case corev1.LimitTypeContainer:
-			p.eachWritten(func(c, written *corev1.Container, _ string) {
+			p.eachWritten(func(c, written *corev1.Container, _ string, _ int) {
 				hold(item, c.Name, written.Resources, c.Resources.Requests, c.Resources.Limits)
 			})
 		case corev1.LimitTypePod:

@@ -137,6 +137,9 @@ const maxOrders = 4
 // orders are the orders in which the API server may take LimitRanges, and whether these are all. Those that give no defaults
 // make no difference, and stay where they are.
 func orders(limitRanges []corev1.LimitRange) (ways [][]corev1.LimitRange, all bool) {
+	if len(limitRanges) < 2 {
+		return [][]corev1.LimitRange{limitRanges}, true
+	}
 	var giving, others []corev1.LimitRange
 	for _, l := range limitRanges {
 		if slices.ContainsFunc(l.Spec.Limits, func(i corev1.LimitRangeItem) bool { return i.Type == corev1.LimitTypeContainer }) {

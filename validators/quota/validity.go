@@ -20,12 +20,12 @@ func (p *arrived) invalid() []Refusal {
 	if len(p.Containers) == 0 {
 		out = append(out, Refusal{Says: "spec.containers: Required value"})
 	}
-	p.eachWritten(func(c, written *corev1.Container, path string) {
+	p.eachWritten(func(c, written *corev1.Container, list string, i int) {
 		for _, problem := range invalidRequirements(c.Resources, invalidForContainer) {
 			_, wroteLimit := written.Resources.Limits[problem.name]
 			out = append(out, Refusal{
 				Container: c.Name, Resource: problem.name, Defaulted: problem.ofBoth && !wroteLimit,
-				Says: path + ".resources" + problem.says,
+				Says: fmt.Sprintf("spec.%s[%d].resources%s", list, i, problem.says),
 			})
 		}
 	})
@@ -37,13 +37,13 @@ func (p *arrived) invalid() []Refusal {
 	return out
 }
 
-// eachWritten calls do for every container, as it is and as it was written, and says where it is.
-func (p *arrived) eachWritten(do func(c, written *corev1.Container, path string)) {
+// eachWritten calls do for every container, as it is and as it was written, and says in which list of the pod's spec it is, and where.
+func (p *arrived) eachWritten(do func(c, written *corev1.Container, list string, i int)) {
 	for i := range p.InitContainers {
-		do(&p.InitContainers[i], &p.written.InitContainers[i], fmt.Sprintf("spec.initContainers[%d]", i))
+		do(&p.InitContainers[i], &p.written.InitContainers[i], "initContainers", i)
 	}
 	for i := range p.Containers {
-		do(&p.Containers[i], &p.written.Containers[i], fmt.Sprintf("spec.containers[%d]", i))
+		do(&p.Containers[i], &p.written.Containers[i], "containers", i)
 	}
 }
 

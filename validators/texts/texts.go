@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // Any reports whether is is true of any text of v. What writes JSON of its own counts as one text.
@@ -200,6 +202,17 @@ func (p *plan) changes(v reflect.Value, by Replacer) (changed bool, err error) {
 				if after, err := by.Text(before); err != nil || after != before {
 					return err == nil, err
 				}
+			}
+		}
+		return false, nil
+	}
+	if resources, ok := v.Interface().(corev1.ResourceList); ok {
+		for name := range resources {
+			if err := by.Pay(len(name) + price); err != nil {
+				return false, err
+			}
+			if after, err := by.Text(string(name)); err != nil || after != string(name) {
+				return err == nil, err
 			}
 		}
 		return false, nil

@@ -47,6 +47,15 @@ soak: controlplane build ## keep the shipped Deployment at work for half an hour
 	@go build -o bin/soak ./hack/soak
 	@exec bin/soak -for $(or $(FOR),30m)
 
+.PHONY: bench
+bench: ## benchmarks, beside webhooks that do less; COUNT=6 runs of each are what benchstat wants, BENCH=REGEXP chooses
+	go test ./webhook ./validators -run '^$$' -bench '$(or $(BENCH),.)' -count $(or $(COUNT),1) -cpu 1
+
+.PHONY: load
+load: controlplane-core build ## measure a running server under load, and through a real API server; FOR=8s COUNT=3000 each
+	@go build -o bin/load ./hack/load
+	@exec bin/load $(if $(FOR),-for $(FOR)) $(if $(COUNT),-count $(COUNT))
+
 FUZZ = webhook:FuzzHandler webhook:FuzzConfig validators/objects:FuzzDrivers validators/objects:FuzzPodSpecPatch \
 	validators/objects:FuzzPipeline validators/forecast:FuzzWorkflow validators/explain:FuzzExplain
 

@@ -108,8 +108,12 @@ func findUID(head []byte) types.UID {
 	return ""
 }
 
+// maxWrite is how long sending an answer may take. Who does not read his must not keep the memory of his review for ever.
+const maxWrite = 5 * time.Second
+
 // writeReview sends the answer to a review.
 func writeReview(w http.ResponseWriter, response *admissionv1.AdmissionResponse) error {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(maxWrite)) // what is no connection has none
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(admissionv1.AdmissionReview{TypeMeta: reviewType, Response: response})
 }

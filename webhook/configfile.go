@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
@@ -32,6 +34,7 @@ func ReadConfig(file string) (Config, error) {
 
 func parseConfig(text []byte) (Config, error) {
 	config, kind := DefaultConfig(), DefaultConfig().TypeMeta
+	config.TypeMeta = metav1.TypeMeta{} // an empty file must not stand for all defaults: its author has lost something
 	if err := yaml.UnmarshalStrict(text, &config); err != nil {
 		return Config{}, err
 	}
@@ -95,22 +98,38 @@ func (c Config) validate() field.ErrorList {
 	return errs
 }
 
-// watchConfig reads the file again when it changes, as a mounted ConfigMap does by itself, until ctx is done. changed is called with what
-// it has, or with what is wrong with it.
-func watchConfig(ctx context.Context, file string, every time.Duration, changed func(Config, error)) {
-	last, _ := os.ReadFile(file)
-	for {
+// awayFor is after how many looks a file that is not there is told of: a mounted one is away for a moment while it is replaced.
+const awayFor = 15
+
+// watchConfig reads the file again and again, as a mounted ConfigMap changes by itself, until ctx is done. changed is called with another
+// configuration than the one in force, or with what is wrong with the file, each once.
+func watchConfig(ctx context.Context, file string, inForce Config, every time.Duration, changed func(Config, error)) {
+	var last []byte
+	for away := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(every):
 		}
 		text, err := os.ReadFile(file)
-		if err != nil || bytes.Equal(text, last) {
-			continue // a mounted file is away for a moment while it is replaced
+		if err != nil {
+			if away++; away == awayFor {
+				changed(Config{}, err)
+				last = nil
+			}
+			continue
+		}
+		away = 0
+		if last != nil && bytes.Equal(text, last) {
+			continue
 		}
 		last = text
 		config, err := parseConfig(text)
-		changed(config, err)
+		if err != nil {
+			changed(config, err)
+		} else if !reflect.DeepEqual(config, inForce) {
+			inForce = config
+			changed(config, nil)
+		}
 	}
 }

@@ -49,6 +49,7 @@ lookups: {timeout: 1s}
 	}
 	for says, text := range map[string]string{
 		"apiVersion and kind are kfp-preflight.dev/v1alpha1 and Configuration, not 'v1'": "apiVersion: v1\nkind: Configuration\n",
+		"Configuration, not '' and ''":                             "# nothing is left of it\n",
 		`unknown field "ruels"`:                                    head + "ruels: {}",
 		`unknown field "namespace"`:                                head + "exempt: {namespace: [a]}",
 		`already set`:                                              head + "possible: warn\npossible: off",
@@ -96,7 +97,7 @@ func TestWatchConfig(t *testing.T) {
 	changes := make(chan change)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	go watchConfig(ctx, file, 5*time.Millisecond, func(config Config, err error) { changes <- change{config, err} })
+	go watchConfig(ctx, file, DefaultConfig(), 5*time.Millisecond, func(config Config, err error) { changes <- change{config, err} })
 	next := func() change {
 		t.Helper()
 		select {
@@ -107,7 +108,6 @@ func TestWatchConfig(t *testing.T) {
 			return change{}
 		}
 	}
-	time.Sleep(30 * time.Millisecond) // until it has read the file for the first time
 	write(head + "ignoreSkips: true")
 	if c := next(); c.err != nil || !c.config.IgnoreSkips {
 		t.Errorf("%+v", c)
@@ -123,6 +123,18 @@ func TestWatchConfig(t *testing.T) {
 	select {
 	case c := <-changes:
 		t.Errorf("nothing has changed, and it says %+v", c)
+	case <-time.After(50 * time.Millisecond):
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if c := next(); !os.IsNotExist(c.err) {
+		t.Errorf("a file that stays away: %+v", c)
+	}
+	write(head + "# as it was\nignoreSkips: true")
+	select {
+	case c := <-changes:
+		t.Errorf("what is in force is back, and it says %+v", c)
 	case <-time.After(50 * time.Millisecond):
 	}
 }

@@ -118,12 +118,14 @@ func writeReview(w http.ResponseWriter, response *admissionv1.AdmissionResponse)
 	return json.NewEncoder(w).Encode(admissionv1.AdmissionReview{TypeMeta: reviewType, Response: response})
 }
 
-// timeLeft is how long lookups may take: the configured time, or less if the API server says that it waits less long.
-// A tenth of the API server's time is left for the way back.
-func timeLeft(r *http.Request, configured time.Duration) time.Duration {
+// maxReview is how long a review may take whose caller does not say how long it waits: the API server's own default.
+const maxReview = 10 * time.Second
+
+// timeLeft is how long a review may take. A tenth of the time that the API server waits is left for the way back.
+func timeLeft(r *http.Request) time.Duration {
 	asked, err := time.ParseDuration(r.URL.Query().Get("timeout"))
 	if err != nil || asked <= 0 {
-		return configured
+		asked = maxReview
 	}
-	return min(configured, asked*9/10)
+	return asked * 9 / 10
 }

@@ -103,7 +103,7 @@ func asReview(f *testing.F, raw []byte) []byte {
 
 // FuzzConfig reads configurations: what is taken is printed as something that reads the same.
 func FuzzConfig(f *testing.F) {
-	f.Add("{}")
+	f.Add("apiVersion: kfp-preflight.dev/v1alpha1\nkind: Configuration\n")
 	f.Add("apiVersion: kfp-preflight.dev/v1alpha1\nkind: Configuration\nmode: off\nrules: {profile-quota-compute: warn}\npossible: audit\nunchecked: deny\n" +
 		"exempt: {namespaces: [a], users: [b], groups: [c]}\nignoreSkips: true\nkfp: {databaseCharset: utf8mb4, cacheMayHit: true}\n" +
 		"argo: {namespace: a, configMap: b, instances: {x: {namespace: c}}}\nlookups: {timeout: 1s, remember: 0s}\nevents: true\n")

@@ -90,7 +90,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.metrics.inFlight.Inc()
 	defer h.metrics.inFlight.Dec()
 	// The server's contexts end when it is told to stop. What has come in is answered all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeLeft(r, h.config.Lookups.Timeout.Duration))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeLeft(r))
 	defer cancel()
 	buffer := bodies.Get().(*bytes.Buffer)
 	defer bodies.Put(buffer)
@@ -223,6 +223,8 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest,
 		}
 	}
 	on := func(rule string) bool { return policy.On(rule) && !slices.Contains(a.skipped, rule) }
+	ctx, cancel := context.WithTimeout(ctx, h.config.Lookups.Timeout.Duration)
+	defer cancel()
 	facts := h.facts.open(ctx)
 	findings := object.judge(facts, h.config, on)
 	if len(findings) > 0 && facts.renew() {

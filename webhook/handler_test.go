@@ -342,9 +342,9 @@ func TestSkipAnnotation(t *testing.T) {
 
 func TestTimeLeft(t *testing.T) {
 	for query, want := range map[string]time.Duration{
-		"": 3 * time.Second, "?timeout=5s": 3 * time.Second, "?timeout=1s": 900 * time.Millisecond, "?timeout=soon": 3 * time.Second, "?timeout=-1s": 3 * time.Second,
+		"": 9 * time.Second, "?timeout=5s": 4500 * time.Millisecond, "?timeout=1s": 900 * time.Millisecond, "?timeout=soon": 9 * time.Second, "?timeout=-1s": 9 * time.Second,
 	} {
-		if got := timeLeft(httptest.NewRequest(http.MethodPost, "/"+query, nil), 3*time.Second); got != want {
+		if got := timeLeft(httptest.NewRequest(http.MethodPost, "/"+query, nil)); got != want {
 			t.Errorf("%q: %v, want %v", query, got, want)
 		}
 	}

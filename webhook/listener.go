@@ -7,7 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -39,6 +39,18 @@ type listener struct {
 
 	bound    atomic.Pointer[net.TCPAddr]
 	stopping atomic.Bool
+	probing  atomic.Pointer[string] // where the newest connection of ready comes from
+}
+
+// troubles are what the server has to say of connections that came to nothing.
+type troubles struct{ *listener }
+
+// Write implements io.Writer. That our own probe shows no certificate, where clients must, is no trouble.
+func (t troubles) Write(line []byte) (int, error) {
+	if own := t.probing.Load(); own == nil || !bytes.Contains(line, []byte(*own+":")) {
+		t.log.Info(string(bytes.TrimSpace(line)))
+	}
+	return len(line), nil
 }
 
 // drain is how long calls may take that are under way when the listener stops. The API server waits for 30 s at the most.
@@ -62,7 +74,7 @@ func (l *listener) Start(ctx context.Context) error {
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		// Streams that are reset as soon as they are opened count until their handler has ended.
 		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: 250},
-		ErrorLog: slog.NewLogLogger(logr.ToSlogHandler(l.log), slog.LevelInfo),
+		ErrorLog: log.New(troubles{l}, "", 0),
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.ServeTLS(socket, "", "") }()
@@ -123,13 +135,17 @@ func (l *listener) ready(request *http.Request) error {
 		return err
 	}
 	// Whether anybody trusts it is not asked here: who calls has the CA.
-	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13}}
-	conn, err := dialer.DialContext(request.Context(), "tcp", at.String())
+	socket, err := new(net.Dialer).DialContext(request.Context(), "tcp", at.String())
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }()
-	served := conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
+	defer func() { _ = socket.Close() }()
+	l.probing.Store(new(socket.LocalAddr().String()))
+	conn := tls.Client(socket, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13})
+	if err := conn.HandshakeContext(request.Context()); err != nil {
+		return err
+	}
+	served := conn.ConnectionState().PeerCertificates[0]
 	now := time.Now()
 	switch {
 	case !bytes.Equal(served.Raw, own.Certificate[0]):

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	"k8s.io/client-go/util/cert"
 )
 
@@ -59,7 +60,7 @@ func newCertificate(t *testing.T, from, to time.Duration, name string) *tls.Cert
 // newListener starts a listener that answers with 200.
 func newListener(t *testing.T, l *listener) (stop func() error) {
 	t.Helper()
-	l.address, l.log = "127.0.0.1:0", logr.Discard()
+	l.address = "127.0.0.1:0"
 	l.handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	if err := l.ready(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil)); err == nil {
 		t.Error("ready before it listens")
@@ -166,7 +167,8 @@ func TestClientCheck(t *testing.T) {
 	trust(apiServer)
 	certificates := &given{}
 	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
-	l := &listener{certificates: certificates, clients: ClientCheck{CAFile: file, Names: []string{"kube-apiserver"}}}
+	logs := &logged{}
+	l := &listener{certificates: certificates, clients: ClientCheck{CAFile: file, Names: []string{"kube-apiserver"}}, log: funcr.New(logs.add, funcr.Options{})}
 	stop := newListener(t, l)
 	defer func() { _ = stop() }()
 	call := func(client *tls.Certificate) error {
@@ -203,6 +205,10 @@ func TestClientCheck(t *testing.T) {
 	// The probe has no certificate, and sees what is served all the same.
 	if err := l.ready(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil)); err != nil {
 		t.Errorf("not ready: %v", err)
+	}
+	time.Sleep(50 * time.Millisecond)
+	if text := logs.String(); strings.Contains(text, *l.probing.Load()+":") || !strings.Contains(text, "didn't provide a certificate") {
+		t.Errorf("the probe must not be in the log, and others must: %s", text)
 	}
 	if err := os.WriteFile(file, []byte("none"), 0o600); err != nil {
 		t.Fatal(err)

@@ -176,10 +176,10 @@ func (s Server) watch(metrics *serverMetrics, configure func(Config)) manager.Ru
 		if s.ConfigFile == "" {
 			return nil
 		}
-		watchConfig(ctx, s.ConfigFile, configEvery, func(config Config, err error) {
+		watchConfig(ctx, s.ConfigFile, s.Config, configEvery, func(config Config, err error) {
 			if err != nil {
 				metrics.reloaded(err)
-				log.Error(err, "the configuration has changed and is wrong; the one before stays in force")
+				log.Error(err, "the configuration can't be taken; the one before stays in force")
 				return
 			}
 			configure(config)

@@ -44,7 +44,7 @@ func TestConfigChanges(t *testing.T) {
 	becomes("in warn mode", func(err error) bool { return err == nil })
 	set("no-such-rule", validators.Deny)
 	if err := poll(20*time.Second, func() error {
-		if !strings.Contains(env.log.String(), "the configuration has changed and is wrong") {
+		if !strings.Contains(env.log.String(), "the configuration can't be taken") {
 			return errors.New("nothing is logged of a wrong configuration")
 		}
 		return nil

@@ -116,3 +116,12 @@ func age(c *x509.Certificate, now time.Time) float64 {
 	made := c.NotBefore.Add(backdate)
 	return float64(now.Sub(made)) / float64(c.NotAfter.Sub(made))
 }
+
+// expired reports whether a stored certificate is over, or can't be read.
+func expired(stored []byte, now time.Time) bool {
+	if len(stored) == 0 {
+		return false
+	}
+	certificates, err := cert.ParseCertsPEM(stored)
+	return err != nil || now.After(certificates[0].NotAfter)
+}

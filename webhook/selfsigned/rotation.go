@@ -148,10 +148,16 @@ func (r *Rotation) renew(secret *corev1.Secret, now time.Time) (step string, err
 	d := secret.Data
 	current, err := readAuthority(d[currentCertificate], d[currentKey])
 	if len(d[currentCertificate]) == 0 || err == nil && age(current.certificate, now) >= 1 {
+		delete(d, nextCertificate) // of a time when nobody looked after it
+		delete(d, nextKey)
 		return "a CA is made", r.put(secret, currentCertificate, currentKey, now)
 	}
 	if err != nil {
 		return "", fmt.Errorf("its CA can't be read; without its data a new one is made: %w", err)
+	}
+	if expired(d[lastCertificate], now) {
+		delete(d, lastCertificate)
+		return "the last CA has expired", nil
 	}
 	if len(d[nextCertificate]) == 0 {
 		if age(current.certificate, now) < 2./3 {

@@ -183,6 +183,27 @@ func TestMended(t *testing.T) {
 	w.trusted(w.bundle()) // and everything stays as it was
 }
 
+// TestNeglected finds a CA that has expired, with the next one beside it, which must not come to sign when it has expired itself.
+func TestNeglected(t *testing.T) {
+	w := newWorld(t)
+	w.rotate(0, 0)
+	w.rotate(0, 7*365*day) // the next one is there
+	if len(w.secret()[nextCertificate]) == 0 {
+		t.Fatal("there is no next CA after two thirds of the life of the first")
+	}
+	for range 3 {
+		w.rotate(0, 20*365*day)
+		w.rotate(1, time.Second)
+		w.trusted(w.bundle())
+		w.rotate(0, 2*day)
+		w.rotate(1, time.Second)
+		w.trusted(w.bundle())
+	}
+	if last := w.secret()[lastCertificate]; expired(last, w.now) {
+		t.Error("a CA is trusted that has expired")
+	}
+}
+
 // TestOrder lets the webhook configuration be out of reach: nothing new is served that nobody trusts.
 func TestOrder(t *testing.T) {
 	w := newWorld(t)

@@ -56,8 +56,8 @@ load: controlplane-core build ## measure a running server under load, and throug
 	@go build -o bin/load ./hack/load
 	@exec bin/load $(if $(FOR),-for $(FOR)) $(if $(COUNT),-count $(COUNT))
 
-FUZZ = webhook:FuzzHandler webhook:FuzzConfig validators/objects:FuzzDrivers validators/objects:FuzzPodSpecPatch \
-	validators/objects:FuzzPipeline validators/forecast:FuzzWorkflow validators/explain:FuzzExplain
+FUZZ = webhook:FuzzHandler webhook:FuzzInOnePass webhook:FuzzConfig validators/objects:FuzzDrivers validators/objects:FuzzPodSpecPatch \
+	validators/objects:FuzzPipeline validators/forecast:FuzzWorkflow validators/forecast:FuzzResolve validators/explain:FuzzExplain
 
 .PHONY: fuzz
 fuzz: ## throw made-up input at all that reads input; FOR=10m each

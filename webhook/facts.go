@@ -68,6 +68,7 @@ type judgementFacts struct {
 // reply is the answer to a question within a judgement.
 type reply struct {
 	question
+	key    string
 	once   sync.Once
 	answer any
 	err    error
@@ -80,15 +81,16 @@ const maxAsked = 1000
 
 // ask answers a question, each once. The error is notThere, or has words for the user.
 func (j *judgementFacts) ask(q question) (any, error) {
+	key := q.key()
 	j.lock.Lock()
-	r, ok := j.asked[q.key()]
+	r, ok := j.asked[key]
 	if !ok && len(j.asked) == maxAsked {
 		j.lock.Unlock()
 		return nil, j.failed(q.resource, errTooMany)
 	}
 	if !ok {
-		r = &reply{question: q}
-		j.asked[q.key()] = r
+		r = &reply{question: q, key: key}
+		j.asked[key] = r
 	}
 	j.lock.Unlock()
 	r.once.Do(func() { j.find(r) })
@@ -100,7 +102,7 @@ func (j *judgementFacts) ask(q question) (any, error) {
 func (j *judgementFacts) find(r *reply) {
 	found, older, err := fact{}, false, j.ctx.Err() // without time left, nothing is begun
 	if err == nil && !j.live {
-		found, older = j.memory.get(r.key())
+		found, older = j.memory.get(r.key)
 		err = found.absent
 	}
 	if err == nil && !older {

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -28,6 +29,8 @@ import (
 type bench struct {
 	*handler
 	log *logged
+	// waits is how long the caller waits; 5s if empty.
+	waits string
 }
 
 // logged is a log, which lookups that outlive their review may still write to.
@@ -81,7 +84,7 @@ func newBench(t *testing.T, k kind, api http.HandlerFunc) bench {
 	logger := funcr.New(log.add, funcr.Options{Verbosity: 1})
 	config.Lookups.Remember.Duration = time.Minute
 	facts := newClusterFacts(client.RESTClient(), config, m, logger)
-	return bench{&handler{kind: k, config: config, facts: facts, metrics: m, room: newRoom(memoryLimit()), log: logger}, log}
+	return bench{&handler{kind: k, config: config, facts: facts, metrics: m, room: newRoom(memoryLimit()), log: logger}, log, ""}
 }
 
 // noLimits answers that a namespace has neither quotas nor LimitRanges, if that is what is asked.
@@ -101,7 +104,7 @@ func noLimits(w http.ResponseWriter, r *http.Request) bool {
 func (b bench) post(t *testing.T, body string) (*http.Response, *admissionv1.AdmissionResponse) {
 	t.Helper()
 	recorder := httptest.NewRecorder()
-	b.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/?timeout=5s", strings.NewReader(body)))
+	b.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/?timeout="+cmp.Or(b.waits, "5s"), strings.NewReader(body)))
 	response := recorder.Result()
 	if response.StatusCode != http.StatusOK {
 		return response, nil

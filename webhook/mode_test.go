@@ -95,7 +95,7 @@ func TestModeRaises(t *testing.T) {
 // TestBusy: what there is no memory for waits, and passes when it has waited long enough.
 func TestBusy(t *testing.T) {
 	b := newBench(t, workflows, nil)
-	b.withTimeout(50 * time.Millisecond)
+	b.waits = "50ms"
 	b.room = room{newSpace(1000), newSpace(1000)}
 	for space, check := range map[*space]func(*http.Response, *admissionv1.AdmissionResponse){
 		b.room.bodies: func(response *http.Response, _ *admissionv1.AdmissionResponse) {
@@ -129,7 +129,6 @@ func TestBusy(t *testing.T) {
 // TestSlowBody: who sends a review byte by byte is cut off when its time is up.
 func TestSlowBody(t *testing.T) {
 	b := newBench(t, workflows, nil)
-	b.withTimeout(200 * time.Millisecond)
 	server := httptest.NewServer(b)
 	defer server.Close()
 	body, feed := io.Pipe()
@@ -145,7 +144,7 @@ func TestSlowBody(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if response, err := http.Post(server.URL+"?timeout=1s", "application/json", body); err == nil {
+		if response, err := http.Post(server.URL+"?timeout=200ms", "application/json", body); err == nil {
 			_ = response.Body.Close()
 			if response.StatusCode == http.StatusOK {
 				t.Error("half a review was answered")

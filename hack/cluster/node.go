@@ -234,7 +234,7 @@ func (p *pod) report(ctx context.Context, status corev1.PodStatus) error {
 	}
 	if status.Phase == corev1.PodFailed && p.spec.Spec.RestartPolicy == corev1.RestartPolicyAlways {
 		text, _ := os.ReadFile(p.log())
-		p.node.trouble(fmt.Errorf("pod %s has ended: %.2000s", p.spec.Name, text))
+		p.node.trouble(fmt.Errorf("pod %s has ended: %s", p.spec.Name, text[max(0, len(text)-3000):]))
 	}
 	with := p.spec.DeepCopy()
 	with.Status = status

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -39,14 +40,12 @@ func (n *Node) newPod(spec *corev1.Pod) (*pod, error) {
 		ports: map[int32]int{}, volumes: map[string]*volume{}, ended: make(chan struct{}),
 	}
 	for _, port := range spec.Spec.Containers[0].Ports {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		free, err := freePort()
 		if err != nil {
 			return nil, err
 		}
-		p.ports[port.ContainerPort] = listener.Addr().(*net.TCPAddr).Port
-		if err := listener.Close(); err != nil {
-			return nil, err
-		}
+		p.ports[port.ContainerPort] = free
+	}
 	}
 	for _, v := range spec.Spec.Volumes {
 		p.volumes[v.Name] = &volume{dir: filepath.Join(p.dir, v.Name)}
@@ -66,6 +65,20 @@ func (p *pod) sync(ctx context.Context) error {
 	}
 	p.synced = time.Now()
 	return nil
+}
+
+// freePort is a port of this machine that nobody listens at. It is none of those from which connections start, of which a load takes one
+// after the other before a process can listen.
+func freePort() (int, error) {
+	var err error
+	for range 100 {
+		port := 10_000 + rand.IntN(20_000)
+		listener, busy := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err = busy; err == nil {
+			return port, listener.Close()
+		}
+	}
+	return 0, fmt.Errorf("looking for a free port: %w", err)
 }
 
 // start runs what the container runs: with the shipped arguments, and this machine's idea of its addresses and paths.

@@ -46,7 +46,6 @@ func (n *Node) newPod(spec *corev1.Pod) (*pod, error) {
 		}
 		p.ports[port.ContainerPort] = free
 	}
-	}
 	for _, v := range spec.Spec.Volumes {
 		p.volumes[v.Name] = &volume{dir: filepath.Join(p.dir, v.Name)}
 	}

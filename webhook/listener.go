@@ -56,6 +56,9 @@ func (t troubles) Write(line []byte) (int, error) {
 // drain is how long calls may take that are under way when the listener stops. The API server waits for 30 s at the most.
 const drain = 30 * time.Second
 
+// The bounds of one connection. It may buffer just under 4 MiB.
+const maxStreams, streamBuffer = 60, 64 << 10
+
 // NeedLeaderElection implements manager.LeaderElectionRunnable: all replicas serve.
 func (*listener) NeedLeaderElection() bool { return false }
 
@@ -72,8 +75,13 @@ func (l *listener) Start(ctx context.Context) error {
 	server := &http.Server{
 		Handler: http.HandlerFunc(l.serve), TLSConfig: config,
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		// Streams that are reset as soon as they are opened count until their handler has ended.
-		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: 250},
+		HTTP2: &http.HTTP2Config{
+			// Streams that are reset as soon as they are opened count until their handler has ended. A client with more of them
+			// opens another connection.
+			MaxConcurrentStreams: maxStreams,
+			// What reviews have sent that wait for room must not use up what others need to come in at all.
+			MaxReceiveBufferPerStream: streamBuffer, MaxReceiveBufferPerConnection: maxStreams * streamBuffer,
+		},
 		ErrorLog: log.New(troubles{l}, "", 0),
 	}
 	ended := make(chan error, 1)

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,7 +62,9 @@ func newCertificate(t *testing.T, from, to time.Duration, name string) *tls.Cert
 func newListener(t *testing.T, l *listener) (stop func() error) {
 	t.Helper()
 	l.address = "127.0.0.1:0"
-	l.handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	if l.handler == nil {
+		l.handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	}
 	if err := l.ready(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil)); err == nil {
 		t.Error("ready before it listens")
 	}
@@ -213,6 +217,56 @@ func TestClientCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := (&listener{certificates: certificates, clients: l.clients}).Start(t.Context()); err == nil || !strings.Contains(err.Error(), "there is no certificate in") {
+		t.Error(err)
+	}
+}
+
+// TestWaitingStreamsBlockNobody: large bodies that nobody reads yet leave room on their connection for another one.
+func TestWaitingStreamsBlockNobody(t *testing.T) {
+	certificates := &given{}
+	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
+	release := make(chan struct{})
+	var waiting atomic.Int32
+	l := &listener{certificates: certificates}
+	l.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/wait" {
+			waiting.Add(1)
+			<-release
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+	})
+	stop := newListener(t, l)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
+	body := strings.Repeat("x", 1<<20)
+	post := func(path string) error {
+		response, err := client.Post("https://"+l.bound.Load().String()+path, "text/plain", strings.NewReader(body))
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		return err
+	}
+	if err := post("/"); err != nil { // so that there is a connection for all
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range maxStreams - 1 {
+		all.Go(func() { _ = post("/wait") })
+	}
+	eventually(t, "all waiting", func() error {
+		if waiting.Load() < maxStreams-1 {
+			return context.DeadlineExceeded
+		}
+		return nil
+	})
+	time.Sleep(100 * time.Millisecond) // until they have sent what they may
+	client.Timeout = 5 * time.Second
+	if err := post("/"); err != nil {
+		t.Errorf("those who wait block the others: %v", err)
+	}
+	close(release)
+	all.Wait()
+	client.CloseIdleConnections()
+	if err := stop(); err != nil {
 		t.Error(err)
 	}
 }

@@ -25,6 +25,10 @@ type Facts interface {
 	Look(namespace string, wanted []Wanted) map[Object]Found
 }
 
+// Attentive are Facts that are told which rule is about to ask, by its ID, so that they know what its findings stand on. What a forecast
+// asks comes before, for all of them.
+type Attentive interface{ Asking(rule string) }
+
 // Object names an object that pods can't start without.
 type Object struct {
 	Kind, Name string

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -59,11 +60,16 @@ type judgementFacts struct {
 	ctx context.Context
 	// live says that no answer may be older than the judgement.
 	live bool
+	// rule is the one that asks; empty for all.
+	rule string
 
 	lock  sync.Mutex
 	asked map[string]*reply // what was asked already gets the same answer again, whatever it was
 	told  map[string]bool   // failures that were counted
 }
+
+// Asking implements validators.Attentive.
+func (j *judgementFacts) Asking(rule string) { j.rule = rule }
 
 // reply is the answer to a question within a judgement.
 type reply struct {
@@ -74,6 +80,8 @@ type reply struct {
 	err    error
 	// older says that the answer may be older than the judgement.
 	older bool
+	// rules are those for whose sake it was asked; empty for all.
+	rules []string
 }
 
 // maxAsked bounds the questions of one judgement. A Workflow with more names nothing that anybody would run.
@@ -91,6 +99,9 @@ func (j *judgementFacts) ask(q question) (any, error) {
 	if !ok {
 		r = &reply{question: q, key: key}
 		j.asked[key] = r
+	}
+	if !slices.Contains(r.rules, j.rule) {
+		r.rules = append(r.rules, j.rule)
 	}
 	j.lock.Unlock()
 	r.once.Do(func() { j.find(r) })
@@ -119,15 +130,18 @@ func (j *judgementFacts) find(r *reply) {
 	r.answer, r.err, r.older = found.answer, err, older
 }
 
-// renew makes the judgement a live one. What may be older is asked again, all of it together, but for what nothing can be held
-// against. It reports whether an answer is another one now.
-func (j *judgementFacts) renew() (changed bool) {
+// renew makes the judgement a live one. What may be older is asked again, all of it together, if what these rules have found may stand on
+// it. It reports whether an answer is another one now.
+func (j *judgementFacts) renew(rules []string) (changed bool) {
 	j.live = true
 	var others atomic.Bool
 	var group errgroup.Group
 	group.SetLimit(looksAtOnce)
 	for _, r := range j.asked {
-		if !r.older || r.err == nil && r.harmless != nil && r.harmless(r.answer) {
+		if !r.older || !slices.Contains(r.rules, "") && !slices.ContainsFunc(r.rules, func(rule string) bool { return slices.Contains(rules, rule) }) {
+			continue
+		}
+		if r.err == nil && r.harmless != nil && r.harmless(r.answer) {
 			continue
 		}
 		group.Go(func() error {

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +17,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
 )
 
 // apiError answers as an API server does.
@@ -306,5 +310,77 @@ func TestNameThatIsNoNamespace(t *testing.T) {
 		if _, answer := b.post(t, body); answer.Allowed != (name == "") || !answer.Allowed && !strings.Contains(answer.Result.Message, "profile-quota-invalid") {
 			t.Errorf("Profile '%s': answered %+v", name, answer)
 		}
+	}
+}
+
+// TestRenewed has a denial that may stand on memory. What it stands on is asked again, and nothing else is.
+func TestRenewed(t *testing.T) {
+	const (
+		configMap  = "/api/v1/namespaces/kubeflow/configmaps/workflow-controller-configmap"
+		repository = "/api/v1/namespaces/team-a/configmaps/artifact-repositories"
+		secret     = "/api/v1/namespaces/team-a/secrets/credentials"
+		quotas     = "/api/v1/namespaces/team-a/resourcequotas"
+	)
+	var lock sync.Mutex
+	asked := map[string]int{}
+	b := newBench(t, workflows, nil)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		lock.Lock()
+		defer lock.Unlock()
+		asked[r.URL.Path]++
+		switch {
+		case r.URL.Path == configMap:
+			apiObject(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
+		case noLimits(w, r):
+		default:
+			apiError(w, 404, metav1.StatusReasonNotFound)
+		}
+	}))
+	defer server.Close()
+	client, err := corev1client.NewForConfig(&rest.Config{Host: server.URL, QPS: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.facts.client = client.RESTClient()
+	post := func(what, object string, allowed bool, want map[string]int) {
+		t.Helper()
+		lock.Lock()
+		clear(asked)
+		lock.Unlock()
+		if _, answer := b.post(t, review(t, object)); answer.Allowed != allowed {
+			t.Errorf("%s: answered %+v", what, answer)
+		}
+		lock.Lock()
+		defer lock.Unlock()
+		for path, times := range want {
+			if asked[path] != times {
+				t.Errorf("%s: %s was asked %d times, want %d", what, path, asked[path], times)
+			}
+		}
+	}
+	post("nothing is remembered", needy, false, map[string]int{configMap: 1, repository: 1, secret: 1, quotas: 1})
+	post("all of it is remembered but the Secret", needy, false, map[string]int{configMap: 1, repository: 1, secret: 1, quotas: 0})
+	post("nothing is wrong", plainWorkflow, true, map[string]int{configMap: 0, repository: 0, secret: 0, quotas: 0})
+}
+
+const plainWorkflow = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"run","namespace":"team-a"},"spec":{"entrypoint":"main","templates":[{"name":"main","container":{"image":"a"}}]}}`
+
+// TestRenewedConfiguration has a denial that stood on a configuration that is another one by now.
+func TestRenewedConfiguration(t *testing.T) {
+	var executor atomic.Value
+	executor.Store(map[string]string{"mainContainer": "envFrom: [{secretRef: {name: credentials}}]"})
+	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "workflow-controller-configmap") {
+			apiObject(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}, Data: executor.Load().(map[string]string)})
+			return
+		}
+		apiError(w, 404, metav1.StatusReasonNotFound)
+	})
+	if _, answer := b.post(t, review(t, plainWorkflow)); answer.Allowed {
+		t.Errorf("answered %+v", answer)
+	}
+	executor.Store(map[string]string{})
+	if _, answer := b.post(t, review(t, plainWorkflow)); !answer.Allowed || len(answer.Warnings) > 0 {
+		t.Errorf("denied for a configuration that is gone: %+v", answer)
 	}
 }

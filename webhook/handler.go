@@ -227,11 +227,20 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest,
 	defer cancel()
 	facts := h.facts.open(ctx)
 	findings := object.judge(facts, h.config, on)
-	if len(findings) > 0 && facts.renew() {
+	for len(findings) > 0 && facts.renew(rulesOf(findings)) {
 		findings = object.judge(facts, h.config, on)
 	}
 	a.decide(policy, findings)
 	return a
+}
+
+func rulesOf(findings []validators.Finding) (rules []string) {
+	for _, f := range findings {
+		if !slices.Contains(rules, f.Rule) {
+			rules = append(rules, f.Rule)
+		}
+	}
+	return rules
 }
 
 // record is the one place that counts, logs and tells of reviews.

@@ -18,7 +18,7 @@ func newRoom(limit int64) room {
 	if limit == math.MaxInt64 {
 		limit = 256 << 20 // nobody has set one
 	}
-	return room{bodies: newSpace(max(limit/8, maxBody)), objects: newSpace(limit / 6)}
+	return room{bodies: newSpace(max(limit/12, maxBody)), objects: newSpace(limit / 8)}
 }
 
 // memoryLimit is GOMEMLIMIT, or what was set in its place.

@@ -84,16 +84,21 @@ func pipelineV1(steps int, secrets []string, program int) object {
 			inputs["parameters"] = []object{{"name": before + "-Output"}}
 			args = append(args, "--input", "{{inputs.parameters."+before+"-Output}}")
 		}
+		if program == 0 { // so many steps that they have no more to say
+			delete(task, "arguments")
+			inputs, args = nil, []string{"{{workflow.name}}"}
+		}
 		tasks = append(tasks, task)
 		template := object{
-			"name": step, "inputs": inputs,
+			"name": step,
 			"container": object{
 				"image": "python:3.11", "args": args,
 				"env": []object{{"name": "PASSWORD", "valueFrom": object{"secretKeyRef": object{"name": secrets[i%len(secrets)], "key": "password"}}}},
 			},
-			"outputs": object{"parameters": []object{{"name": step + "-Output", "valueFrom": object{"path": "/tmp/outputs/Output/data"}}}},
 		}
 		if program > 0 {
+			template["inputs"] = inputs
+			template["outputs"] = object{"parameters": []object{{"name": step + "-Output", "valueFrom": object{"path": "/tmp/outputs/Output/data"}}}}
 			container := template["container"].(object)
 			container["command"] = []string{"sh", "-ec", "program_path=$(mktemp)\nprintf \"%s\" \"$0\" > \"$program_path\"\nexec python3 -u \"$program_path\" \"$@\"\n",
 				strings.Repeat("def step(value: str) -> str:\n    return value\n\n", program/48)}

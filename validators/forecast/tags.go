@@ -79,12 +79,22 @@ func (v values) throughJSON(tag string) (value string, ok bool, err error) {
 	if !ok || strings.ContainsFunc(tag, escapedInJSON) {
 		return "", false, nil
 	}
-	if !strings.ContainsFunc(value, func(r rune) bool { return r == utf8.RuneError || r > 0x7e || r < ' ' && r != '\n' && r != '\t' }) {
+	if comesBack(value) {
 		return value, true, nil
 	}
 	var out string
 	err = json.Unmarshal([]byte(strconv.Quote(value)), &out)
 	return out, true, err
+}
+
+// comesBack reports whether a text surely comes out of JSON as it is, as nearly all do.
+func comesBack(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c > 0x7e || c < ' ' && c != '\n' && c != '\t' {
+			return false
+		}
+	}
+	return true
 }
 
 // escapedInJSON reports whether a character is another one in JSON, so that no tag with it is known there.

@@ -18,7 +18,7 @@ import (
 
 // Bounds of a forecast. A Workflow beyond them gets a Gap, so that no Workflow can cost more than this.
 const (
-	maxVisits = 10_000
+	maxVisits = 20_000 // a step and its template are one each
 	maxDepth  = 100
 	// maxBytes bounds what the visited templates add up to.
 	maxBytes = 32 << 20
@@ -171,7 +171,7 @@ func (w *walker) enough(at stop) bool {
 		return w.full
 	}
 	if !w.full {
-		w.gap(at.steps, fmt.Sprintf("more than %d steps, steps nested more than %d deep, or templates of more than %d MiB in all: not everything was looked at",
+		w.gap(at.steps, fmt.Sprintf("more than %d steps and templates, steps nested more than %d deep, or templates of more than %d MiB in all: not everything was looked at",
 			maxVisits, maxDepth, maxBytes>>20))
 	}
 	w.full = true

@@ -249,6 +249,9 @@ func (h *handler) record(req *admissionv1.AdmissionRequest, a *answer, took time
 	if h.config.Events {
 		h.events.tell(h.kind, req, a)
 	}
+	if len(a.findings) == 0 && a.trouble == nil && !h.log.V(1).Enabled() {
+		return // nothing to say, which is nearly always, need not be put together
+	}
 	log := h.log.WithValues("uid", req.UID, "kind", h.kind.name, "operation", req.Operation,
 		"namespace", req.Namespace, "name", req.Name, "user", req.UserInfo.Username)
 	switch {

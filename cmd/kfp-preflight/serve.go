@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -32,8 +34,8 @@ The webhook needs a certificate that the API server trusts: tls.crt and tls.key 
 are read again when they change. With --self-signed-secret it makes its own, renews it, and keeps the CA in the webhook configuration.
 
 The configuration is read again when it changes: a wrong one stops the start, or is refused while the webhook runs on with the one
-before. Denials and trouble go to the log as JSON, one line each. Memory is kept below GOMEMLIMIT or, where that is not set, nine
-tenths of what the cgroup allows.
+before. Denials and trouble go to the log as JSON, one line each. Memory is kept below GOMEMLIMIT or, where that is not set, half
+of what the cgroup allows.
 
 On the webhook address:
   /validate-profile         AdmissionReviews of Profiles (kubeflow.org)
@@ -110,9 +112,13 @@ func selfSigned(secret, configuration string) (*selfsigned.Rotation, error) {
 	return &selfsigned.Rotation{Namespace: namespace, Secret: name, Configuration: configuration, Times: selfsigned.DefaultTimes()}, nil
 }
 
-// limitMemory makes the collector work before the kernel kills. What GOMEMLIMIT says is left as it is.
+// limitMemory lets the collector rest as long as there is memory, and makes it work before the kernel kills: a review leaves much behind,
+// and what stays is little. What GOMEMLIMIT and GOGC say is left as it is.
 func limitMemory(log logr.Logger) {
-	limit, err := memlimit.Set() // nine tenths
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(300)
+	}
+	limit, err := memlimit.Set(memlimit.WithRatio(0.5))
 	if err != nil {
 		log.Info("what the cgroup allows could not be found out; GOMEMLIMIT sets a limit", "why", err.Error())
 	}

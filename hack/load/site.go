@@ -28,6 +28,9 @@ var floors = []string{"transport", "yes", "argo-types"}
 
 const own = "kfp-preflight"
 
+// memory is what kfp-preflight makes of the limit that its manifests set.
+const memory = "GOMEMLIMIT=128MiB"
+
 func newSite(ctx context.Context) (*site, error) {
 	s := &site{}
 	var err error
@@ -68,7 +71,7 @@ func newSite(ctx context.Context) (*site, error) {
 
 // startOwn starts kfp-preflight as the ServiceAccount of its manifests.
 func (s *site) startOwn(ctx context.Context) error {
-	p, err := start(ctx, own, s.WebhookAddress, s.Dir, "bin/kfp-preflight", "serve",
+	p, err := start(ctx, own, s.WebhookAddress, s.Dir, "env", memory, "bin/kfp-preflight", "serve",
 		"--kubeconfig", filepath.Join(s.Dir, "webhook.kubeconfig"), "--tls-dir", s.CertDir,
 		"--webhook-address", s.WebhookAddress, "--probe-address", "127.0.0.1:0", "--metrics-address", "0")
 	if err == nil {

@@ -52,9 +52,9 @@ bench: ## benchmarks, beside webhooks that do less; COUNT=6 runs of each are wha
 	go test ./webhook ./validators -run '^$$' -bench '$(or $(BENCH),.)' -count $(or $(COUNT),1) -cpu 1
 
 .PHONY: load
-load: controlplane-core build ## measure a running server under load, and through a real API server; FOR=8s COUNT=3000 each
+load: controlplane-core build ## measure a running server under load, and through a real API server; FLAGS=-help
 	@go build -o bin/load ./hack/load
-	@exec bin/load $(if $(FOR),-for $(FOR)) $(if $(COUNT),-count $(COUNT))
+	@exec bin/load $(FLAGS)
 
 FUZZ = webhook:FuzzHandler webhook:FuzzInOnePass webhook:FuzzConfig validators/objects:FuzzDrivers validators/objects:FuzzPodSpecPatch \
 	validators/objects:FuzzPipeline validators/forecast:FuzzWorkflow validators/forecast:FuzzResolve validators/explain:FuzzExplain

@@ -16,9 +16,9 @@ type room struct{ bodies, objects *space }
 // collector's slack.
 func newRoom(limit int64) room {
 	if limit == math.MaxInt64 {
-		limit = 128 << 20 // nobody has set one
+		limit = 100 << 20 // nobody has set one
 	}
-	return room{bodies: newSpace(max(limit/8, maxBody)), objects: newSpace(limit / 4)}
+	return room{bodies: newSpace(max(limit/8, maxBody)), objects: newSpace(limit * 3 / 10)}
 }
 
 // memoryLimit is GOMEMLIMIT, or what was set in its place.

@@ -34,8 +34,8 @@ The webhook needs a certificate that the API server trusts: tls.crt and tls.key 
 are read again when they change. With --self-signed-secret it makes its own, renews it, and keeps the CA in the webhook configuration.
 
 The configuration is read again when it changes: a wrong one stops the start, or is refused while the webhook runs on with the one
-before. Denials and trouble go to the log as JSON, one line each. Memory is kept below GOMEMLIMIT or, where that is not set, half
-of what the cgroup allows.
+before. Denials and trouble go to the log as JSON, one line each. Memory is kept below GOMEMLIMIT or, where that is not set, four
+tenths of what the cgroup allows.
 
 On the webhook address:
   /validate-profile         AdmissionReviews of Profiles (kubeflow.org)
@@ -118,7 +118,7 @@ func limitMemory(log logr.Logger) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(300)
 	}
-	limit, err := memlimit.Set(memlimit.WithRatio(0.5))
+	limit, err := memlimit.Set(memlimit.WithRatio(0.4))
 	if err != nil {
 		log.Info("what the cgroup allows could not be found out; GOMEMLIMIT sets a limit", "why", err.Error())
 	}

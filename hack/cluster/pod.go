@@ -107,7 +107,7 @@ func (p *pod) start(ctx context.Context) error {
 	p.cmd = exec.Command(p.node.Binary, append(args, "--kubeconfig", kubeconfig)...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if limit := container.Resources.Limits.Memory().Value(); limit > 0 { // what it would make of its cgroup's
-		p.cmd.Env = append(os.Environ(), fmt.Sprint("GOMEMLIMIT=", limit/2))
+		p.cmd.Env = append(os.Environ(), fmt.Sprint("GOMEMLIMIT=", limit/10*4))
 	}
 	if err := p.cmd.Start(); err != nil {
 		return err

@@ -25,6 +25,9 @@ func (s *site) creations(ctx context.Context, o options) error {
 	config.QPS = -1
 	client := s.api.RESTClient()
 	for _, p := range []payload.Payload{payload.Small(), payload.Medium(), payload.Large()} {
+		if !o.chosen(p) {
+			continue
+		}
 		took := map[string][]time.Duration{}
 		count := o.creates * 2000 / (2000 + len(p.Allowed)/50) // large ones take longer
 		const turns = 4

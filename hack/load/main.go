@@ -11,11 +11,15 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/go-logr/logr"
 	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/kfp-preflight/kfp-preflight/hack/payload"
 )
 
 func main() {
@@ -24,6 +28,7 @@ func main() {
 	flag.IntVar(&o.count, "count", 3000, "how many requests it has at the most")
 	flag.IntVar(&o.creates, "creates", 400, "how many Workflows are created in each way")
 	flag.IntVar(&o.namespaces, "namespaces", 1000, "how many namespaces with ten Secrets each there are when memory is measured; 0 leaves that out")
+	flag.StringVar(&o.payloads, "payloads", "", "which of the payloads, such as small,large; all without")
 	serve := flag.String("serve", "", "be one of the webhooks that do less: transport, yes or argo-types")
 	address, certificates := flag.String("address", "", "where that is"), flag.String("certificates", "", "directory with its tls.crt and tls.key")
 	flag.Parse()
@@ -54,6 +59,12 @@ type options struct {
 	count      int
 	creates    int
 	namespaces int
+	payloads   string
+}
+
+// chosen says whether a payload is to be measured.
+func (o options) chosen(p payload.Payload) bool {
+	return o.payloads == "" || slices.Contains(strings.Split(o.payloads, ","), p.Name)
 }
 
 func run(ctx context.Context, o options) (err error) {

@@ -20,6 +20,9 @@ func (s *site) posts(ctx context.Context, o options) error {
 	fmt.Printf("\nAdmissionReviews over TLS and HTTP/2, %d requests or %s each; CPU and memory are the server's\n", o.count, o.length)
 	fmt.Printf("%-8s %-8s %-14s %9s %10s %9s %9s %9s %9s %7s\n", "payload", "verdict", "server", "in flight", "requests/s", "p50 ms", "p99 ms", "CPU ms", "peak MiB", "ratio")
 	for _, p := range payload.All() {
+		if !o.chosen(p) {
+			continue
+		}
 		for _, inFlight := range []int{1, 8, 32} {
 			var typed float64 // what the decoding into Argo's types costs
 			for _, server := range s.processes {

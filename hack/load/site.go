@@ -29,7 +29,7 @@ var floors = []string{"transport", "yes", "argo-types"}
 const own = "kfp-preflight"
 
 // memory is what kfp-preflight makes of the limit that its manifests set.
-const memory = "GOMEMLIMIT=128MiB"
+const memory = "GOMEMLIMIT=102MiB"
 
 func newSite(ctx context.Context) (*site, error) {
 	s := &site{}

@@ -98,3 +98,15 @@ func same[T any](t *testing.T, got *T, raw []byte) {
 		t.Fatalf("%T\n got %s\nwant %s", got, ours, theirs)
 	}
 }
+
+func TestIsASCII(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": true, `{"a":"b"}`: true, `{"a":"\u003cb\u003e"}`: true, `{"a":"plain and long enough\\n"}`: true, `{"a":"\u007f"}`: true,
+		`{"a":"é"}`: false, `{"a":"plain and long enough, é"}`: false, `{"a":"\u00e9"}`: false, `{"a":"\u2028"}`: false, `{"a":"\u0120"}`: false, `\u00`: false,
+		`{"a":"\u003c\u2028"}`: false,
+	} {
+		if got := isASCII([]byte(text)); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}

@@ -1,7 +1,10 @@
 package webhook
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
+	"slices"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	admissionv1 "k8s.io/api/admission/v1"
@@ -33,20 +36,25 @@ var workflows = kind{
 			return nil, nil, err
 		}
 		creation, err := newWorkflowCreation(req, wf)
+		creation.ascii = isASCII(body)
 		return req, creation, err
 	},
 }
 
-func newWorkflowCreation(req *admissionv1.AdmissionRequest, wf *wfv1.Workflow) (subject, error) {
+func newWorkflowCreation(req *admissionv1.AdmissionRequest, wf *wfv1.Workflow) (workflowCreation, error) {
 	if len(validation.IsDNS1123Label(req.Namespace)) > 0 {
-		return nil, fmt.Errorf("nothing is in a namespace called '%.100s'", req.Namespace)
+		return workflowCreation{}, fmt.Errorf("nothing is in a namespace called '%.100s'", req.Namespace)
 	}
 	// Lookups never leave the request's namespace, whatever the object says.
 	wf.Namespace = req.Namespace
-	return workflowCreation{wf}, nil
+	return workflowCreation{workflow: wf}, nil
 }
 
-type workflowCreation struct{ workflow *wfv1.Workflow }
+type workflowCreation struct {
+	workflow *wfv1.Workflow
+	// ascii says that there is no other character in it, as in nearly all.
+	ascii bool
+}
 
 func (c workflowCreation) object() metav1.Object { return c.workflow }
 
@@ -61,5 +69,32 @@ func (c workflowCreation) pass() string {
 }
 
 func (c workflowCreation) judge(facts validators.Facts, config Config, on func(string) bool) []validators.Finding {
+	if c.ascii {
+		all := on // what is stored everywhere need not be looked for
+		on = func(rule string) bool { return rule != validators.WorkflowTextCharset && all(rule) }
+	}
 	return validators.JudgeWorkflow(c.workflow, facts, config.KFP, on)
+}
+
+// isASCII reports whether JSON has no other character, neither as it is nor by its number.
+func isASCII(raw []byte) bool {
+	rest := raw
+	for ; len(rest) >= 8; rest = rest[8:] {
+		if binary.LittleEndian.Uint64(rest)&0x8080808080808080 != 0 {
+			return false
+		}
+	}
+	if slices.ContainsFunc(rest, func(c byte) bool { return c >= 0x80 }) {
+		return false
+	}
+	for rest = raw; ; {
+		_, after, found := bytes.Cut(rest, []byte(`\u`))
+		if !found {
+			return true
+		}
+		if len(after) < 4 || after[0] != '0' || after[1] != '0' || after[2] > '7' {
+			return false
+		}
+		rest = after
+	}
 }

@@ -233,7 +233,7 @@ func goesOnAfter(dag *wfv1.DAGTemplate) map[wfv1.NodePhase]bool {
 		follows := len(dependencies(task)) > 0
 		hooked := len(task.Hooks) > 0 || task.OnExit != ""
 		for _, phase := range []wfv1.NodePhase{wfv1.NodeError, wfv1.NodeFailed} {
-			if mayFollow[phase].MatchString(task.Depends) || follows && task.ContinuesOn(phase) || hooked && before[task.Name] {
+			if task.Depends != "" && mayFollow[phase].MatchString(task.Depends) || follows && task.ContinuesOn(phase) || hooked && before[task.Name] {
 				out[phase] = true
 			}
 		}

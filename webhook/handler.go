@@ -140,31 +140,6 @@ func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	return body, done, err
 }
 
-// open reads the review in a body, with its object where both can be read at once. done gives back the room for the object.
-func (h *handler) open(ctx context.Context, body []byte) (req *admissionv1.AdmissionRequest, object subject, done func(), err error) {
-	nothing := func() {}
-	if w := weigh(body); len(body) <= maxBody && !w.newer && w.tooMuch() == nil {
-		if done, err := h.room.objects.take(ctx, int64(w.bytes(len(body)))); err == nil {
-			if req, object, err := h.attempt(body); err == nil {
-				return req, object, done, nil
-			}
-			done()
-		}
-	}
-	req, err = readReview(body)
-	return req, nil, nothing, err
-}
-
-// attempt is the quick way. What panics on it is left to the long one.
-func (h *handler) attempt(body []byte) (req *admissionv1.AdmissionRequest, object subject, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
-	return h.kind.quickly(body)
-}
-
 // review is the journey of one object: decode, pass, judge, judge again if what was found stands on what is not so any more, decide.
 // The object may have come with the request.
 func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest, object subject) (a answer) {

@@ -1,13 +1,40 @@
 package webhook
 
 import (
+	"context"
 	"errors"
+	"fmt"
 
 	"github.com/go-json-experiment/json"
 	jsonv1 "github.com/go-json-experiment/json/v1"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
+
+// open reads the review in a body, with its object where both can be read at once. done gives back the room for the object.
+func (h *handler) open(ctx context.Context, body []byte) (req *admissionv1.AdmissionRequest, object subject, done func(), err error) {
+	nothing := func() {}
+	if w := weigh(body); len(body) <= maxBody && !w.newer && w.tooMuch() == nil {
+		if done, err := h.room.objects.take(ctx, int64(w.bytes(len(body)))); err == nil {
+			if req, object, err := h.attempt(body); err == nil {
+				return req, object, done, nil
+			}
+			done()
+		}
+	}
+	req, err = readReview(body)
+	return req, nil, nothing, err
+}
+
+// attempt is the quick way. What panics on it is left to the long one.
+func (h *handler) attempt(body []byte) (req *admissionv1.AdmissionRequest, object subject, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return h.kind.quickly(body)
+}
 
 // reviewOf is an AdmissionReview with objects of a type.
 type reviewOf[T any] struct {

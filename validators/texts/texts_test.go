@@ -46,7 +46,7 @@ func (f *filling) fill(v reflect.Value, depth int) {
 		into.Value = json.RawMessage(`"` + f.next() + `"`)
 		return
 	case *metav1.FieldsV1:
-		into.Raw = []byte(`{"` + f.next() + `":{}}`)
+		into.SetRawString(`{"` + f.next() + `":{}}`)
 		return
 	}
 	switch v.Kind() {

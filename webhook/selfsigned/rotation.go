@@ -91,11 +91,16 @@ func (r *Rotation) Start(ctx context.Context) error {
 func (r *Rotation) Rotate(ctx context.Context, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
+	// It is read before the Secret: if it has changed when the CAs are to be written, they may be older than those that are there.
+	configuration, err := r.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(ctx, r.Configuration, metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("the ValidatingWebhookConfiguration %s: %w", r.Configuration, err)
+	}
 	current, bundle, err := r.authorities(ctx, now)
 	if err != nil {
 		return fmt.Errorf("the Secret %s/%s: %w", r.Namespace, r.Secret, err)
 	}
-	names, err := r.trust(ctx, bundle)
+	names, err := r.trust(ctx, configuration, bundle)
 	if err != nil {
 		return fmt.Errorf("the ValidatingWebhookConfiguration %s: %w", r.Configuration, err)
 	}
@@ -189,12 +194,7 @@ func (r *Rotation) put(secret *corev1.Secret, certificate, key string, now time.
 }
 
 // trust puts the CAs into the webhook configuration where they are not, and returns the names that its webhooks are called by.
-func (r *Rotation) trust(ctx context.Context, bundle []byte) (names []string, err error) {
-	configurations := r.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
-	configuration, err := configurations.Get(ctx, r.Configuration, metav1.GetOptions{})
-	if err != nil {
-		return nil, err
-	}
+func (r *Rotation) trust(ctx context.Context, configuration *admissionregistrationv1.ValidatingWebhookConfiguration, bundle []byte) (names []string, err error) {
 	changed := false
 	for i := range configuration.Webhooks {
 		client := &configuration.Webhooks[i].ClientConfig
@@ -212,7 +212,7 @@ func (r *Rotation) trust(ctx context.Context, bundle []byte) (names []string, er
 	if !changed {
 		return names, nil
 	}
-	_, err = configurations.Update(ctx, configuration, metav1.UpdateOptions{})
+	_, err = r.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Update(ctx, configuration, metav1.UpdateOptions{})
 	if err == nil {
 		r.Log.Info("the CA is in the webhook configuration", "name", r.Configuration)
 	} else if apierrors.IsConflict(err) {

@@ -320,7 +320,9 @@ func TestRenewed(t *testing.T) {
 		repository = "/api/v1/namespaces/team-a/configmaps/artifact-repositories"
 		secret     = "/api/v1/namespaces/team-a/secrets/credentials"
 		quotas     = "/api/v1/namespaces/team-a/resourcequotas"
+		present    = "/api/v1/namespaces/team-a/secrets/present"
 	)
+	both := strings.Replace(needy, `{"env":[`, `{"envFrom":[{"secretRef":{"name":"present"}}],"env":[`, 1)
 	var lock sync.Mutex
 	asked := map[string]int{}
 	b := newBench(t, workflows, nil)
@@ -332,6 +334,8 @@ func TestRenewed(t *testing.T) {
 		case r.URL.Path == configMap:
 			apiObject(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
 		case noLimits(w, r):
+		case r.URL.Path == present:
+			apiObject(w, r, &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}})
 		default:
 			apiError(w, 404, metav1.StatusReasonNotFound)
 		}
@@ -358,8 +362,8 @@ func TestRenewed(t *testing.T) {
 			}
 		}
 	}
-	post("nothing is remembered", needy, false, map[string]int{configMap: 1, repository: 1, secret: 1, quotas: 1})
-	post("all of it is remembered but the Secret", needy, false, map[string]int{configMap: 1, repository: 1, secret: 1, quotas: 0})
+	post("nothing is remembered", both, false, map[string]int{present: 1, configMap: 1, repository: 1, secret: 1, quotas: 1})
+	post("all of it is remembered but the Secret", both, false, map[string]int{present: 0, configMap: 1, repository: 1, secret: 1, quotas: 0})
 	post("nothing is wrong", plainWorkflow, true, map[string]int{configMap: 0, repository: 0, secret: 0, quotas: 0})
 }
 

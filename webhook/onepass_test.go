@@ -2,12 +2,14 @@ package webhook
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -109,6 +111,45 @@ func TestIsASCII(t *testing.T) {
 	} {
 		if got := isASCII([]byte(text)); got != want {
 			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
+// TestOpen has reviews that are not read in one pass: they keep no room, and can be read all the same.
+func TestOpen(t *testing.T) {
+	b := newBench(t, workflows, nil)
+	for name, test := range map[string]struct {
+		body  string
+		quick bool
+	}{
+		"plain":                             {review(t, plainWorkflow), true},
+		"with what Argo's types don't have": {review(t, strings.Replace(plainWorkflow, `"spec":{`, `"spec":{"executorPlugins":[],`, 1)), false},
+		"unreadable":                        {review(t, strings.Replace(plainWorkflow, `"main"`, `7`, 1)), false},
+		"too many values":                   {review(t, strings.Replace(plainWorkflow, `"spec":{`, `"spec":{"x":[`+strings.Repeat("1,", maxValues)+`1],`, 1)), false},
+	} {
+		_, object, done, err := b.open(t.Context(), []byte(test.body))
+		if err != nil || (object != nil) != test.quick {
+			t.Errorf("%s: %v, %v", name, object, err)
+		}
+		done()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		giveBack, err := b.room.objects.take(ctx, b.room.objects.all)
+		if err != nil {
+			t.Fatalf("%s: it keeps room", name)
+		}
+		giveBack()
+		cancel()
+	}
+}
+
+func TestWeigh(t *testing.T) {
+	for text, want := range map[string]weight{
+		`{}`: {depth: 1, values: 1}, `{"a":[1,{"b":null}]}`: {depth: 3, values: 5}, `"a`: {}, `"a\`: {},
+		`{"a":"\"{{,[","b":"\\"}`: {depth: 1, values: 2}, `{"a":"x\\\"[","b":"\\\\",",":1}`: {depth: 1, values: 3},
+		`{"plugin":1}`: {depth: 1, values: 1, newer: true}, `{"a":"podResources"}`: {depth: 1, values: 1, newer: true}, `{"plugins":1}`: {depth: 1, values: 1},
+	} {
+		if got := weigh([]byte(text)); got != want {
+			t.Errorf("%s: %+v, want %+v", text, got, want)
 		}
 	}
 }

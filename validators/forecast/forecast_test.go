@@ -289,6 +289,21 @@ func TestReplaceTags(t *testing.T) {
 	}
 }
 
+// TestOddTags has tags whose names have other characters in JSON, where Argo looks for them and does not find them, and values that
+// are no JSON.
+func TestOddTags(t *testing.T) {
+	known := values{"a&b": "1", "c": "2", "bell": "\a"}
+	for text, want := range map[string]string{"{{a&b}}": "{{a&b}}", "{{\nc}}": "{{\nc}}", "{{ c }}": "2"} {
+		got := corev1.EnvVar{Name: text}
+		if err := resolve(&budget{maxWork}, &got, known); err != nil || got.Name != want {
+			t.Errorf("%q becomes %q, %v", text, got.Name, err)
+		}
+	}
+	if err := resolve(&budget{maxWork}, &corev1.EnvVar{Name: "{{bell}}"}, known); err == nil {
+		t.Error("a value that is no JSON is filled in")
+	}
+}
+
 func TestMakes(t *testing.T) {
 	secret := func(name string) Created { return Created{Kind: "Secret", Name: name} }
 	if got := (Created{Kind: "Cluster", Name: "db", Manifest: "{}"}).Makes("Secret", "db-app"); got != Possible {

@@ -116,6 +116,9 @@ func TestLife(t *testing.T) {
 		w.rotate(1, time.Hour)
 		w.trusted(before)
 		cas[string(w.secret()[currentCertificate])] = true
+		if expired(w.secret()[lastCertificate], w.now.Add(-day)) {
+			t.Fatalf("at %s a CA is trusted that has expired", w.now)
+		}
 		leaves[string(w.served(0).Certificate[0])] = true
 	}
 	if len(cas) < 4 || len(cas) > 6 || len(leaves) < 120 || len(leaves) > 200 {

@@ -289,6 +289,31 @@ func TestReplaceTags(t *testing.T) {
 	}
 }
 
+// TestOpenProgram has a component of KFP that makes Secrets: of the name that it is given or, if that exists only at run time, of any.
+func TestOpenProgram(t *testing.T) {
+	text, err := os.ReadFile("../../testdata/workflow/workflow-secret-missing/warn-kfp-v2-made-by-a-component.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const known, open = `"runtimeValue":{"constant":"credentials"}`, `"taskOutputParameter":{"producerTask":"before","outputParameterKey":"name"}`
+	if !strings.Contains(string(text), known) {
+		t.Fatal("the case is another one now")
+	}
+	for from, want := range map[string]Certainty{known: Unknown, open: Possible} {
+		wf, err := DecodeYAML[wfv1.Workflow]([]byte(strings.Replace(string(text), known, from, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := Workflow(wf, onlyController{}, Options{})
+		if got := f.Makes("Secret", "other"); got != want {
+			t.Errorf("told by %s, it makes another Secret: %s, want %s", from, got, want)
+		}
+		if got := f.Makes("Secret", "credentials"); got != Possible {
+			t.Errorf("told by %s, it makes the Secret: %s", from, got)
+		}
+	}
+}
+
 // TestOddTags has tags whose names have other characters in JSON, where Argo looks for them and does not find them, and values that
 // are no JSON.
 func TestOddTags(t *testing.T) {

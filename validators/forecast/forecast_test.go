@@ -3,6 +3,7 @@ package forecast
 import (
 	"fmt"
 	"slices"
+	"os"
 	"strings"
 	"testing"
 

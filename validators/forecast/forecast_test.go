@@ -2,8 +2,8 @@ package forecast
 
 import (
 	"fmt"
-	"slices"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 

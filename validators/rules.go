@@ -98,9 +98,7 @@ func JudgeWorkflow(wf *wfv1.Workflow, facts Facts, options Options, on func(rule
 	if !slices.ContainsFunc(WorkflowRules(), func(r Rule[WorkflowForecast]) bool { return on(r.ID) }) {
 		return nil // the forecast is the costly part
 	}
-	if listener, ok := facts.(Attentive); ok {
-		listener.Asking("")
-	}
+	asking(facts, "")
 	subject := WorkflowForecast{Workflow: wf, Forecast: forecast.Workflow(wf, facts, options.Options), Charset: options.Charset}
 	subject.needs = sync.OnceValue(func() []need { return needsOf(&subject.Forecast) })
 	return judge(WorkflowRules(), subject, facts, on)
@@ -110,11 +108,16 @@ func judge[S any](rules []Rule[S], subject S, facts Facts, on func(string) bool)
 	var out []Finding
 	for _, r := range rules {
 		if on(r.ID) {
-			if listener, ok := facts.(Attentive); ok {
-				listener.Asking(r.ID)
-			}
+			asking(facts, r.ID)
 			out = append(out, r.Judge(subject, facts)...)
 		}
 	}
 	return out
+}
+
+// asking tells facts that want to know which rule asks.
+func asking(facts Facts, rule string) {
+	if attentive, ok := facts.(Attentive); ok {
+		attentive.Asking(rule)
+	}
 }

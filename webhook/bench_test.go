@@ -10,11 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus"
-	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
-	"k8s.io/client-go/rest"
-
 	"github.com/kfp-preflight/kfp-preflight/hack/floor"
 	"github.com/kfp-preflight/kfp-preflight/hack/payload"
 )
@@ -44,21 +39,13 @@ func (s stocked) RoundTrip(r *http.Request) (*http.Response, error) {
 // benchHandler is a handler with all rules on, over an API server that has what p needs.
 func benchHandler(b testing.TB, p payload.Payload) *handler {
 	b.Helper()
-	client, err := corev1client.NewForConfig(&rest.Config{Host: "https://stocked", Transport: stocked{p.Secrets}, QPS: -1})
-	if err != nil {
-		b.Fatal(err)
-	}
-	m, err := newMetrics(prometheus.NewRegistry())
-	if err != nil {
-		b.Fatal(err)
-	}
 	config := DefaultConfig()
 	config.Lookups.Remember.Duration = time.Hour
 	k := workflows
 	if p.Path == profiles.path {
 		k = profiles
 	}
-	return &handler{kind: k, config: config, facts: newClusterFacts(client.RESTClient(), config, m, logr.Discard()), metrics: m, room: newRoom(memoryLimit()), log: logr.Discard()}
+	return handlerOver(b, k, config, stocked{p.Secrets})
 }
 
 // BenchmarkReview is a whole review, without the transport, and beside it what does less: handler=yes is controller-runtime's around a

@@ -105,6 +105,7 @@ const awayFor = 15
 // configuration than the one in force, or with what is wrong with the file, each once.
 func watchConfig(ctx context.Context, file string, inForce Config, every time.Duration, changed func(Config, error)) {
 	var last []byte
+	refused := false // what is in force is told again when what was refused is gone
 	for away := 0; ; {
 		select {
 		case <-ctx.Done():
@@ -115,7 +116,7 @@ func watchConfig(ctx context.Context, file string, inForce Config, every time.Du
 		if err != nil {
 			if away++; away == awayFor {
 				changed(Config{}, err)
-				last = nil
+				last, refused = nil, true
 			}
 			continue
 		}
@@ -126,9 +127,10 @@ func watchConfig(ctx context.Context, file string, inForce Config, every time.Du
 		last = text
 		config, err := parseConfig(text)
 		if err != nil {
+			refused = true
 			changed(config, err)
-		} else if !reflect.DeepEqual(config, inForce) {
-			inForce = config
+		} else if refused || !reflect.DeepEqual(config, inForce) {
+			inForce, refused = config, false
 			changed(config, nil)
 		}
 	}

@@ -131,10 +131,14 @@ func TestWatchConfig(t *testing.T) {
 	if c := next(); !os.IsNotExist(c.err) {
 		t.Errorf("a file that stays away: %+v", c)
 	}
-	write(head + "# as it was\nignoreSkips: true")
+	write(head + "ignoreSkips: true")
+	if c := next(); c.err != nil || !c.config.IgnoreSkips {
+		t.Errorf("what is in force is back, and it says %+v", c)
+	}
+	write(head + "# with a comment\nignoreSkips: true")
 	select {
 	case c := <-changes:
-		t.Errorf("what is in force is back, and it says %+v", c)
+		t.Errorf("only a comment has changed, and it says %+v", c)
 	case <-time.After(50 * time.Millisecond):
 	}
 }

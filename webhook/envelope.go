@@ -111,9 +111,14 @@ func findUID(head []byte) types.UID {
 // maxWrite is how long sending an answer may take. Who does not read his must not keep the memory of his review for ever.
 const maxWrite = 5 * time.Second
 
+// soon gives an answer its deadline, each its own: that of the one before stays with a connection of HTTP/1.1. What is no connection has none.
+func soon(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(maxWrite))
+}
+
 // writeReview sends the answer to a review.
 func writeReview(w http.ResponseWriter, response *admissionv1.AdmissionResponse) error {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(maxWrite)) // what is no connection has none
+	soon(w)
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(admissionv1.AdmissionReview{TypeMeta: reviewType, Response: response})
 }

@@ -28,21 +28,26 @@ func (nowhere) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// FuzzHandler posts bodies: each is answered, with a review or with a plain error, and never by way of a panic.
-func FuzzHandler(f *testing.F) {
-	client, err := corev1client.NewForConfig(&rest.Config{Host: "https://nowhere", Transport: nowhere{}, QPS: -1})
+// handlerOver is a handler over an API server without a network.
+func handlerOver(tb testing.TB, k kind, config Config, api http.RoundTripper) *handler {
+	tb.Helper()
+	client, err := corev1client.NewForConfig(&rest.Config{Host: "https://nowhere", Transport: api, QPS: -1})
 	if err != nil {
-		f.Fatal(err)
+		tb.Fatal(err)
 	}
 	m, err := newMetrics(prometheus.NewRegistry())
 	if err != nil {
-		f.Fatal(err)
+		tb.Fatal(err)
 	}
-	config := DefaultConfig()
 	facts := newClusterFacts(client.RESTClient(), config, m, logr.Discard())
+	return &handler{kind: k, config: config, facts: facts, metrics: m, room: newRoom(memoryLimit()), log: logr.Discard()}
+}
+
+// FuzzHandler posts bodies: each is answered, with a review or with a plain error, and never by way of a panic.
+func FuzzHandler(f *testing.F) {
 	handlers := map[string]*handler{}
 	for _, k := range []kind{profiles, workflows} {
-		handlers[k.name] = &handler{kind: k, config: config, facts: facts, metrics: m, room: newRoom(memoryLimit()), log: logr.Discard()}
+		handlers[k.name] = handlerOver(f, k, DefaultConfig(), nowhere{})
 	}
 	f.Add([]byte(`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"a"}}`))
 	files, err := filepath.Glob("../testdata/*/*/*.yaml")

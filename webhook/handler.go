@@ -107,6 +107,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if errors.As(err, &bad) {
 		h.metrics.badRequests.WithLabelValues(bad.reason).Inc()
 		h.log.Info("refused a request that is no AdmissionReview", "reason", bad.reason, "error", bad.Error())
+		soon(w)
 		http.Error(w, bad.Error(), bad.status)
 		return
 	}

@@ -25,6 +25,7 @@ func main() {
 // exitCode ends the program when all has been said.
 type exitCode int
 
+// Error is for nobody: the code says it.
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // exit is the error that ends the program with a code; none for 0.

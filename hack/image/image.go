@@ -65,6 +65,7 @@ func (r release) index(programs string, platforms []v1.Platform) (v1.ImageIndex,
 // plain is an image that the index does not give an artifact type: it belongs to what is no image, and some tools skip that.
 type plain struct{ v1.Image }
 
+// ArtifactType is none: what is packed is an image.
 func (plain) ArtifactType() (string, error) { return "", nil }
 
 // name is what make calls the program for a platform.

@@ -216,7 +216,7 @@ var mayFollow = map[wfv1.NodePhase]*regexp.Regexp{
 	wfv1.NodeFailed: regexp.MustCompile(`\|\||!|\.(Failed|AllFailed|Omitted|AnySucceeded)`),
 }
 
-// goesOnAfter reports whether a DAG may succeed although one of its tasks has ended in a phase: that of what comes last decides,
+// goesOnAfter reports for each phase whether a DAG may succeed although one of its tasks has ended in it: that of what comes last decides,
 // and some task may run for all that. One that is left out counts as having ended like what came before it, be that a hook, and its
 // own continueOn decides whether that matters.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/dag.go assessDAGPhase, workflow/common/ancestry.go.

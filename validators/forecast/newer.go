@@ -54,20 +54,17 @@ func DecodeYAML[T wfv1.Workflow | wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTe
 	return Decode[T](raw)
 }
 
+// newerFields are those that Argo's types don't have, or not everywhere.
+var newerFields = []string{"plugin", "podResources", "executorPlugins"}
+
 // mayHaveNewer spares what has none of the fields the second decoding.
 func mayHaveNewer(raw []byte) bool {
-	return slices.ContainsFunc([]string{`"plugin"`, `"podResources"`, `"executorPlugins"`}, func(name string) bool {
-		return bytes.Contains(raw, []byte(name))
-	})
+	return slices.ContainsFunc(newerFields, func(name string) bool { return bytes.Contains(raw, []byte(`"`+name+`"`)) })
 }
 
 // Newer reports whether a field of this name may be one that Argo's types don't have and Decode heeds.
 func Newer(name []byte) bool {
-	switch string(name) {
-	case "plugin", "podResources", "executorPlugins":
-		return true
-	}
-	return false
+	return slices.ContainsFunc(newerFields, func(field string) bool { return field == string(name) })
 }
 
 func markSpec(spec map[string]any) {

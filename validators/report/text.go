@@ -73,6 +73,7 @@ var colours = map[Level]string{Denied: "31;1", Warned: "33;1", Audited: "36;1", 
 // painted is a text of our own, in colours.
 type painted struct{ text string }
 
+// String is the text with its colours.
 func (p painted) String() string { return p.text }
 
 func (p *printer) paint(level Level, text string) painted {

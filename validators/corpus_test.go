@@ -49,7 +49,7 @@ func TestCorpusKFPv2(t *testing.T) {
 		var got []string
 		for i := range fc.Pods {
 			pod := &fc.Pods[i]
-			for _, use := range Uses(pod) {
+			for _, use := range Dependencies(pod) {
 				if use.Kind != Secret {
 					continue
 				}

@@ -23,7 +23,7 @@ func countedNames(missing []quota.Missing) (names []string, defaults string) {
 func computeNames(missing []quota.Missing) []string {
 	var out []string
 	for _, m := range missing {
-		out = append(out, string(quota.Compute(m.Resource)))
+		out = append(out, string(quota.ComputeResource(m.Resource)))
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

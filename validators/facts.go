@@ -20,17 +20,17 @@ type Facts interface {
 	PriorityClasses() ([]schedulingv1.PriorityClass, error)
 	// ServerVersion is that of the API server, such as v1.37.2.
 	ServerVersion() (string, error)
-	// Look answers for each of the objects whether it is there: in the namespace, if it is of a kind that has one. They are
+	// CheckObjects answers for each of the objects whether it is there: in the namespace, if it is of a kind that has one. They are
 	// asked for together so that they can be looked up together.
-	Look(namespace string, wanted []Wanted) map[Object]Found
+	CheckObjects(namespace string, wanted []ObjectQuery) map[ObjectRef]ObjectStatus
 }
 
 // Attentive are Facts that are told which rule is about to ask, by its ID, so that they know what its findings stand on. What a forecast
 // asks comes before, for all of them.
 type Attentive interface{ Asking(rule string) }
 
-// Object names an object that pods can't start without.
-type Object struct {
+// ObjectRef names an object that pods can't start without.
+type ObjectRef struct {
 	Kind, Name string
 }
 
@@ -43,16 +43,16 @@ const (
 	PriorityClass         = "PriorityClass" // has no namespace
 )
 
-// Wanted is an object to look for.
-type Wanted struct {
-	Object
+// ObjectQuery is an object to look for.
+type ObjectQuery struct {
+	ObjectRef
 	// Keys are those that matter, sorted; none if it is enough that the object exists.
 	Keys []string
 }
 
-// Found is what rules may know of an object: whether it exists and, of a Secret or a ConfigMap, what its keys are called.
+// ObjectStatus is what rules may know of an object: whether it exists and, of a Secret or a ConfigMap, what its keys are called.
 // Never a value.
-type Found struct {
+type ObjectStatus struct {
 	Exists bool
 	// Keys are those of the wanted keys that the object has, at least.
 	Keys sets.Set[string]

@@ -14,12 +14,12 @@ import (
 
 // namespaceLimits are the quotas and LimitRanges that decide about the pods of a namespace.
 type namespaceLimits struct {
-	// now is what is enforced already and will be. soon also has what a quota controller has not carried over yet.
-	now, soon quota.Namespace
-	// moving says that the two differ.
-	moving bool
-	// openClass and openVersion say that the cluster's default PriorityClass and its version are not known.
-	openClass, openVersion bool
+	// enforced is what is enforced already and will be. soon also has what a quota controller has not carried over yet.
+	enforced, desired quota.Namespace
+	// syncing says that the two differ.
+	syncing bool
+	// defaultClassUnknown and openVersion say that the cluster's default PriorityClass and its version are not known.
+	defaultClassUnknown, versionUnknown bool
 }
 
 // readNamespaceLimits asks for all that decides about these pods. What could not be found out is left out, and said.
@@ -30,7 +30,7 @@ func readNamespaceLimits(namespace string, pods []forecast.Pod, facts Facts) (na
 	if err != nil { // then no container's values are known
 		return n, []Finding{unchecked(WorkflowQuotaCompute, "the pods were not checked against quotas and LimitRanges: %v", err)}
 	}
-	n.now.LimitRanges, n.soon.LimitRanges = limitRanges, limitRanges
+	n.enforced.LimitRanges, n.desired.LimitRanges = limitRanges, limitRanges
 	var out []Finding
 	quotas, err := facts.ResourceQuotas(namespace)
 	if err != nil {
@@ -56,14 +56,14 @@ func readNamespaceLimits(namespace string, pods []forecast.Pod, facts Facts) (na
 		add := func(to *quota.Namespace, hard corev1.ResourceList) {
 			to.Quotas = append(to.Quotas, quota.Quota{Name: q.Name, Hard: hard, Scopes: q.Spec.Scopes, ScopeSelector: q.Spec.ScopeSelector})
 		}
-		n.moving = n.moving || len(both) != len(either)
-		add(&n.now, both)
-		add(&n.soon, either)
+		n.syncing = n.syncing || len(both) != len(either)
+		add(&n.enforced, both)
+		add(&n.desired, either)
 	}
-	if n.soon.HasScope(corev1.ResourceQuotaScopePriorityClass) {
+	if n.desired.HasScope(corev1.ResourceQuotaScopePriorityClass) {
 		class, err := defaultPriorityClass(facts)
-		n.openClass = err != nil
-		n.now.DefaultPriorityClass, n.soon.DefaultPriorityClass = class, class
+		n.defaultClassUnknown = err != nil
+		n.enforced.DefaultPriorityClass, n.desired.DefaultPriorityClass = class, class
 	}
 	return n, out
 }
@@ -74,12 +74,12 @@ func (n *namespaceLimits) readVersion(pods []forecast.Pod, facts Facts) {
 		return
 	}
 	minor := minorVersion(facts)
-	n.now.Minor, n.soon.Minor, n.openVersion = minor, minor, minor == 0
+	n.enforced.Minor, n.desired.Minor, n.versionUnknown = minor, minor, minor == 0
 }
 
 // asAWhole reports whether a pod has resources of its own, beside those of its containers.
 func asAWhole(pod *forecast.Pod) bool {
-	return pod.Spec.Resources != nil || slices.ContainsFunc(pod.Undecided, func(u forecast.UndecidedResource) bool { return u.Container == "" })
+	return pod.Spec.Resources != nil || slices.ContainsFunc(pod.RuntimeResources, func(u forecast.RuntimeResource) bool { return u.Container == "" })
 }
 
 // hasSidecar reports whether an init container goes on beside the others, which counts for what a pod adds up to.
@@ -88,22 +88,22 @@ func hasSidecar(pod *forecast.Pod) bool {
 }
 
 // certain reports whether a refusal does not hang on something about the pod that is not known.
-func (n namespaceLimits) certain(refusal quota.Refusal, pod *forecast.Pod) bool {
-	if n.openVersion && (asAWhole(pod) || hasSidecar(pod) && refusal.Gate == quota.LimitRanger && refusal.Container == "") {
+func (n namespaceLimits) certain(refusal quota.Violation, pod *forecast.Pod) bool {
+	if n.versionUnknown && (asAWhole(pod) || hasSidecar(pod) && refusal.Gate == quota.LimitRanger && refusal.Container == "") {
 		return false
 	}
 	if refusal.Gate != quota.ResourceQuota {
-		return len(pod.Undecided) == 0 // an amount that nobody knows yet
+		return len(pod.RuntimeResources) == 0 // an amount that nobody knows yet
 	}
-	i := slices.IndexFunc(n.soon.Quotas, func(q quota.Quota) bool { return q.Name == refusal.Object })
-	return !slices.ContainsFunc(quota.ScopeNames(n.soon.Quotas[i]), func(scope corev1.ResourceQuotaScope) bool {
+	i := slices.IndexFunc(n.desired.Quotas, func(q quota.Quota) bool { return q.Name == refusal.Object })
+	return !slices.ContainsFunc(quota.ScopeNames(n.desired.Quotas[i]), func(scope corev1.ResourceQuotaScope) bool {
 		switch scope {
 		case corev1.ResourceQuotaScopeTerminating, corev1.ResourceQuotaScopeNotTerminating:
-			return pod.OpenDeadline
+			return pod.DeadlineUnknown
 		case corev1.ResourceQuotaScopeBestEffort, corev1.ResourceQuotaScopeNotBestEffort:
-			return len(pod.Undecided) > 0
+			return len(pod.RuntimeResources) > 0
 		case corev1.ResourceQuotaScopePriorityClass:
-			return n.openClass && pod.Spec.PriorityClassName == ""
+			return n.defaultClassUnknown && pod.Spec.PriorityClassName == ""
 		case corev1.ResourceQuotaScopeCrossNamespacePodAffinity:
 			return true // the affinity may be that of a template around this one
 		}
@@ -114,11 +114,11 @@ func (n namespaceLimits) certain(refusal quota.Refusal, pod *forecast.Pod) bool 
 // withUndecided is a pod's spec with something in the place of amounts that exist only at run time: that they are there is what
 // quotas ask.
 func withUndecided(pod *forecast.Pod) *corev1.PodSpec {
-	if len(pod.Undecided) == 0 {
+	if len(pod.RuntimeResources) == 0 {
 		return &pod.Spec
 	}
 	spec := pod.Spec.DeepCopy()
-	for _, u := range pod.Undecided {
+	for _, u := range pod.RuntimeResources {
 		if u.Container == "" {
 			if spec.Resources == nil {
 				spec.Resources = &corev1.ResourceRequirements{}

@@ -42,12 +42,12 @@ func both[T any](over []T, under []T, name func(*T) string) []T {
 	return over
 }
 
-// Controller implements Facts.
-func (o Overlay) Controller(instanceID string) (forecast.Controller, error) {
+// ControllerConfig implements Facts.
+func (o Overlay) ControllerConfig(instanceID string) (forecast.ControllerConfig, error) {
 	if o.Over.configuration() != nil {
-		return o.Over.Controller(instanceID)
+		return o.Over.ControllerConfig(instanceID)
 	}
-	return o.Under.Controller(instanceID)
+	return o.Under.ControllerConfig(instanceID)
 }
 
 // ConfigMap implements Facts.
@@ -95,17 +95,17 @@ func (o Overlay) PriorityClasses() ([]schedulingv1.PriorityClass, error) {
 // ServerVersion implements Facts.
 func (o Overlay) ServerVersion() (string, error) { return o.Under.ServerVersion() }
 
-// Look implements Facts.
-func (o Overlay) Look(namespace string, wanted []Wanted) map[Object]Found {
-	out := o.Over.Look(namespace, wanted)
-	var rest []Wanted
+// CheckObjects implements Facts.
+func (o Overlay) CheckObjects(namespace string, wanted []ObjectQuery) map[ObjectRef]ObjectStatus {
+	out := o.Over.CheckObjects(namespace, wanted)
+	var rest []ObjectQuery
 	for _, w := range wanted {
-		if out[w.Object].Err != nil {
+		if out[w.ObjectRef].Err != nil {
 			rest = append(rest, w)
 		}
 	}
 	if len(rest) > 0 {
-		maps.Copy(out, o.Under.Look(namespace, rest))
+		maps.Copy(out, o.Under.CheckObjects(namespace, rest))
 	}
 	return out
 }

@@ -34,8 +34,8 @@ func TestOverlay(t *testing.T) {
 		"{kind: ConfigMap, metadata: {name: workflow-controller-configmap, namespace: kubeflow}}")
 	o := Overlay{Over: over, Under: under}
 
-	secret := func(name string) Object { return Object{Secret, name} }
-	found := o.Look("team-a", []Wanted{{Object: secret("both")}, {Object: secret("over")}, {Object: secret("under")}, {Object: secret("neither")}})
+	secret := func(name string) ObjectRef { return ObjectRef{Secret, name} }
+	found := o.CheckObjects("team-a", []ObjectQuery{{ObjectRef: secret("both")}, {ObjectRef: secret("over")}, {ObjectRef: secret("under")}, {ObjectRef: secret("neither")}})
 	if !found[secret("both")].Keys.Equal(sets.New("new")) || !found[secret("over")].Exists || !found[secret("under")].Exists ||
 		found[secret("neither")].Exists || found[secret("neither")].Err != nil {
 		t.Errorf("found %+v", found)
@@ -58,7 +58,7 @@ func TestOverlay(t *testing.T) {
 	if err != nil || len(classes) != 2 {
 		t.Errorf("PriorityClasses %+v, %v", classes, err)
 	}
-	if controller, err := o.Controller(""); err != nil || controller.Namespace != "argo" {
+	if controller, err := o.ControllerConfig(""); err != nil || controller.Namespace != "argo" {
 		t.Errorf("the controller is %+v, %v", controller, err)
 	}
 
@@ -67,7 +67,7 @@ func TestOverlay(t *testing.T) {
 	if _, err := alone.ResourceQuotas("team-a"); err == nil {
 		t.Error("the quotas of nothing are known")
 	}
-	if found := alone.Look("team-a", []Wanted{{Object: secret("under")}}); found[secret("under")].Err == nil {
+	if found := alone.CheckObjects("team-a", []ObjectQuery{{ObjectRef: secret("under")}}); found[secret("under")].Err == nil {
 		t.Errorf("found %+v", found)
 	}
 }

@@ -32,7 +32,7 @@ var profileQuotaCompute = Rule[ProfileChange]{
 
 func judgeProfileQuota(change ProfileChange, facts Facts) []Finding {
 	r := profileQuota{profile: change.New, update: change.Old != nil, facts: facts}
-	out := oddNames(change)
+	out := neverCountedNames(change)
 	held, err := r.held(change.New)
 	if err != nil {
 		return append(out, r.unchecked(err))
@@ -47,7 +47,7 @@ func judgeProfileQuota(change ProfileChange, facts Facts) []Finding {
 	if len(held.missing) > 0 {
 		out = append(out, r.finding(held))
 	}
-	return append(out, tooSmall(change, held)...)
+	return append(out, tooSmallForDriver(change, held)...)
 }
 
 const profileHard = "spec.resourceQuotaSpec.hard"
@@ -58,8 +58,8 @@ type profileQuota struct {
 	facts   Facts
 }
 
-// held is what a quota holds against the plainest runs.
-type held struct {
+// evaluation is what a quota holds against the plainest runs.
+type evaluation struct {
 	// missing is what their pods lack, and runs are the kinds of run that have such pods; not all of them may.
 	missing []quota.Missing
 	runs    []string
@@ -71,12 +71,12 @@ type held struct {
 
 // heldBefore is what was held against the plainest runs before a change. Of a quota that the API server refuses nothing ever came:
 // once it is corrected, what counts is what there is from before it.
-func (r profileQuota) heldBefore(change ProfileChange) (held, error) {
+func (r profileQuota) heldBefore(change ProfileChange) (evaluation, error) {
 	spec := &change.Old.Spec.ResourceQuotaSpec
 	if len(quota.ValidateSpec(spec, nil, 0)) > 0 && len(quota.ValidateSpec(&change.New.Spec.ResourceQuotaSpec, nil, 0)) == 0 {
 		made, err := madeQuota(change.New, r.facts)
 		if err != nil || made == nil {
-			return held{}, err
+			return evaluation{}, err
 		}
 		spec = made
 	}
@@ -86,31 +86,31 @@ func (r profileQuota) heldBefore(change ProfileChange) (held, error) {
 }
 
 // held holds the quota of a profile against the plainest runs.
-func (r profileQuota) held(profile *Profile) (held, error) {
+func (r profileQuota) held(profile *Profile) (evaluation, error) {
 	spec := profile.Spec.ResourceQuotaSpec
 	q := quota.Quota{Name: ProfileQuota, Hard: spec.Hard, Scopes: spec.Scopes, ScopeSelector: spec.ScopeSelector}
 	scopes := quota.ScopeNames(q)
-	if !quota.Forces(q.Hard) || slices.Contains(scopes, corev1.ResourceQuotaScopeBestEffort) {
-		return held{}, nil // the API server stores no BestEffort quota on anything but pods
+	if !quota.ConstrainsContainers(q.Hard) || slices.Contains(scopes, corev1.ResourceQuotaScopeBestEffort) {
+		return evaluation{}, nil // the API server stores no BestEffort quota on anything but pods
 	}
-	controller, err := r.facts.Controller("")
+	controller, err := r.facts.ControllerConfig("")
 	if err != nil {
-		return held{}, err
+		return evaluation{}, err
 	}
 	runs, err := forecast.Baselines(controller)
 	if err != nil {
-		return held{}, err
+		return evaluation{}, err
 	}
 	var limits namespaceLimits
-	namespace := &limits.soon
+	namespace := &limits.desired
 	namespace.Quotas = []quota.Quota{q}
 	if namespace.LimitRanges, err = r.facts.LimitRanges(profile.OwnNamespace()); err != nil {
-		return held{}, err
+		return evaluation{}, err
 	}
-	h := held{certainty: Certain}
+	h := evaluation{certainty: Certain}
 	if slices.Contains(scopes, corev1.ResourceQuotaScopePriorityClass) {
 		namespace.DefaultPriorityClass, err = defaultPriorityClass(r.facts)
-		limits.openClass = err != nil // it may take the pods out of the quota's reach, or into it
+		limits.defaultClassUnknown = err != nil // it may take the pods out of the quota's reach, or into it
 	}
 	for _, run := range runs {
 		limits.readVersion(run.Pods, r.facts)
@@ -124,7 +124,7 @@ func (r profileQuota) held(profile *Profile) (held, error) {
 			if i == 0 && run.Kind == forecast.KFPv2 {
 				h.excesses = namespace.Excesses(&pod.Spec)
 			}
-			for _, refusal := range namespace.Decide(spec).Refusals {
+			for _, refusal := range namespace.Decide(spec).Violations {
 				if refusal.Gate != quota.ResourceQuota {
 					continue
 				}
@@ -163,7 +163,7 @@ func together(a, b []quota.Missing) []quota.Missing {
 
 // newlyMissing is what was not missing before: everything, if a kind of run that did not fail before does. cpu and requests.cpu
 // ask containers for the same thing.
-func newlyMissing(now, before held) []quota.Missing {
+func newlyMissing(now, before evaluation) []quota.Missing {
 	if slices.ContainsFunc(now.runs, func(kind string) bool { return !slices.Contains(before.runs, kind) }) {
 		return now.missing
 	}
@@ -173,7 +173,7 @@ func newlyMissing(now, before held) []quota.Missing {
 	})
 }
 
-func (r profileQuota) finding(h held) Finding {
+func (r profileQuota) finding(h evaluation) Finding {
 	names, defaults := countedNames(h.missing)
 	var containers []string
 	for _, m := range h.missing {

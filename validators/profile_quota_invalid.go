@@ -75,7 +75,7 @@ func invalidQuota(profile *Profile, minor int) []Finding {
 		out = append(out, Finding{
 			Rule: ProfileQuotaInvalid, Certainty: Certain, Type: metav1.CauseTypeFieldValueInvalid, Field: p.Path.String(),
 			Problem: wrong(p),
-			Outcome: fmt.Sprintf(quotaOutcome, ProfileQuota, p.Says),
+			Outcome: fmt.Sprintf(quotaOutcome, ProfileQuota, p.Message),
 			Fix:     "to fix, " + correction(p),
 		})
 	}
@@ -87,12 +87,12 @@ func wrong(p quota.SpecProblem) string {
 	switch {
 	case len(p.Known) > 0:
 		return fmt.Sprintf("%s can't be '%s'", p.Path, p.Name)
-	case p.Says == "unsupported scope applied to resource":
+	case p.Message == "unsupported scope applied to resource":
 		return fmt.Sprintf("%s does not go together with a limit on %s", p.Path, p.Name)
-	case p.Says == "conflicting scopes":
+	case p.Message == "conflicting scopes":
 		return fmt.Sprintf("%s has both %s and Not%s, which no pod is", p.Path, p.Name, p.Name)
 	}
-	return fmt.Sprintf("%s %s", p.Path, p.Says)
+	return fmt.Sprintf("%s %s", p.Path, p.Message)
 }
 
 // correction says what to do about a problem, with the name that was meant if that can be guessed.
@@ -106,9 +106,9 @@ func correction(p quota.SpecProblem) string {
 			return "use a name such as requests.nvidia.com/gpu"
 		}
 		return "use one of " + strings.Join(p.Known, ", ")
-	case p.Says == "unsupported scope applied to resource":
+	case p.Message == "unsupported scope applied to resource":
 		return fmt.Sprintf("drop the scope or the limit on %s", p.Name)
-	case p.Says == "conflicting scopes":
+	case p.Message == "conflicting scopes":
 		return "drop one of them"
 	}
 	return "correct the value"

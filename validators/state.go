@@ -52,7 +52,7 @@ func (s *State) Add(manifest []byte, namespace string) error {
 	key := namespace + "/" + meta.Name
 	switch meta.Kind {
 	case Secret, ConfigMap, ServiceAccount, PersistentVolumeClaim, PriorityClass:
-		if err := s.keep(Object{meta.Kind, meta.Name}, namespace, manifest); err != nil {
+		if err := s.keep(ObjectRef{meta.Kind, meta.Name}, namespace, manifest); err != nil {
 			return err
 		}
 	}
@@ -115,14 +115,14 @@ func find[T any](s *State, kind string, in map[string]*T, key string) (*T, error
 	return nil, fmt.Errorf("%s %s is %w", kind, key, errNotGiven)
 }
 
-// Controller implements Facts. Of several controllers the manifests' is meant; a cluster whose manifests have no configuration has the one
+// ControllerConfig implements Facts. Of several controllers the manifests' is meant; a cluster whose manifests have no configuration has the one
 // of a stock installation.
-func (s *State) Controller(string) (forecast.Controller, error) {
+func (s *State) ControllerConfig(string) (forecast.ControllerConfig, error) {
 	cm := s.configuration()
 	if cm == nil {
-		return forecast.Controller{}, nil
+		return forecast.ControllerConfig{}, nil
 	}
-	controller, err := forecast.ParseController(cm.Data)
+	controller, err := forecast.ParseControllerConfig(cm.Data)
 	controller.Namespace = cm.Namespace
 	return controller, err
 }
@@ -193,35 +193,35 @@ func (s *State) ServerVersion() (string, error) {
 	return "", fmt.Errorf("the version of Kubernetes is %w", errNotGiven)
 }
 
-// Look implements Facts. What every cluster and every namespace has by itself is there as well.
-func (s *State) Look(namespace string, wanted []Wanted) map[Object]Found {
-	out := map[Object]Found{}
+// CheckObjects implements Facts. What every cluster and every namespace has by itself is there as well.
+func (s *State) CheckObjects(namespace string, wanted []ObjectQuery) map[ObjectRef]ObjectStatus {
+	out := map[ObjectRef]ObjectStatus{}
 	for _, w := range wanted {
-		keys, ok := s.objects[s.place(w.Object, namespace)]
+		keys, ok := s.objects[s.place(w.ObjectRef, namespace)]
 		if !ok {
-			keys, ok = builtIn[w.Object]
+			keys, ok = builtIn[w.ObjectRef]
 		}
-		out[w.Object] = Found{Exists: ok, Keys: keys}
+		out[w.ObjectRef] = ObjectStatus{Exists: ok, Keys: keys}
 		if !ok && !s.Complete {
-			out[w.Object] = Found{Err: fmt.Errorf("it is %w", errNotGiven)}
+			out[w.ObjectRef] = ObjectStatus{Err: fmt.Errorf("it is %w", errNotGiven)}
 		}
 	}
 	return out
 }
 
 // builtIn are objects that Kubernetes makes, and their keys.
-var builtIn = map[Object]sets.Set[string]{
+var builtIn = map[ObjectRef]sets.Set[string]{
 	{PriorityClass, "system-node-critical"}: nil, {PriorityClass, "system-cluster-critical"}: nil,
 	{ConfigMap, "kube-root-ca.crt"}: sets.New("ca.crt"), {ServiceAccount, "default"}: nil,
 }
 
 // placed is an object where it is.
 type placed struct {
-	Object
+	ObjectRef
 	namespace string
 }
 
-func (s *State) place(o Object, namespace string) placed {
+func (s *State) place(o ObjectRef, namespace string) placed {
 	if o.Kind == PriorityClass {
 		namespace = ""
 	}
@@ -230,7 +230,7 @@ func (s *State) place(o Object, namespace string) placed {
 
 // keep notes that an object is there. Only the names of its keys: values may be left out of such files, and don't belong into
 // memory.
-func (s *State) keep(o Object, namespace string, manifest []byte) error {
+func (s *State) keep(o ObjectRef, namespace string, manifest []byte) error {
 	var object struct {
 		Data       map[string]any    `json:"data"`
 		StringData map[string]any    `json:"stringData"`

@@ -46,7 +46,7 @@ type workflowQuota struct {
 
 // refusedPods are the pods against which the API server holds the same thing.
 type refusedPods struct {
-	quota.Refusal
+	quota.Violation
 	certainty  Certainty
 	first      *forecast.Pod
 	containers []string
@@ -59,41 +59,41 @@ func (r *workflowQuota) judge(pod *forecast.Pod) {
 		return // it may have anything
 	}
 	spec := withUndecided(pod)
-	now := r.now.Decide(spec)
+	now := r.enforced.Decide(spec)
 	soon := now
-	if r.moving {
-		soon = r.soon.Decide(spec)
+	if r.syncing {
+		soon = r.desired.Decide(spec)
 	}
-	sure := now.SureFor(func(refusal quota.Refusal) bool { return r.certain(refusal, pod) })
-	for _, refusal := range soon.Refusals {
+	sure := now.CertainFor(func(refusal quota.Violation) bool { return r.certain(refusal, pod) })
+	for _, refusal := range soon.Violations {
 		certainty := pod.Origin.EndsRun
-		stands := slices.ContainsFunc(now.Refusals, func(o quota.Refusal) bool {
+		stands := slices.ContainsFunc(now.Violations, func(o quota.Violation) bool {
 			// A quota that is to ask for more refuses the pod already, if only for what it asks for now.
 			return o.Is(refusal) || o.Gate == quota.ResourceQuota && refusal.Gate == o.Gate && o.Object == refusal.Object
 		})
 		if !sure || !stands || !r.certain(refusal, pod) {
 			certainty = min(certainty, Possible)
 		}
-		if refusal.Gate != quota.ResourceQuota && len(pod.Undecided) > 0 {
+		if refusal.Gate != quota.ResourceQuota && len(pod.RuntimeResources) > 0 {
 			continue // an amount that nobody knows yet
 		}
 		r.add(refusal, certainty, pod)
 	}
 }
 
-func (r *workflowQuota) add(refusal quota.Refusal, certainty Certainty, pod *forecast.Pod) {
+func (r *workflowQuota) add(refusal quota.Violation, certainty Certainty, pod *forecast.Pod) {
 	// Where a container stands in its pod is no difference for a reader.
 	if refusal.Gate == quota.Validation {
-		if _, reason, ok := strings.Cut(refusal.Says, ": "); ok {
-			refusal.Says = reason
+		if _, reason, ok := strings.Cut(refusal.Message, ": "); ok {
+			refusal.Message = reason
 		}
 	}
 	i := slices.IndexFunc(r.refusals, func(p refusedPods) bool {
-		return p.Gate == refusal.Gate && p.Object == refusal.Object && p.Resource == refusal.Resource && p.Defaulted == refusal.Defaulted && p.Says == refusal.Says
+		return p.Gate == refusal.Gate && p.Object == refusal.Object && p.Resource == refusal.Resource && p.Defaulted == refusal.Defaulted && p.Message == refusal.Message
 	})
 	if i < 0 {
 		i = len(r.refusals)
-		r.refusals = append(r.refusals, refusedPods{Refusal: refusal, first: pod})
+		r.refusals = append(r.refusals, refusedPods{Violation: refusal, first: pod})
 	}
 	p := &r.refusals[i]
 	if certainty > p.certainty {
@@ -132,7 +132,7 @@ func (r *workflowQuota) findings() []Finding {
 func (p refusedPods) finding(namespace string) Finding {
 	f := Finding{
 		Rule: WorkflowQuotaCompute, Certainty: p.certainty, Type: metav1.CauseTypeFieldValueInvalid, Field: p.first.Origin.Path.String(),
-		Outcome: fmt.Sprintf("the API server would refuse the pod, and Argo end the step in error ('%s')", p.Says),
+		Outcome: fmt.Sprintf("the API server would refuse the pod, and Argo end the step in error ('%s')", p.Message),
 	}
 	if p.certainty == Possible {
 		f.Outcome = "if it comes to that, " + f.Outcome
@@ -145,13 +145,13 @@ func (p refusedPods) finding(namespace string) Finding {
 			p.Object, namespace, inWords(names), containers, steps, p.whoAdds())
 		f.Fix = "to fix, " + p.cure(namespace, defaults)
 	case quota.LimitRanger:
-		f.Problem = fmt.Sprintf("LimitRange '%s' of namespace '%s' does not allow the resources of %s of %s%s: %s", p.Object, namespace, p.what(), steps, p.whoAdds(), p.Says)
+		f.Problem = fmt.Sprintf("LimitRange '%s' of namespace '%s' does not allow the resources of %s of %s%s: %s", p.Object, namespace, p.what(), steps, p.whoAdds(), p.Message)
 		f.Fix = fmt.Sprintf("to fix, set %s that the LimitRange allows, or change it", p.whose("resources"))
 		if p.Defaulted {
 			f.Fix += "; a LimitRange sets what the container does not"
 		}
 	case quota.Validation:
-		f.Problem = fmt.Sprintf("the resources of %s of %s are not valid%s: %s: %s", p.what(), steps, p.whoAdds(), p.Resource, p.Says)
+		f.Problem = fmt.Sprintf("the resources of %s of %s are not valid%s: %s: %s", p.what(), steps, p.whoAdds(), p.Resource, p.Message)
 		f.Fix = "to fix, correct " + p.whose("the requests or the limits")
 		if p.Defaulted {
 			f.Fix = fmt.Sprintf("to fix, set %s too: it comes from a LimitRange of the namespace", p.whose("the limit of "+string(p.Resource)))
@@ -170,7 +170,7 @@ func (p refusedPods) what() string {
 
 // authors are those of the containers whose resources the author of the Workflow can set.
 func (p refusedPods) authors() []string {
-	return slices.DeleteFunc(slices.Clone(p.containers), func(c string) bool { return slices.Contains(p.first.Added, c) })
+	return slices.DeleteFunc(slices.Clone(p.containers), func(c string) bool { return slices.Contains(p.first.ArgoContainers, c) })
 }
 
 // whose says where resources are to be set if it is not the Workflow's author who does.
@@ -183,7 +183,7 @@ func (p refusedPods) whose(resources string) string {
 
 // whoAdds says which of the containers are not the author's.
 func (p refusedPods) whoAdds() string {
-	argo := slices.DeleteFunc(slices.Clone(p.containers), func(c string) bool { return !slices.Contains(p.first.Added, c) })
+	argo := slices.DeleteFunc(slices.Clone(p.containers), func(c string) bool { return !slices.Contains(p.first.ArgoContainers, c) })
 	if len(argo) == 0 {
 		return ""
 	}

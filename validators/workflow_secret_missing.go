@@ -15,7 +15,7 @@ var workflowSecretMissing = Rule[WorkflowForecast]{
 	Summary: "A Workflow's pods need a Secret, or a key of one, that the namespace does not have.",
 	Judge: func(subject WorkflowForecast, facts Facts) []Finding {
 		var out []Finding
-		if err := subject.Forecast.ControllerError; err != nil {
+		if err := subject.Forecast.ControllerConfigError; err != nil {
 			out = append(out, unchecked(WorkflowSecretMissing, "the Secrets of the Workflow were checked without certainty: %v", err))
 		}
 		out = append(out, judgeNeeds(WorkflowSecretMissing, subject, facts, Secret)...)

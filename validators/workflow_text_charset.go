@@ -28,7 +28,7 @@ var workflowTextCharset = Rule[WorkflowForecast]{
 		if wf.Labels[runIDLabel] == "" || subject.Charset == charset.UTF8MB4 {
 			return nil
 		}
-		texts := unstorable{charset: subject.Charset, escapes: kfp.IsV2(wf)}
+		texts := charsetScan{charset: subject.Charset, escapes: kfp.IsV2(wf)}
 		if err := texts.scan(wf); err != nil {
 			return []Finding{unchecked(WorkflowTextCharset, "the characters of the Workflow were not checked: %v", err)}
 		}
@@ -50,7 +50,7 @@ const (
 	runNameAnnotation = "pipelines.kubeflow.org/run_name"
 )
 
-func (u *unstorable) finding(wf metav1.Object) Finding {
+func (u *charsetScan) finding(wf metav1.Object) Finding {
 	var characters, places []string
 	for _, r := range u.characters {
 		characters = append(characters, described(r))

@@ -24,12 +24,12 @@ var workflowWhenUnparsable = Rule[WorkflowForecast]{
 	Summary: "A step's condition can't be evaluated once its parameters are filled in.",
 	Judge: func(subject WorkflowForecast, _ Facts) []Finding {
 		var out []Finding
-		for i, c := range subject.Forecast.Conditions {
+		for i, c := range subject.Forecast.InvalidConditions {
 			if i == maxRefusals {
-				return append(out, unchecked(WorkflowWhenUnparsable, "%d more conditions that can't be evaluated are not listed", len(subject.Forecast.Conditions)-i))
+				return append(out, unchecked(WorkflowWhenUnparsable, "%d more conditions that can't be evaluated are not listed", len(subject.Forecast.InvalidConditions)-i))
 			}
 			f := unparsable(c)
-			if subject.Forecast.ControllerError != nil {
+			if subject.Forecast.ControllerConfigError != nil {
 				f.Certainty = min(f.Certainty, Possible)
 			}
 			out = append(out, f)
@@ -38,16 +38,16 @@ var workflowWhenUnparsable = Rule[WorkflowForecast]{
 	},
 }
 
-func unparsable(c forecast.Condition) Finding {
+func unparsable(c forecast.InvalidCondition) Finding {
 	f := Finding{
 		Rule: WorkflowWhenUnparsable, Certainty: c.Origin.EndsRun, Type: metav1.CauseTypeFieldValueInvalid, Field: c.Origin.Path.String(),
 		Problem: fmt.Sprintf("the condition of %s can't be evaluated: %s", plural("step", c.Origin.Steps), shortened(c.Reason)),
 		Outcome: fmt.Sprintf("Argo would end the step in error (Invalid 'when' expression '%s')", shortened(c.Text)),
 		Fix:     "to fix, correct the condition",
 	}
-	if len(c.Carriers) > 0 {
-		f.Problem = fmt.Sprintf("the condition of %s can't be evaluated with the value of %s in it: %s", plural("step", c.Origin.Steps), inWords(c.Carriers), shortened(c.Reason))
-		f.Fix = "to fix, compare something that has no quotes and spaces, such as a parameter that only says yes or no" + asExpression(c.Carriers[0])
+	if len(c.Tags) > 0 {
+		f.Problem = fmt.Sprintf("the condition of %s can't be evaluated with the value of %s in it: %s", plural("step", c.Origin.Steps), inWords(c.Tags), shortened(c.Reason))
+		f.Fix = "to fix, compare something that has no quotes and spaces, such as a parameter that only says yes or no" + asExpression(c.Tags[0])
 	}
 	if f.Certainty == Possible {
 		f.Outcome = "if it comes to that step, " + f.Outcome

@@ -48,14 +48,14 @@ func (e Exemptions) exempts(req *admissionv1.AdmissionRequest) bool {
 // ArgoConfig says where the configuration of the workflow-controllers lies.
 type ArgoConfig struct {
 	// The one that runs Workflows without an instance ID.
-	ControllerConfig `json:",inline"`
+	ConfigMapLocation `json:",inline"`
 	// Instances are the others, by instance ID.
-	Instances map[string]ControllerConfig `json:"instances,omitempty"`
+	Instances map[string]ConfigMapLocation `json:"instances,omitempty"`
 }
 
-// ControllerConfig says where the configuration of one workflow-controller lies. A ConfigMap that is not named is the one of a stock
+// ConfigMapLocation says where the configuration of one workflow-controller lies. A ConfigMap that is not named is the one of a stock
 // installation.
-type ControllerConfig struct {
+type ConfigMapLocation struct {
 	Namespace string `json:"namespace"`
 	ConfigMap string `json:"configMap,omitempty"`
 }
@@ -63,9 +63,9 @@ type ControllerConfig struct {
 const stockConfigMap = "workflow-controller-configmap"
 
 // of says where the configuration of an instance lies, if that is known.
-func (a ArgoConfig) of(instanceID string) (ControllerConfig, bool) {
+func (a ArgoConfig) of(instanceID string) (ConfigMapLocation, bool) {
 	if instanceID == "" {
-		return a.ControllerConfig, true
+		return a.ConfigMapLocation, true
 	}
 	at, ok := a.Instances[instanceID]
 	at.ConfigMap = cmp.Or(at.ConfigMap, stockConfigMap)
@@ -85,7 +85,7 @@ type LookupConfig struct {
 func DefaultConfig() Config {
 	return Config{
 		TypeMeta: metav1.TypeMeta{APIVersion: "kfp-preflight.dev/v1alpha1", Kind: "Configuration"},
-		Argo:     ArgoConfig{ControllerConfig: ControllerConfig{Namespace: "kubeflow", ConfigMap: stockConfigMap}},
+		Argo:     ArgoConfig{ConfigMapLocation: ConfigMapLocation{Namespace: "kubeflow", ConfigMap: stockConfigMap}},
 		Lookups:  LookupConfig{Timeout: metav1.Duration{Duration: 3 * time.Second}, Remember: metav1.Duration{Duration: 5 * time.Second}},
 	}
 }

@@ -67,7 +67,7 @@ func (c Config) validate() field.ErrorList {
 			errs = append(errs, field.Invalid(field.NewPath("exempt", "namespaces").Index(i), namespace, why))
 		}
 	}
-	controller := func(path *field.Path, at ControllerConfig) {
+	controller := func(path *field.Path, at ConfigMapLocation) {
 		for _, why := range validation.IsDNS1123Label(at.Namespace) {
 			errs = append(errs, field.Invalid(path.Child("namespace"), at.Namespace, why))
 		}
@@ -76,7 +76,7 @@ func (c Config) validate() field.ErrorList {
 		}
 	}
 	argo := field.NewPath("argo")
-	controller(argo, c.Argo.ControllerConfig)
+	controller(argo, c.Argo.ConfigMapLocation)
 	for _, id := range slices.Sorted(maps.Keys(c.Argo.Instances)) {
 		path := argo.Child("instances").Key(id)
 		for _, why := range validation.IsValidLabelValue(id) {

@@ -35,7 +35,7 @@ lookups: {timeout: 1s}
 	if config.Argo.ConfigMap != "workflow-controller-configmap" || config.Lookups.Timeout.Duration != time.Second || config.Lookups.Remember.Duration != 5*time.Second {
 		t.Errorf("the defaults are lost: %+v", config)
 	}
-	for id, want := range map[string]ControllerConfig{
+	for id, want := range map[string]ConfigMapLocation{
 		"":      {"argo", "workflow-controller-configmap"},
 		"blue":  {"argo-blue", "workflow-controller-configmap"},
 		"green": {"argo", "green"},

@@ -33,9 +33,9 @@ type clusterFacts struct {
 	config  Config
 	metrics *metrics
 	log     logr.Logger
-	memory  *memory
+	memory  *cache
 	// flights are the lookups under way, and calls bounds how many of them the API server sees at once.
-	flights flights
+	flights lookupGroup
 	calls   *semaphore.Weighted
 }
 
@@ -45,13 +45,13 @@ const callsAtOnce = 64
 func newClusterFacts(client rest.Interface, config Config, metrics *metrics, log logr.Logger) *clusterFacts {
 	return &clusterFacts{
 		client: client, config: config, metrics: metrics, log: log,
-		memory: newMemory(config.Lookups.Remember.Duration), calls: semaphore.NewWeighted(callsAtOnce),
+		memory: newCache(config.Lookups.Remember.Duration), calls: semaphore.NewWeighted(callsAtOnce),
 	}
 }
 
 // open returns the facts for one judgement, which ends with ctx.
 func (c *clusterFacts) open(ctx context.Context) *judgementFacts {
-	return &judgementFacts{clusterFacts: c, ctx: ctx, asked: map[string]*reply{}, told: map[string]bool{}}
+	return &judgementFacts{clusterFacts: c, ctx: ctx, results: map[string]*result{}, told: map[string]bool{}}
 }
 
 // judgementFacts are the validators.Facts of one judgement. They hold the context, which the rules know nothing of.
@@ -64,22 +64,22 @@ type judgementFacts struct {
 	rule string
 
 	lock  sync.Mutex
-	asked map[string]*reply // what was asked already gets the same answer again, whatever it was
+	results map[string]*result // what was asked already gets the same answer again, whatever it was
 	told  map[string]bool   // failures that were counted
 }
 
 // Asking implements validators.Attentive.
 func (j *judgementFacts) Asking(rule string) { j.rule = rule }
 
-// reply is the answer to a question within a judgement.
-type reply struct {
-	question
+// result is the answer to a question within a judgement.
+type result struct {
+	lookup
 	key    string
 	once   sync.Once
 	answer any
 	err    error
-	// older says that the answer may be older than the judgement.
-	older bool
+	// maybeStale says that the answer may be older than the judgement.
+	maybeStale bool
 	// rules are those for whose sake it was asked; empty for all.
 	rules []string
 }
@@ -88,17 +88,17 @@ type reply struct {
 const maxAsked = 1000
 
 // ask answers a question, each once. The error is notThere, or has words for the user.
-func (j *judgementFacts) ask(q question) (any, error) {
+func (j *judgementFacts) ask(q lookup) (any, error) {
 	key := q.key()
 	j.lock.Lock()
-	r, ok := j.asked[key]
-	if !ok && len(j.asked) == maxAsked {
+	r, ok := j.results[key]
+	if !ok && len(j.results) == maxAsked {
 		j.lock.Unlock()
 		return nil, j.failed(q.resource, errTooMany)
 	}
 	if !ok {
-		r = &reply{question: q, key: key}
-		j.asked[key] = r
+		r = &result{lookup: q, key: key}
+		j.results[key] = r
 	}
 	if !slices.Contains(r.rules, j.rule) {
 		r.rules = append(r.rules, j.rule)
@@ -110,7 +110,7 @@ func (j *judgementFacts) ask(q question) (any, error) {
 
 // find finds the answer: from memory, by sharing a lookup that is under way, or by a lookup of its own. For a live judgement none is
 // older than itself. Others' failures are not ours while there is time left.
-func (j *judgementFacts) find(r *reply) {
+func (j *judgementFacts) find(r *result) {
 	found, older, err := fact{}, false, j.ctx.Err() // without time left, nothing is begun
 	if err == nil && !j.live {
 		found, older = j.memory.get(r.key)
@@ -118,36 +118,36 @@ func (j *judgementFacts) find(r *reply) {
 	}
 	if err == nil && !older {
 		var shared bool
-		found, shared, err = j.share(r.question, j.live)
-		if shared && err != nil && !notThere(err) && j.ctx.Err() == nil {
-			found, shared, err = j.share(r.question, true)
+		found, shared, err = j.share(r.lookup, j.live)
+		if shared && err != nil && !isNotFound(err) && j.ctx.Err() == nil {
+			found, shared, err = j.share(r.lookup, true)
 		}
 		older = shared && !j.live
 	}
-	if err != nil && !notThere(err) {
+	if err != nil && !isNotFound(err) {
 		err = j.failed(r.resource, err)
 	}
-	r.answer, r.err, r.older = found.answer, err, older
+	r.answer, r.err, r.maybeStale = found.answer, err, older
 }
 
-// renew makes the judgement a live one. What may be older is asked again, all of it together, if what these rules have found may stand on
+// refresh makes the judgement a live one. What may be older is asked again, all of it together, if what these rules have found may stand on
 // it. It reports whether an answer is another one now.
-func (j *judgementFacts) renew(rules []string) (changed bool) {
+func (j *judgementFacts) refresh(rules []string) (changed bool) {
 	j.live = true
 	var others atomic.Bool
 	var group errgroup.Group
 	group.SetLimit(looksAtOnce)
-	for _, r := range j.asked {
-		if !r.older || !slices.Contains(r.rules, "") && !slices.ContainsFunc(r.rules, func(rule string) bool { return slices.Contains(rules, rule) }) {
+	for _, r := range j.results {
+		if !r.maybeStale || !slices.Contains(r.rules, "") && !slices.ContainsFunc(r.rules, func(rule string) bool { return slices.Contains(rules, rule) }) {
 			continue
 		}
-		if r.err == nil && r.harmless != nil && r.harmless(r.answer) {
+		if r.err == nil && r.satisfied != nil && r.satisfied(r.answer) {
 			continue
 		}
 		group.Go(func() error {
 			answer, err := r.answer, r.err
 			j.find(r)
-			if (err == nil) != (r.err == nil) || r.err != nil && !notThere(r.err) || !reflect.DeepEqual(answer, r.answer) {
+			if (err == nil) != (r.err == nil) || r.err != nil && !isNotFound(r.err) || !reflect.DeepEqual(answer, r.answer) {
 				others.Store(true)
 			}
 			return nil
@@ -158,7 +158,7 @@ func (j *judgementFacts) renew(rules []string) (changed bool) {
 }
 
 // share waits for a lookup, which others may wait for too.
-func (j *judgementFacts) share(q question, fresh bool) (found fact, shared bool, err error) {
+func (j *judgementFacts) share(q lookup, fresh bool) (found fact, shared bool, err error) {
 	return j.flights.do(j.ctx, q.key(), fresh, func(ctx context.Context) (fact, error) {
 		// Others may have more time left than this review.
 		ctx, cancel := context.WithTimeout(ctx, j.config.Lookups.Timeout.Duration)
@@ -166,7 +166,7 @@ func (j *judgementFacts) share(q question, fresh bool) (found fact, shared bool,
 		found, err := j.lookup(ctx, q)
 		if err == nil {
 			j.memory.keep(q.key(), found)
-		} else if q.whole && notThere(err) {
+		} else if q.whole && isNotFound(err) {
 			j.memory.keep(q.key(), fact{absent: err})
 		}
 		return found, err
@@ -188,37 +188,37 @@ func (j *judgementFacts) failed(resource string, err error) error {
 	return failure
 }
 
-// Controller reads the configuration of the workflow-controller that runs the Workflows of an instance ID.
-func (j *judgementFacts) Controller(instanceID string) (forecast.Controller, error) {
+// ControllerConfig reads the configuration of the workflow-controller that runs the Workflows of an instance ID.
+func (j *judgementFacts) ControllerConfig(instanceID string) (forecast.ControllerConfig, error) {
 	at, ok := j.config.Argo.of(instanceID)
 	if !ok {
-		return forecast.Controller{}, fmt.Errorf("the workflow-controller with instance ID '%.63s' is not in kfp-preflight's configuration, argo.instances", instanceID)
+		return forecast.ControllerConfig{}, fmt.Errorf("the workflow-controller with instance ID '%.63s' is not in kfp-preflight's configuration, argo.instances", instanceID)
 	}
 	found, err := object(j, core("ConfigMap"), "configmaps", at.Namespace, at.ConfigMap, func(raw []byte) (*controllerFact, error) {
 		cm, err := plain[corev1.ConfigMap](raw)
 		if err != nil {
 			return nil, err
 		}
-		controller, err := forecast.ParseController(cm.Data)
+		controller, err := forecast.ParseControllerConfig(cm.Data)
 		controller.Namespace = at.Namespace
 		return &controllerFact{controller, err}, nil
 	})
 	switch {
 	case err != nil:
-		return forecast.Controller{}, err
+		return forecast.ControllerConfig{}, err
 	case found == nil:
-		return forecast.Controller{}, fmt.Errorf("the workflow-controller's ConfigMap '%s' in namespace '%s': %w", at.ConfigMap, at.Namespace, forecast.ErrNoConfiguration)
+		return forecast.ControllerConfig{}, fmt.Errorf("the workflow-controller's ConfigMap '%s' in namespace '%s': %w", at.ConfigMap, at.Namespace, forecast.ErrConfigNotFound)
 	case found.err != nil:
 		j.metrics.lookupErrors.WithLabelValues("configmaps", "unreadable").Inc()
 		j.log.Error(found.err, "the workflow-controller's ConfigMap could not be understood", "namespace", at.Namespace, "name", at.ConfigMap)
-		return forecast.Controller{}, fmt.Errorf("the workflow-controller's ConfigMap '%s' in namespace '%s' could not be understood", at.ConfigMap, at.Namespace)
+		return forecast.ControllerConfig{}, fmt.Errorf("the workflow-controller's ConfigMap '%s' in namespace '%s' could not be understood", at.ConfigMap, at.Namespace)
 	}
-	return found.Controller, nil
+	return found.ControllerConfig, nil
 }
 
 // controllerFact is the configuration of a workflow-controller, or why it is none.
 type controllerFact struct {
-	forecast.Controller
+	forecast.ControllerConfig
 	err error
 }
 
@@ -259,12 +259,12 @@ func object[T any](j *judgementFacts, kind metav1.TypeMeta, resource, namespace,
 	if len(validation.IsDNS1123Subdomain(name)) > 0 {
 		return nil, nil // nothing can be called that
 	}
-	found, err := j.ask(question{
+	found, err := j.ask(lookup{
 		resource: resource, path: apiPath(kind, namespace, resource, name), form: fmt.Sprintf("%T", (*T)(nil)), kind: kind, name: name, whole: true,
 		decode: func(raw []byte) (any, error) { return decode(raw) },
 	})
 	switch {
-	case notThere(err):
+	case isNotFound(err):
 		return nil, nil
 	case err != nil:
 		where := ""
@@ -316,12 +316,12 @@ func listIn[T any](j *judgementFacts, kind metav1.TypeMeta, resource, namespace 
 func list[T any](j *judgementFacts, kind metav1.TypeMeta, resource, namespace string) (*T, error) {
 	path := apiPath(kind, namespace, resource)
 	kind.Kind += "List"
-	found, err := j.ask(question{
+	found, err := j.ask(lookup{
 		resource: resource, path: path, form: "list", kind: kind, whole: true,
 		decode: func(raw []byte) (any, error) { return plain[T](raw) },
 	})
 	switch {
-	case notThere(err):
+	case isNotFound(err):
 		return nil, errors.New("the API server does not know such objects")
 	case err != nil:
 		return nil, err
@@ -331,7 +331,7 @@ func list[T any](j *judgementFacts, kind metav1.TypeMeta, resource, namespace st
 
 // ServerVersion asks the API server for its version.
 func (j *judgementFacts) ServerVersion() (string, error) {
-	found, err := j.ask(question{resource: "version", path: []string{"version"}, decode: func(raw []byte) (any, error) {
+	found, err := j.ask(lookup{resource: "version", path: []string{"version"}, decode: func(raw []byte) (any, error) {
 		info, err := plain[apiversion.Info](raw)
 		if err == nil {
 			_, err = version.ParseGeneric(info.GitVersion)

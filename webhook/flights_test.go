@@ -11,7 +11,7 @@ import (
 // TestFlights has questions that are asked while a lookup is under way. Whoever insists on a fresh answer never gets one that
 // was on its way before they asked; all of them together cost one more lookup.
 func TestFlights(t *testing.T) {
-	var f flights
+	var f lookupGroup
 	var lookups int
 	release := make(chan bool)
 	begun := make(chan int, 10)
@@ -72,7 +72,7 @@ func TestFlights(t *testing.T) {
 
 // TestFlightsEnd has waiters that run out of time, and a lookup that panics.
 func TestFlightsEnd(t *testing.T) {
-	var f flights
+	var f lookupGroup
 	release := make(chan bool)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()

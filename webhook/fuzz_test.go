@@ -40,7 +40,7 @@ func handlerOver(tb testing.TB, k kind, config Config, api http.RoundTripper) *h
 		tb.Fatal(err)
 	}
 	facts := newClusterFacts(client.RESTClient(), config, m, logr.Discard())
-	return &handler{kind: k, config: config, facts: facts, metrics: m, room: newRoom(memoryLimit()), log: logr.Discard()}
+	return &handler{kind: k, config: config, facts: facts, metrics: m, limiter: newMemoryLimiter(memoryLimit()), log: logr.Discard()}
 }
 
 // FuzzHandler posts bodies: each is answered, with a review or with a plain error, and never by way of a panic.

@@ -29,8 +29,8 @@ type kind struct {
 	byNamespace bool
 	// decode reads the object, and the old one on update, from a request.
 	decode func(*admissionv1.AdmissionRequest) (subject, error)
-	// quickly reads a whole review at once. Where it can't, decode can, or says why.
-	quickly func(body []byte) (*admissionv1.AdmissionRequest, subject, error)
+	// decodeFast reads a whole review at once. Where it can't, decode can, or says why.
+	decodeFast func(body []byte) (*admissionv1.AdmissionRequest, subject, error)
 }
 
 // paths are where reviews of this kind are taken, each with the ceiling that it stands for.
@@ -78,7 +78,7 @@ type handler struct {
 	config  Config
 	facts   *clusterFacts
 	metrics *metrics
-	room    room
+	limiter    memoryLimiter
 	events  *events
 	log     logr.Logger
 }
@@ -107,7 +107,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if errors.As(err, &bad) {
 		h.metrics.badRequests.WithLabelValues(bad.reason).Inc()
 		h.log.Info("refused a request that is no AdmissionReview", "reason", bad.reason, "error", bad.Error())
-		soon(w)
+		setWriteDeadline(w)
 		http.Error(w, bad.Error(), bad.status)
 		return
 	}
@@ -130,7 +130,7 @@ func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if size < 0 || size > maxBody {
 		size = maxBody
 	}
-	done, err = h.room.bodies.take(ctx, size)
+	done, err = h.limiter.bodies.Acquire(ctx, size)
 	if err != nil {
 		return nil, func() {}, &badRequest{http.StatusServiceUnavailable, badBusy, errors.New("too many reviews are under way")}
 	}
@@ -163,12 +163,12 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest,
 		return a
 	}
 	if object == nil {
-		w := weigh(req.Object.Raw)
-		if err := w.tooMuch(); err != nil {
+		w := estimate(req.Object.Raw)
+		if err := w.exceedsLimits(); err != nil {
 			a.letThrough(passUnreadable, fmt.Errorf("the %s can't be decoded: %w", h.kind.name, err))
 			return a
 		}
-		done, err := h.room.objects.take(ctx, int64(w.bytes(len(req.Object.Raw))))
+		done, err := h.limiter.objects.Acquire(ctx, int64(w.bytes(len(req.Object.Raw))))
 		if err != nil {
 			a.letThrough(passBusy, errors.New("too many large reviews are under way"))
 			return a
@@ -203,7 +203,7 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest,
 	defer cancel()
 	facts := h.facts.open(ctx)
 	findings := object.judge(facts, h.config, on)
-	for len(findings) > 0 && facts.renew(rulesOf(findings)) {
+	for len(findings) > 0 && facts.refresh(rulesOf(findings)) {
 		findings = object.judge(facts, h.config, on)
 	}
 	a.decide(policy, findings)

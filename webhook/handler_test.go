@@ -84,7 +84,7 @@ func newBench(t *testing.T, k kind, api http.HandlerFunc) bench {
 	logger := funcr.New(log.add, funcr.Options{Verbosity: 1})
 	config.Lookups.Remember.Duration = time.Minute
 	facts := newClusterFacts(client.RESTClient(), config, m, logger)
-	return bench{&handler{kind: k, config: config, facts: facts, metrics: m, room: newRoom(memoryLimit()), log: logger}, log, ""}
+	return bench{&handler{kind: k, config: config, facts: facts, metrics: m, limiter: newMemoryLimiter(memoryLimit()), log: logger}, log, ""}
 }
 
 // noLimits answers that a namespace has neither quotas nor LimitRanges, if that is what is asked.
@@ -255,7 +255,7 @@ func TestPasses(t *testing.T) {
 
 func TestPanicLetsThrough(t *testing.T) {
 	k := workflows
-	k.quickly = func([]byte) (*admissionv1.AdmissionRequest, subject, error) { panic("not read quickly") }
+	k.decodeFast = func([]byte) (*admissionv1.AdmissionRequest, subject, error) { panic("not read quickly") }
 	k.decode = func(*admissionv1.AdmissionRequest) (subject, error) { return panics{}, nil }
 	b := newBench(t, k, nil)
 	_, answer := b.post(t, review(t, needy))

@@ -100,7 +100,7 @@ func lookedUp(t *testing.T) sets.Set[string] {
 		apiError(w, http.StatusNotFound, metav1.StatusReasonNotFound)
 	})
 	facts := b.facts.open(t.Context())
-	_, _ = facts.Controller("")
+	_, _ = facts.ControllerConfig("")
 	_, _ = facts.WorkflowTemplate("a", "a")
 	_, _ = facts.ClusterWorkflowTemplate("a")
 	_, _ = facts.ConfigMap("a", "a")
@@ -110,7 +110,7 @@ func lookedUp(t *testing.T) sets.Set[string] {
 	_, _ = facts.PriorityClasses()
 	_, _ = facts.ServerVersion()
 	for kind := range resources {
-		facts.Look("a", []validators.Wanted{wanted(kind, "a")})
+		facts.CheckObjects("a", []validators.ObjectQuery{wanted(kind, "a")})
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(b.metrics.lookups)

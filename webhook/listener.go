@@ -42,11 +42,11 @@ type listener struct {
 	probing  atomic.Pointer[string] // where the newest connection of ready comes from
 }
 
-// troubles are what the server has to say of connections that came to nothing.
-type troubles struct{ *listener }
+// connectionErrors are what the server has to say of connections that came to nothing.
+type connectionErrors struct{ *listener }
 
 // Write implements io.Writer. That our own probe shows no certificate, where clients must, is no trouble.
-func (t troubles) Write(line []byte) (int, error) {
+func (t connectionErrors) Write(line []byte) (int, error) {
 	if own := t.probing.Load(); own == nil || !bytes.Contains(line, []byte(*own+":")) {
 		t.log.Info(string(bytes.TrimSpace(line)))
 	}
@@ -82,7 +82,7 @@ func (l *listener) Start(ctx context.Context) error {
 			// What reviews have sent that wait for room must not use up what others need to come in at all.
 			MaxReceiveBufferPerStream: streamBuffer, MaxReceiveBufferPerConnection: maxStreams * streamBuffer,
 		},
-		ErrorLog: log.New(troubles{l}, "", 0),
+		ErrorLog: log.New(connectionErrors{l}, "", 0),
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.ServeTLS(socket, "", "") }()

@@ -28,9 +28,9 @@ var resources = map[string]struct {
 // looksAtOnce bounds how many objects one review looks up at the same time.
 const looksAtOnce = 8
 
-// Look looks up objects in parallel.
-func (j *judgementFacts) Look(namespace string, wanted []validators.Wanted) map[validators.Object]validators.Found {
-	out := make(map[validators.Object]validators.Found, len(wanted))
+// CheckObjects looks up objects in parallel.
+func (j *judgementFacts) CheckObjects(namespace string, wanted []validators.ObjectQuery) map[validators.ObjectRef]validators.ObjectStatus {
+	out := make(map[validators.ObjectRef]validators.ObjectStatus, len(wanted))
 	var lock sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(looksAtOnce)
@@ -39,7 +39,7 @@ func (j *judgementFacts) Look(namespace string, wanted []validators.Wanted) map[
 			found := j.look(namespace, w)
 			lock.Lock()
 			defer lock.Unlock()
-			out[w.Object] = found
+			out[w.ObjectRef] = found
 			return nil
 		})
 	}
@@ -47,33 +47,33 @@ func (j *judgementFacts) Look(namespace string, wanted []validators.Wanted) map[
 	return out
 }
 
-func (j *judgementFacts) look(namespace string, w validators.Wanted) validators.Found {
+func (j *judgementFacts) look(namespace string, w validators.ObjectQuery) validators.ObjectStatus {
 	if len(validation.IsDNS1123Subdomain(w.Name)) > 0 {
-		return validators.Found{} // nothing can be called that
+		return validators.ObjectStatus{} // nothing can be called that
 	}
 	at := resources[w.Kind]
 	if !at.namespaced {
 		namespace = ""
 	}
 	kind := metav1.TypeMeta{APIVersion: at.version, Kind: w.Kind}
-	q := question{
+	q := lookup{
 		resource: at.name, path: apiPath(kind, namespace, at.name, w.Name), form: "metadata", kind: onlyMetadata, name: w.Name,
 		decode:   func([]byte) (any, error) { return sets.Set[string](nil), nil },
-		harmless: func(any) bool { return true },
+		satisfied: func(any) bool { return true },
 	}
 	if len(w.Keys) > 0 {
 		q.form, q.kind = "keys "+strings.Join(w.Keys, ","), kind
 		q.decode = func(raw []byte) (any, error) { return keysOf(raw, w.Keys) }
-		q.harmless = func(answer any) bool { return answer.(sets.Set[string]).HasAll(w.Keys...) }
+		q.satisfied = func(answer any) bool { return answer.(sets.Set[string]).HasAll(w.Keys...) }
 	}
 	keys, err := j.ask(q)
 	switch {
-	case notThere(err):
-		return validators.Found{}
+	case isNotFound(err):
+		return validators.ObjectStatus{}
 	case err != nil:
-		return validators.Found{Err: err}
+		return validators.ObjectStatus{Err: err}
 	}
-	return validators.Found{Exists: true, Keys: keys.(sets.Set[string])}
+	return validators.ObjectStatus{Exists: true, Keys: keys.(sets.Set[string])}
 }
 
 // keysOf returns which of some keys a Secret or a ConfigMap has. Nothing else of it stays in memory.

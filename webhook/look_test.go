@@ -16,8 +16,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-func wanted(kind, name string, keys ...string) validators.Wanted {
-	return validators.Wanted{Object: validators.Object{Kind: kind, Name: name}, Keys: keys}
+func wanted(kind, name string, keys ...string) validators.ObjectQuery {
+	return validators.ObjectQuery{ObjectRef: validators.ObjectRef{Kind: kind, Name: name}, Keys: keys}
 }
 
 // TestKeysOf wants to know which keys there are, and only of those that matter.
@@ -41,11 +41,11 @@ func TestLookTogether(t *testing.T) {
 		now.Add(-1)
 		apiObject(w, r, &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}, Data: map[string][]byte{r.URL.Path: nil}})
 	})
-	var list []validators.Wanted
+	var list []validators.ObjectQuery
 	for i := range 30 {
 		list = append(list, wanted(validators.Secret, fmt.Sprintf("secret-%d", i), "/api/v1/namespaces/team-a/secrets/"+fmt.Sprintf("secret-%d", i)))
 	}
-	for o, found := range b.facts.open(t.Context()).Look("team-a", list) {
+	for o, found := range b.facts.open(t.Context()).CheckObjects("team-a", list) {
 		if !found.Exists || !found.Keys.Has("/api/v1/namespaces/team-a/secrets/"+o.Name) {
 			t.Errorf("%s: %+v", o.Name, found)
 		}
@@ -63,7 +63,7 @@ func TestLookAsksForNoMore(t *testing.T) {
 		asked.Store(r.URL.Path, strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadata"))
 		apiObject(w, r, &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}})
 	})
-	paths := map[string]validators.Wanted{
+	paths := map[string]validators.ObjectQuery{
 		"/api/v1/namespaces/team-a/secrets/a":                wanted(validators.Secret, "a"),
 		"/api/v1/namespaces/team-a/secrets/b":                wanted(validators.Secret, "b", "key"),
 		"/api/v1/namespaces/team-a/configmaps/a":             wanted(validators.ConfigMap, "a"),
@@ -73,7 +73,7 @@ func TestLookAsksForNoMore(t *testing.T) {
 	}
 	facts := live(t, b)
 	for path, w := range paths {
-		if found := facts.Look("team-a", []validators.Wanted{w})[w.Object]; !found.Exists {
+		if found := facts.CheckObjects("team-a", []validators.ObjectQuery{w})[w.ObjectRef]; !found.Exists {
 			t.Errorf("%+v: %+v", w, found)
 		}
 		if only, ok := asked.Load(path); !ok || only == (len(w.Keys) > 0) {
@@ -82,7 +82,7 @@ func TestLookAsksForNoMore(t *testing.T) {
 	}
 	for _, name := range []string{"../other/secrets/a", "A", "", "a/b"} {
 		before := count(&asked)
-		if found := facts.Look("team-a", []validators.Wanted{wanted(validators.Secret, name, "key")}); found[validators.Object{Kind: validators.Secret, Name: name}].Exists {
+		if found := facts.CheckObjects("team-a", []validators.ObjectQuery{wanted(validators.Secret, name, "key")}); found[validators.ObjectRef{Kind: validators.Secret, Name: name}].Exists {
 			t.Errorf("a Secret is called %q", name)
 		}
 		if count(&asked) != before {
@@ -113,7 +113,7 @@ func TestLookAgain(t *testing.T) {
 			apiError(w, 404, metav1.StatusReasonNotFound)
 		})
 		o := wanted(validators.Secret, "a", "key")
-		if found := live(t, b).Look("team-a", []validators.Wanted{o})[o.Object]; found.Err != nil || found.Exists {
+		if found := live(t, b).CheckObjects("team-a", []validators.ObjectQuery{o})[o.ObjectRef]; found.Err != nil || found.Exists {
 			t.Errorf("%+v", found)
 		}
 	}
@@ -123,7 +123,7 @@ func TestLookAgain(t *testing.T) {
 		apiError(w, 403, metav1.StatusReasonForbidden)
 	})
 	o := wanted(validators.Secret, "a", "key")
-	if found := live(t, b).Look("team-a", []validators.Wanted{o})[o.Object]; found.Err == nil || asked.Load() != 1 {
+	if found := live(t, b).CheckObjects("team-a", []validators.ObjectQuery{o})[o.ObjectRef]; found.Err == nil || asked.Load() != 1 {
 		t.Errorf("%d times asked for what is forbidden: %+v", asked.Load(), found)
 	}
 }
@@ -144,7 +144,7 @@ func TestLookInBothForms(t *testing.T) {
 				if account, err := facts.ServiceAccount("team-a", "runner"); err != nil || account.Name != "runner" {
 					t.Error(account, err)
 				}
-			} else if found := facts.Look("team-a", []validators.Wanted{o})[o.Object]; !found.Exists {
+			} else if found := facts.CheckObjects("team-a", []validators.ObjectQuery{o})[o.ObjectRef]; !found.Exists {
 				t.Errorf("%+v", found)
 			}
 		})
@@ -161,7 +161,7 @@ func TestNotTheAPIServer(t *testing.T) {
 	})
 	o := wanted(validators.Secret, "a", "key")
 	facts := live(t, b)
-	if found := facts.Look("team-a", []validators.Wanted{o})[o.Object]; found.Err == nil {
+	if found := facts.CheckObjects("team-a", []validators.ObjectQuery{o})[o.ObjectRef]; found.Err == nil {
 		t.Errorf("%+v", found)
 	}
 	if template, err := facts.WorkflowTemplate("team-a", "a"); err == nil {

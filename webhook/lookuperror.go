@@ -48,9 +48,9 @@ func (b *bug) Error() string { return fmt.Sprintf("panic: %v\n%s", b.panicked, b
 // errTooMany is the answer to a judgement that has asked for more than anybody needs.
 var errTooMany = errors.New("too many lookups for one object")
 
-// notThere reports whether an error is the API server's answer that there is no such object. A 404 of anything else that stands
+// isNotFound reports whether an error is the API server's answer that there is no such object. A 404 of anything else that stands
 // in its place, such as a proxy without a backend, is none.
-func notThere(err error) bool {
+func isNotFound(err error) bool {
 	return apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
@@ -68,24 +68,24 @@ func newLookupError(err error) *lookupError {
 		return &lookupError{"throttled", "the API server is busy", err}
 	case errors.As(err, new(apierrors.APIStatus)):
 		return &lookupError{"server_error", "the API server answered with an error", err}
-	case broken(err), errors.As(err, new(*url.Error)):
+	case isNetworkError(err), errors.As(err, new(*url.Error)):
 		return &lookupError{"connection", "the API server could not be reached", err}
 	}
 	return &lookupError{"unreadable", "it could not be understood", err}
 }
 
-// passing reports whether a lookup that has failed may succeed if it is done again.
-func passing(err error) bool {
+// retryable reports whether a lookup that has failed may succeed if it is done again.
+func retryable(err error) bool {
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
 		code := status.Status().Code
 		return code == http.StatusTooManyRequests || code >= http.StatusInternalServerError
 	}
-	return broken(err)
+	return isNetworkError(err)
 }
 
-// broken reports whether an error is the network's.
-func broken(err error) bool {
+// isNetworkError reports whether an error is the network's.
+func isNetworkError(err error) bool {
 	var request *url.Error
 	if errors.As(err, &request) {
 		err = request.Err // the one around it looks like a network's whatever it is, a wrong certificate too

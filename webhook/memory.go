@@ -5,36 +5,36 @@ import (
 	"time"
 )
 
-// memory keeps answers for a few seconds, so that a burst of runs asks the API server once. It is bounded by bytes:
+// cache keeps answers for a few seconds, so that a burst of runs asks the API server once. It is bounded by bytes:
 // the oldest answers make room.
-type memory struct {
+type cache struct {
 	ttl time.Duration
 
 	lock  sync.Mutex
-	facts map[string]*remembered
-	queue []*remembered // the oldest first, which is the first to expire as well
+	facts map[string]*cacheEntry
+	queue []*cacheEntry // the oldest first, which is the first to expire as well
 	bytes int
 }
 
-// remembered is a fact in memory.
-type remembered struct {
+// cacheEntry is a fact in memory.
+type cacheEntry struct {
 	fact
 	question string
 	expires  time.Time
 }
 
 const (
-	// maxRemembered bounds the bytes that memory takes up.
-	maxRemembered = 32 << 20
-	// maxFact is what one fact may take up of it.
-	maxFact = 4 << 20
+	// maxCacheBytes bounds the bytes that memory takes up.
+	maxCacheBytes = 32 << 20
+	// maxEntryBytes is what one fact may take up of it.
+	maxEntryBytes = 4 << 20
 )
 
-func newMemory(ttl time.Duration) *memory {
-	return &memory{ttl: ttl, facts: map[string]*remembered{}}
+func newCache(ttl time.Duration) *cache {
+	return &cache{ttl: ttl, facts: map[string]*cacheEntry{}}
 }
 
-func (m *memory) get(question string) (fact, bool) {
+func (m *cache) get(question string) (fact, bool) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	m.forget(0)
@@ -45,25 +45,25 @@ func (m *memory) get(question string) (fact, bool) {
 }
 
 // keep remembers a fact. One that would crowd out the others is not kept.
-func (m *memory) keep(question string, f fact) {
+func (m *cache) keep(question string, f fact) {
 	f.bytes += 200 + 2*len(question) // its keys, if it has any, stand in the question
-	if f.bytes > maxFact {
+	if f.bytes > maxEntryBytes {
 		return
 	}
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	m.forget(f.bytes)
-	r := &remembered{f, question, time.Now().Add(m.ttl)}
+	r := &cacheEntry{f, question, time.Now().Add(m.ttl)}
 	m.facts[question] = r
 	m.queue = append(m.queue, r)
 	m.bytes += f.bytes
 }
 
 // forget drops what has expired, and as many of the oldest facts as it takes to make room.
-func (m *memory) forget(room int) {
+func (m *cache) forget(room int) {
 	for now := time.Now(); len(m.queue) > 0; {
 		oldest := m.queue[0]
-		if now.Before(oldest.expires) && m.bytes+room <= maxRemembered {
+		if now.Before(oldest.expires) && m.bytes+room <= maxCacheBytes {
 			return
 		}
 		m.queue[0] = nil

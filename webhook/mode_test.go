@@ -96,20 +96,20 @@ func TestModeRaises(t *testing.T) {
 func TestBusy(t *testing.T) {
 	b := newBench(t, workflows, nil)
 	b.waits = "50ms"
-	b.room = room{newSpace(1000), newSpace(1000)}
-	for space, check := range map[*space]func(*http.Response, *admissionv1.AdmissionResponse){
-		b.room.bodies: func(response *http.Response, _ *admissionv1.AdmissionResponse) {
+	b.limiter = memoryLimiter{newByteSemaphore(1000), newByteSemaphore(1000)}
+	for space, check := range map[*byteSemaphore]func(*http.Response, *admissionv1.AdmissionResponse){
+		b.limiter.bodies: func(response *http.Response, _ *admissionv1.AdmissionResponse) {
 			if response.StatusCode != http.StatusServiceUnavailable || testutil.ToFloat64(b.metrics.badRequests.WithLabelValues("busy")) != 1 {
 				t.Errorf("status %d", response.StatusCode)
 			}
 		},
-		b.room.objects: func(_ *http.Response, answer *admissionv1.AdmissionResponse) {
+		b.limiter.objects: func(_ *http.Response, answer *admissionv1.AdmissionResponse) {
 			if !answer.Allowed || answer.AuditAnnotations["unchecked"] != passBusy || len(answer.Warnings) != 1 {
 				t.Errorf("answered %+v", answer)
 			}
 		},
 	} {
-		giveBack, err := space.take(t.Context(), 500)
+		giveBack, err := space.Acquire(t.Context(), 500)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,9 +117,9 @@ func TestBusy(t *testing.T) {
 		giveBack()
 	}
 	// Both are free again: nothing that was refused holds anything.
-	for _, space := range []*space{b.room.bodies, b.room.objects} {
+	for _, space := range []*byteSemaphore{b.limiter.bodies, b.limiter.objects} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		if _, err := space.take(ctx, 1000); err != nil {
+		if _, err := space.Acquire(ctx, 1000); err != nil {
 			t.Error("not all is given back")
 		}
 		cancel()

@@ -30,8 +30,8 @@ var profiles = kind{
 		}
 		return change, nil
 	},
-	quickly: func(body []byte) (*admissionv1.AdmissionRequest, subject, error) {
-		req, object, old, err := inOnePass[validators.Profile](body)
+	decodeFast: func(body []byte) (*admissionv1.AdmissionRequest, subject, error) {
+		req, object, old, err := decodeFast[validators.Profile](body)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -13,8 +13,8 @@ import (
 	kjson "k8s.io/apimachinery/pkg/util/json"
 )
 
-// question is something that the API server is asked.
-type question struct {
+// lookup is something that the API server is asked.
+type lookup struct {
 	// resource is what it is about, as a label of metrics.
 	resource string
 	path     []string
@@ -28,12 +28,12 @@ type question struct {
 	decode func(raw []byte) (any, error)
 	// whole says that the answer holds all that the JSON holds. That there is no such object is remembered then, too.
 	whole bool
-	// harmless says of an answer that nothing can be held against an object for its sake; nil if something can for any.
-	harmless func(answer any) bool
+	// satisfied says of an answer that nothing can be held against an object for its sake; nil if something can for any.
+	satisfied func(answer any) bool
 }
 
 // key stands for the question: equal keys, equal answers.
-func (q question) key() string { return q.form + ":" + strings.Join(q.path, "/") }
+func (q lookup) key() string { return q.form + ":" + strings.Join(q.path, "/") }
 
 // apiPath is the path of a resource of the API, in a namespace if there is one, and in it of an object if that is named.
 func apiPath(kind metav1.TypeMeta, namespace string, rest ...string) []string {
@@ -59,7 +59,7 @@ type fact struct {
 var onlyMetadata = metav1.TypeMeta{APIVersion: "meta.k8s.io/v1", Kind: "PartialObjectMetadata"}
 
 // accept is how the answer is to be written.
-func (q question) accept() string {
+func (q lookup) accept() string {
 	if q.kind == onlyMetadata {
 		return "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 	}
@@ -67,10 +67,10 @@ func (q question) accept() string {
 }
 
 // lookup reads the answer to a question, again where that may help and there is time for it. Nobody's place is taken up by waiting.
-func (c *clusterFacts) lookup(ctx context.Context, q question) (fact, error) {
+func (c *clusterFacts) lookup(ctx context.Context, q lookup) (fact, error) {
 	for pause := 50 * time.Millisecond; ; pause *= 2 {
 		found, err := c.call(ctx, q)
-		if err == nil || !passing(err) {
+		if err == nil || !retryable(err) {
 			return found, err
 		}
 		wait := pause
@@ -89,7 +89,7 @@ func (c *clusterFacts) lookup(ctx context.Context, q question) (fact, error) {
 }
 
 // call reads the answer when there is room for it.
-func (c *clusterFacts) call(ctx context.Context, q question) (fact, error) {
+func (c *clusterFacts) call(ctx context.Context, q lookup) (fact, error) {
 	if err := c.calls.Acquire(ctx, 1); err != nil {
 		return fact{}, err
 	}
@@ -101,13 +101,13 @@ func (c *clusterFacts) call(ctx context.Context, q question) (fact, error) {
 
 // read does one GET. What has come in is wiped when it is understood: it may be a Secret, and even the metadata of one can hold its
 // values, in kubectl's annotation of what was applied last.
-func (c *clusterFacts) read(ctx context.Context, q question) (fact, error) {
+func (c *clusterFacts) read(ctx context.Context, q lookup) (fact, error) {
 	body, err := c.client.Get().AbsPath(q.path...).SetHeader("Accept", q.accept()).MaxRetries(0).Stream(ctx)
 	if err != nil {
 		return fact{}, err
 	}
 	defer func() { _ = body.Close() }()
-	raw, err := slurp(body)
+	raw, err := readBounded(body)
 	defer clear(raw)
 	if err != nil {
 		return fact{}, err
@@ -116,9 +116,9 @@ func (c *clusterFacts) read(ctx context.Context, q question) (fact, error) {
 }
 
 // understand makes the answer of what came back.
-func (q question) understand(raw []byte) (fact, error) {
-	w := weigh(raw)
-	if err := w.tooMuch(); err != nil {
+func (q lookup) understand(raw []byte) (fact, error) {
+	w := estimate(raw)
+	if err := w.exceedsLimits(); err != nil {
 		return fact{}, &unreadable{err}
 	}
 	if err := q.check(raw); err != nil {
@@ -136,7 +136,7 @@ func (q question) understand(raw []byte) (fact, error) {
 }
 
 // check says what came back if that is not what was asked for.
-func (q question) check(raw []byte) error {
+func (q lookup) check(raw []byte) error {
 	if q.kind == (metav1.TypeMeta{}) {
 		return nil
 	}
@@ -163,8 +163,8 @@ func (q question) check(raw []byte) error {
 // maxRead bounds the memory of a lookup. The API server keeps objects of up to 1.5 MiB; a list may be longer.
 const maxRead = 4 << 20
 
-// slurp reads a body into one buffer. Where the buffer has to grow, nothing is left in the one that it had before.
-func slurp(body io.Reader) ([]byte, error) {
+// readBounded reads a body into one buffer. Where the buffer has to grow, nothing is left in the one that it had before.
+func readBounded(body io.Reader) ([]byte, error) {
 	raw := make([]byte, 0, 16<<10)
 	for {
 		n, err := body.Read(raw[len(raw):cap(raw)])

@@ -46,7 +46,7 @@ func TestNotTheObject(t *testing.T) {
 			b := newBench(t, profiles, says)
 			facts := live(t, b)
 			o := wanted(validators.Secret, "a")
-			if found := facts.Look("team-a", []validators.Wanted{o})[o.Object]; found.Err == nil {
+			if found := facts.CheckObjects("team-a", []validators.ObjectQuery{o})[o.ObjectRef]; found.Err == nil {
 				t.Errorf("a Secret is found: %+v", found)
 			}
 			if quotas, err := facts.ResourceQuotas("team-b"); err == nil {
@@ -109,8 +109,8 @@ func TestOthersFailure(t *testing.T) {
 	})
 	b.withTimeout(400 * time.Millisecond)
 	o := wanted(validators.Secret, "a")
-	look := func() validators.Found {
-		return b.facts.open(t.Context()).Look("team-a", []validators.Wanted{o})[o.Object]
+	look := func() validators.ObjectStatus {
+		return b.facts.open(t.Context()).CheckObjects("team-a", []validators.ObjectQuery{o})[o.ObjectRef]
 	}
 	go look()
 	<-begun
@@ -134,13 +134,13 @@ func TestWaitingTakesNoPlace(t *testing.T) {
 	for i := range callsAtOnce {
 		go func() {
 			o := wanted(validators.Secret, fmt.Sprintf("busy-%d", i))
-			live(t, b).Look("team-a", []validators.Wanted{o})
+			live(t, b).CheckObjects("team-a", []validators.ObjectQuery{o})
 		}()
 	}
 	time.Sleep(100 * time.Millisecond)
 	began := time.Now()
 	o := wanted(validators.Secret, "a")
-	if found := live(t, b).Look("team-a", []validators.Wanted{o})[o.Object]; !found.Exists || time.Since(began) > time.Second {
+	if found := live(t, b).CheckObjects("team-a", []validators.ObjectQuery{o})[o.ObjectRef]; !found.Exists || time.Since(began) > time.Second {
 		t.Errorf("%+v after %v", found, time.Since(began))
 	}
 }
@@ -159,12 +159,12 @@ func TestTooHeavy(t *testing.T) {
 
 // TestMemoryIsBounded keeps more than there is room for, and nothing for longer than it may.
 func TestMemoryIsBounded(t *testing.T) {
-	m := newMemory(20 * time.Millisecond)
+	m := newCache(20 * time.Millisecond)
 	for i := range 100 {
 		m.keep(fmt.Sprint(i), fact{answer: i, bytes: 1 << 20})
 	}
-	m.keep("huge", fact{bytes: maxFact})
-	if m.bytes > maxRemembered || len(m.facts) < 20 || len(m.facts) != len(m.queue) {
+	m.keep("huge", fact{bytes: maxEntryBytes})
+	if m.bytes > maxCacheBytes || len(m.facts) < 20 || len(m.facts) != len(m.queue) {
 		t.Errorf("%d bytes, %d facts, %d in the queue", m.bytes, len(m.facts), len(m.queue))
 	}
 	if _, ok := m.get("huge"); ok {

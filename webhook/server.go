@@ -95,7 +95,7 @@ func (s Server) Run(ctx context.Context) error {
 
 	log := s.Log.WithName("admission")
 	paths, mux := map[string]*replaceable{}, http.NewServeMux()
-	room := newRoom(memoryLimit())
+	room := newMemoryLimiter(memoryLimit())
 	configure := func(config Config) {
 		facts := newClusterFacts(client.RESTClient(), config, metrics, log)
 		for _, k := range []kind{profiles, workflows} {
@@ -106,7 +106,7 @@ func (s Server) Run(ctx context.Context) error {
 					paths[path] = &replaceable{}
 					mux.Handle(path, paths[path])
 				}
-				paths[path].Store(&handler{kind: k, config: decided, facts: facts, metrics: metrics, room: room, events: events, log: log})
+				paths[path].Store(&handler{kind: k, config: decided, facts: facts, metrics: metrics, limiter: room, events: events, log: log})
 			}
 		}
 	}

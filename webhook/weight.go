@@ -7,12 +7,12 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// weight is what JSON costs to decode, found out before that is done. A few bytes can be many: each {} in a list of templates
+// decodeCost is what JSON costs to decode, found out before that is done. A few bytes can be many: each {} in a list of templates
 // takes up half a KiB of memory, and templates within templates are decoded again at every level.
-type weight struct {
+type decodeCost struct {
 	depth, values int
-	// newer says that there is a name that Argo's types don't have, which takes another way to be heeded.
-	newer bool
+	// hasArgoV4Fields says that there is a name that Argo's types don't have, which takes another way to be heeded.
+	hasArgoV4Fields bool
 }
 
 // The bounds of what is decoded. A real Workflow has some thirty levels and, were it as large as the API server lets an object be,
@@ -22,16 +22,16 @@ const (
 	maxValues = 100_000
 )
 
-// weigh counts the levels and the values of JSON: one for each bracket that opens and each comma. A null counts twice, as {} in a
+// estimate counts the levels and the values of JSON: one for each bracket that opens and each comma. A null counts twice, as {} in a
 // list does: both take the space of whatever could be there.
-func weigh(raw []byte) weight {
-	var w weight
+func estimate(raw []byte) decodeCost {
+	var w decodeCost
 	depth := 0
 	for i := 0; i < len(raw); i++ {
 		switch raw[i] {
 		case '"':
 			length := quoted(raw[i+1:])
-			w.newer = w.newer || forecast.Newer(raw[i+1:min(i+1+length, len(raw))])
+			w.hasArgoV4Fields = w.hasArgoV4Fields || forecast.IsArgoV4Field(raw[i+1:min(i+1+length, len(raw))])
 			i += length + 1
 		case '{', '[':
 			depth++
@@ -64,8 +64,8 @@ func quoted(raw []byte) int {
 	}
 }
 
-// tooMuch says why the JSON is not to be decoded; nil if it may be.
-func (w weight) tooMuch() error {
+// exceedsLimits says why the JSON is not to be decoded; nil if it may be.
+func (w decodeCost) exceedsLimits() error {
 	switch {
 	case w.depth > maxDepth:
 		return fmt.Errorf("it is nested %d levels deep, more than %d", w.depth, maxDepth)
@@ -76,4 +76,4 @@ func (w weight) tooMuch() error {
 }
 
 // bytes is about how much memory JSON of a length takes up when it is decoded into the types of Argo, the costliest there are.
-func (w weight) bytes(length int) int { return length + 500*w.values }
+func (w decodeCost) bytes(length int) int { return length + 500*w.values }

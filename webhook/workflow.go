@@ -30,8 +30,8 @@ var workflows = kind{
 		}
 		return newWorkflowCreation(req, wf)
 	},
-	quickly: func(body []byte) (*admissionv1.AdmissionRequest, subject, error) {
-		req, wf, _, err := inOnePass[wfv1.Workflow](body)
+	decodeFast: func(body []byte) (*admissionv1.AdmissionRequest, subject, error) {
+		req, wf, _, err := decodeFast[wfv1.Workflow](body)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -112,14 +112,14 @@ func describe(pod *forecast.Pod) []string {
 	lines := []string{first}
 	lines = append(lines, containers("init container", pod.Spec.InitContainers)...)
 	lines = append(lines, containers("container", pod.Spec.Containers)...)
-	for _, u := range validators.Uses(pod) {
+	for _, u := range validators.Dependencies(pod) {
 		line := u.Kind + " " + u.Name
 		if len(u.Keys) > 0 {
 			line += ": " + strings.Join(u.Keys, ", ")
 		}
 		lines = append(lines, line)
 	}
-	for _, u := range pod.Undecided {
+	for _, u := range pod.RuntimeResources {
 		lines = append(lines, fmt.Sprintf("? %s: %s", strings.TrimSpace(u.Container+" "+u.Resource), u.Reason))
 	}
 	if pod.Unknown != "" {

@@ -23,7 +23,7 @@ const KFPv1, KFPv2 = "Argo and KFP v1", "KFP v2"
 // Baselines are the plainest runs that a pipeline can have under the given controller configuration: of a plain step, as
 // hand-written Workflows and KFP v1 have it, and of KFP v2, with its driver and a step. What the cluster refuses of a run's
 // pods, it refuses of every run of the kind whose author has not set everything by hand, and of a driver in any case.
-func Baselines(controller Controller) ([]BaselineRun, error) {
+func Baselines(controller ControllerConfig) ([]BaselineRun, error) {
 	var out []BaselineRun
 	for _, run := range []struct {
 		kind      string
@@ -48,10 +48,10 @@ func Baselines(controller Controller) ([]BaselineRun, error) {
 }
 
 // onlyController are the Facts of a cluster with nothing but a workflow-controller.
-type onlyController Controller
+type onlyController ControllerConfig
 
-// Controller implements Facts.
-func (c onlyController) Controller(string) (Controller, error) { return Controller(c), nil }
+// ControllerConfig implements Facts.
+func (c onlyController) ControllerConfig(string) (ControllerConfig, error) { return ControllerConfig(c), nil }
 
 // WorkflowTemplate implements Facts: there are none.
 func (onlyController) WorkflowTemplate(string, string) (*wfv1.WorkflowTemplate, error) {

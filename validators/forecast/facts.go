@@ -7,16 +7,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// ErrNoConfiguration is the error of Facts.Controller where the workflow-controller's ConfigMap is not where it was looked
+// ErrConfigNotFound is the error of Facts.Controller where the workflow-controller's ConfigMap is not where it was looked
 // for.
-var ErrNoConfiguration = errors.New("it was not found")
+var ErrConfigNotFound = errors.New("it was not found")
 
 // Facts are what a forecast asks about the cluster. Nil without an error means that there is no such object. An error
 // means that it could not be found out; its text is fit for a user to read, and becomes part of a Gap.
 type Facts interface {
-	// Controller is the configuration of the workflow-controller that runs the Workflows of an instance ID; empty for those that have
+	// ControllerConfig is the configuration of the workflow-controller that runs the Workflows of an instance ID; empty for those that have
 	// none.
-	Controller(instanceID string) (Controller, error)
+	ControllerConfig(instanceID string) (ControllerConfig, error)
 	// WorkflowTemplate and ClusterWorkflowTemplate are what templateRef and workflowTemplateRef name.
 	WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error)
 	ClusterWorkflowTemplate(name string) (*wfv1.ClusterWorkflowTemplate, error)

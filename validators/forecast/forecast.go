@@ -34,17 +34,17 @@ type Forecast struct {
 	// Pods, one for each reachable pod template and distinct set of resolved inputs, in the order in which the
 	// Workflow reaches them.
 	Pods []Pod
-	// Headers are the Secrets that Argo's agent reads for the headers of HTTP templates, outside of any pod's spec.
-	Headers []Header
+	// HeaderSecrets are the Secrets that Argo's agent reads for the headers of HTTP templates, outside of any pod's spec.
+	HeaderSecrets []HeaderSecret
 	// Created are the objects that the Workflow's own resource templates make, and later steps may use.
 	Created []Created
-	// Conditions are those that can't be evaluated, so that their steps end in error. No more than 100 are listed.
-	Conditions []Condition
+	// InvalidConditions are those that can't be evaluated, so that their steps end in error. No more than 100 are listed.
+	InvalidConditions []InvalidCondition
 	// Gaps are the places that could not be followed. Pods may be missing there; none of Pods is wrong because of them.
 	Gaps []Gap
-	// ControllerError is set if the controller's configuration could not be found out. It may change any pod, so that
+	// ControllerConfigError is set if the controller's configuration could not be found out. It may change any pod, so that
 	// none is Certain. A configuration that is not there is none.
-	ControllerError error
+	ControllerConfigError error
 
 	programs func() programs
 }
@@ -66,21 +66,21 @@ type Pod struct {
 	// Unknown says why anything in Spec may be different; empty if nothing may. A podSpecPatch could not be applied because
 	// part of it exists only at run time, or the template has something that only newer versions of Argo know.
 	Unknown string
-	// Added are the names of the containers that Argo adds. Their resources are the controller's to set, not the author's.
-	Added []string
-	// OpenDeadline says that the pod has a deadline which exists only at run time, and is not in Spec.
-	OpenDeadline bool
-	// NoAccount is a ServiceAccount that is not there. Argo's controller makes no pod before it has seen the account, whose
+	// ArgoContainers are the names of the containers that Argo adds. Their resources are the controller's to set, not the author's.
+	ArgoContainers []string
+	// DeadlineUnknown says that the pod has a deadline which exists only at run time, and is not in Spec.
+	DeadlineUnknown bool
+	// MissingServiceAccount is a ServiceAccount that is not there. Argo's controller makes no pod before it has seen the account, whose
 	// token Argo's own containers are to have.
-	NoAccount string
-	// Undecided are resources that are set to an amount which exists only at run time. They are not in Spec.
-	Undecided []UndecidedResource
+	MissingServiceAccount string
+	// RuntimeResources are resources that are set to an amount which exists only at run time. They are not in Spec.
+	RuntimeResources []RuntimeResource
 
 	sources sources
 }
 
-// UndecidedResource is a resource of a container whose amount exists only at run time. Without a container it is the pod's.
-type UndecidedResource = kfp.UndecidedResource
+// RuntimeResource is a resource of a container whose amount exists only at run time. Without a container it is the pod's.
+type RuntimeResource = kfp.RuntimeResource
 
 // Origin says which part of a Workflow a pod comes from.
 type Origin struct {
@@ -98,9 +98,9 @@ type Origin struct {
 	Path *field.Path
 }
 
-// Header is a key of a Secret that becomes a header of a request. Whether it is marked optional does not matter.
+// HeaderSecret is a key of a Secret that becomes a header of a request. Whether it is marked optional does not matter.
 // Source: argoproj/argo-workflows v3.7.3 workflow/executor/agent.go, workflow/util GetSecrets.
-type Header struct {
+type HeaderSecret struct {
 	Secret, Key string
 	Origin      Origin
 }
@@ -128,12 +128,12 @@ func Workflow(wf *wfv1.Workflow, facts Facts, options Options) Forecast {
 		return Forecast{}
 	}
 	var before []Gap
-	controller, err := facts.Controller(wf.Labels[InstanceLabel])
+	controller, err := facts.ControllerConfig(wf.Labels[InstanceLabel])
 	if err != nil {
 		before = append(before, Gap{Reason: err.Error()})
 	}
 	var controllerError error
-	if err != nil && !errors.Is(err, ErrNoConfiguration) {
+	if err != nil && !errors.Is(err, ErrConfigNotFound) {
 		controllerError = err
 	}
 	work := &budget{maxWork}
@@ -143,7 +143,7 @@ func Workflow(wf *wfv1.Workflow, facts Facts, options Options) Forecast {
 	}
 	w := newWalker(work, merged, home, facts, controller)
 	w.kfp.CacheMayHit = options.CacheMayHit
-	w.out.Gaps, w.out.ControllerError = append(before, w.out.Gaps...), controllerError
+	w.out.Gaps, w.out.ControllerConfigError = append(before, w.out.Gaps...), controllerError
 	if err != nil {
 		w.mayMakeAnything()
 	}
@@ -174,7 +174,7 @@ func resumed(wf *wfv1.Workflow) bool {
 const maxSteps = 500
 
 // addStep records one more step that leads here.
-func (o *Origin) addStep(at stop) {
+func (o *Origin) addStep(at position) {
 	if step := at.step(); len(o.Steps) < maxSteps && !slices.Contains(o.Steps, step) {
 		o.Steps = append(o.Steps, step)
 	}

@@ -157,7 +157,7 @@ func doubling(n int) string {
 
 // TestAssembled has pods in full, under a controller that customizes its containers.
 func TestAssembled(t *testing.T) {
-	controller, err := ParseController(map[string]string{
+	controller, err := ParseControllerConfig(map[string]string{
 		"executor":      "resources: {requests: {cpu: 10m}}\nenv: [{name: FROM_EXECUTOR, value: a}]\n",
 		"mainContainer": "resources: {requests: {memory: 1Gi}}\nenv: [{name: FROM_CONTROLLER, value: b}]\n",
 		"workflowDefaults": `
@@ -258,16 +258,16 @@ func TestContainers(t *testing.T) {
 }
 
 func TestParseController(t *testing.T) {
-	whole, err := ParseController(map[string]string{"config": "executor: {resources: {limits: {cpu: 1}}}\nnewer: {than: us}"})
+	whole, err := ParseControllerConfig(map[string]string{"config": "executor: {resources: {limits: {cpu: 1}}}\nnewer: {than: us}"})
 	if err != nil || whole.Executor.Resources.Limits.Cpu().String() != "1" {
 		t.Errorf("%+v, %v", whole, err)
 	}
 	for _, data := range []map[string]string{{"config": "executor: 7"}, {"mainContainer": "[a]"}} {
-		if _, err := ParseController(data); err == nil || !strings.HasPrefix(err.Error(), "key ") {
+		if _, err := ParseControllerConfig(data); err == nil || !strings.HasPrefix(err.Error(), "key ") {
 			t.Errorf("%v: %v", data, err)
 		}
 	}
-	if empty, err := ParseController(nil); err != nil || empty.Executor != nil {
+	if empty, err := ParseControllerConfig(nil); err != nil || empty.Executor != nil {
 		t.Errorf("%+v, %v", empty, err)
 	}
 }
@@ -306,10 +306,10 @@ func TestOpenProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := Workflow(wf, onlyController{}, Options{})
-		if got := f.Makes("Secret", "other"); got != want {
+		if got := f.Provides("Secret", "other"); got != want {
 			t.Errorf("told by %s, it makes another Secret: %s, want %s", from, got, want)
 		}
-		if got := f.Makes("Secret", "credentials"); got != Possible {
+		if got := f.Provides("Secret", "credentials"); got != Possible {
 			t.Errorf("told by %s, it makes the Secret: %s", from, got)
 		}
 	}
@@ -332,7 +332,7 @@ func TestOddTags(t *testing.T) {
 
 func TestMakes(t *testing.T) {
 	secret := func(name string) Created { return Created{Kind: "Secret", Name: name} }
-	if got := (Created{Kind: "Cluster", Name: "db", Manifest: "{}"}).Makes("Secret", "db-app"); got != Possible {
+	if got := (Created{Kind: "Cluster", Name: "db", Manifest: "{}"}).Provides("Secret", "db-app"); got != Possible {
 		t.Errorf("a database operator: %s", got)
 	}
 	for _, test := range []struct {
@@ -352,7 +352,7 @@ func TestMakes(t *testing.T) {
 		{Created{Kind: "Job", Manifest: "secretName: a"}, Unknown},
 		{Created{Kind: "ConfigMap", Name: "a", Manifest: "name: a"}, Unknown},
 	} {
-		if got := test.created.Makes("Secret", "a"); got != test.want {
+		if got := test.created.Provides("Secret", "a"); got != test.want {
 			t.Errorf("%+v makes Secret a: %s, want %s", test.created, got, test.want)
 		}
 	}
@@ -370,7 +370,7 @@ func TestProgramMakes(t *testing.T) {
 		"resource: {action: create, manifest: '{kind: Job, spec: {volumes: [{name: a, secret: {secretName: made}}]}}'}": Unknown,
 	} {
 		f := Workflow(workflow(t, "entrypoint: main\ntemplates: [{name: main, "+template+"}]"), account{}, Options{})
-		check(t, template, f.Makes("Secret", "made"), want)
+		check(t, template, f.Provides("Secret", "made"), want)
 	}
 }
 

@@ -48,7 +48,7 @@ func TestHostile(t *testing.T) {
 			f := Workflow(wf, onlyController{}, Options{})
 			for i := range f.Pods {
 				if i < 200 {
-					f.Makes("Secret", fmt.Sprintf("missing-%d", i))
+					f.Provides("Secret", fmt.Sprintf("missing-%d", i))
 				}
 			}
 			took := time.Since(began)

@@ -55,7 +55,7 @@ func TestKubeConfig(t *testing.T) {
 		"secretName: kube": "kubeconfig kube /kube/config ",
 		"{secretName: kube, secretKey: k, volumeName: v, mountPath: /m}": "v kube /m k",
 	} {
-		controller, err := ParseController(map[string]string{"kubeConfig": configured})
+		controller, err := ParseControllerConfig(map[string]string{"kubeConfig": configured})
 		if err != nil {
 			t.Fatal(err)
 		}

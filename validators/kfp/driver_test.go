@@ -160,7 +160,7 @@ func TestPatch(t *testing.T) {
 				t.Errorf("patch\n  %s\nwant\n  %s", got, expected)
 			}
 			var undecided []string
-			for _, u := range p.Undecided {
+			for _, u := range p.RuntimeResources {
 				undecided = append(undecided, u.Container+" "+u.Resource)
 			}
 			if strings.Join(undecided, ", ") != test.undecided {

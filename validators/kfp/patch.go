@@ -12,14 +12,14 @@ import (
 // for artifacts that turn out to be OCI images.
 type Patch struct {
 	Spec corev1.PodSpec
-	// Undecided are amounts that are set only at run time, and are therefore not in Spec.
-	Undecided []UndecidedResource
+	// RuntimeResources are amounts that are set only at run time, and are therefore not in Spec.
+	RuntimeResources []RuntimeResource
 	// Config is the Kubernetes configuration that the Workflow carries for the step.
 	Config string
 }
 
-// UndecidedResource is a resource of a container whose amount exists only at run time.
-type UndecidedResource struct {
+// RuntimeResource is a resource of a container whose amount exists only at run time.
+type RuntimeResource struct {
 	Container string
 	// Resource is the place of the amount, such as limits.cpu.
 	Resource string

@@ -43,7 +43,7 @@ func (p *patching) resources(r message) {
 		if v, ok := p.placeholder(kind).(string); ok {
 			p.amount(limits, "limits", corev1.ResourceName(v), count)
 		} else {
-			p.out.Undecided = append(p.out.Undecided, UndecidedResource{mainContainer, "limits", "its accelerator is known only at run time: " + kind})
+			p.out.RuntimeResources = append(p.out.RuntimeResources, RuntimeResource{mainContainer, "limits", "its accelerator is known only at run time: " + kind})
 		}
 	}
 	if len(requests) > 0 {
@@ -62,7 +62,7 @@ func (p *patching) amount(list corev1.ResourceList, place string, name corev1.Re
 			return
 		}
 	}
-	p.out.Undecided = append(p.out.Undecided, UndecidedResource{mainContainer, place + "." + string(name), "it is set only at run time, to " + text})
+	p.out.RuntimeResources = append(p.out.RuntimeResources, RuntimeResource{mainContainer, place + "." + string(name), "it is set only at run time, to " + text})
 }
 
 var inputPlaceholder = regexp.MustCompile(`\$.inputs.parameters\['(.+?)'\]`)

@@ -40,8 +40,8 @@ const (
 	ResourceQuota
 )
 
-// Refusal is one thing that the API server holds against a pod.
-type Refusal struct {
+// Violation is one thing that the API server holds against a pod.
+type Violation struct {
 	Gate Gate
 	// Object is the name of the LimitRange or the ResourceQuota; empty for Validation.
 	Object string
@@ -52,8 +52,8 @@ type Refusal struct {
 	Resource  corev1.ResourceName
 	// Defaulted says that the container has its value from a LimitRange.
 	Defaulted bool
-	// Says is what the API server says, without the pod's name.
-	Says string
+	// Message is what the API server says, without the pod's name.
+	Message string
 }
 
 // Missing is one resource that containers must name and don't.
@@ -74,48 +74,48 @@ func MustSpecify(missing []Missing) string {
 
 // Verdict is what the API server makes of a pod.
 type Verdict struct {
-	// Refusals of all gates; the API server speaks of the first gate's only. None if the pod is let in.
-	Refusals []Refusal
-	// Sure says that the pod is refused for sure. Otherwise it may depend on the order in which the API server takes several
+	// Violations of all gates; the API server speaks of the first gate's only. None if the pod is let in.
+	Violations []Violation
+	// Certain says that the pod is refused for sure. Otherwise it may depend on the order in which the API server takes several
 	// LimitRanges, which is not fixed.
-	Sure bool
+	Certain bool
 
-	ways [][]Refusal // of each order that was tried
+	ways [][]Violation // of each order that was tried
 }
 
-// SureFor reports whether the pod is refused for sure even if only those refusals stand of which stands is true.
-func (v Verdict) SureFor(stands func(Refusal) bool) bool {
-	return v.Sure && !slices.ContainsFunc(v.ways, func(refusals []Refusal) bool { return !slices.ContainsFunc(refusals, stands) })
+// CertainFor reports whether the pod is refused for sure even if only those refusals stand of which stands is true.
+func (v Verdict) CertainFor(stands func(Violation) bool) bool {
+	return v.Certain && !slices.ContainsFunc(v.ways, func(refusals []Violation) bool { return !slices.ContainsFunc(refusals, stands) })
 }
 
 // Decide returns what the API server makes of a pod. spec is the pod as it is submitted and is not changed.
 func (n Namespace) Decide(spec *corev1.PodSpec) Verdict {
 	ways, all := orders(n.LimitRanges)
-	verdict := Verdict{Sure: all}
+	verdict := Verdict{Certain: all}
 	for _, limitRanges := range ways {
 		refusals := n.decide(spec, limitRanges)
-		verdict.Sure, verdict.ways = verdict.Sure && len(refusals) > 0, append(verdict.ways, refusals)
+		verdict.Certain, verdict.ways = verdict.Certain && len(refusals) > 0, append(verdict.ways, refusals)
 		for _, r := range refusals {
-			if !slices.ContainsFunc(verdict.Refusals, r.Is) {
-				verdict.Refusals = append(verdict.Refusals, r)
+			if !slices.ContainsFunc(verdict.Violations, r.Is) {
+				verdict.Violations = append(verdict.Violations, r)
 			}
 		}
 	}
-	slices.SortStableFunc(verdict.Refusals, func(a, b Refusal) int { return int(a.Gate - b.Gate) })
+	slices.SortStableFunc(verdict.Violations, func(a, b Violation) int { return int(a.Gate - b.Gate) })
 	return verdict
 }
 
 // Is reports whether two refusals are the same.
-func (r Refusal) Is(other Refusal) bool {
-	return r.Gate == other.Gate && r.Object == other.Object && r.Container == other.Container && r.Resource == other.Resource && r.Says == other.Says
+func (r Violation) Is(other Violation) bool {
+	return r.Gate == other.Gate && r.Object == other.Object && r.Container == other.Container && r.Resource == other.Resource && r.Message == other.Message
 }
 
 // decide is Decide for one order of the LimitRanges.
-func (n Namespace) decide(spec *corev1.PodSpec, limitRanges []corev1.LimitRange) []Refusal {
-	p := n.arrive(spec, limitRanges)
-	out := p.invalid()
+func (n Namespace) decide(spec *corev1.PodSpec, limitRanges []corev1.LimitRange) []Violation {
+	p := n.applyDefaults(spec, limitRanges)
+	out := p.resourceViolations()
 	for i := range limitRanges {
-		out = append(out, p.outside(&limitRanges[i])...)
+		out = append(out, p.limitRangeViolations(&limitRanges[i])...)
 	}
 	if p.hasResources() {
 		return out // then no container needs to name any
@@ -125,7 +125,7 @@ func (n Namespace) decide(spec *corev1.PodSpec, limitRanges []corev1.LimitRange)
 			continue
 		}
 		if missing := missing(q.Hard, &p.PodSpec); len(missing) > 0 {
-			out = append(out, Refusal{Gate: ResourceQuota, Object: q.Name, Missing: missing, Says: fmt.Sprintf("failed quota: %s: %s", q.Name, MustSpecify(missing))})
+			out = append(out, Violation{Gate: ResourceQuota, Object: q.Name, Missing: missing, Message: fmt.Sprintf("failed quota: %s: %s", q.Name, MustSpecify(missing))})
 		}
 	}
 	return out

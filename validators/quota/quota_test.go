@@ -99,7 +99,7 @@ func TestDecide(t *testing.T) {
 			before := fmt.Sprint(spec)
 			verdict := Namespace{Quotas: []Quota{q}, LimitRanges: []corev1.LimitRange{limitRange}}.Decide(spec)
 			var got []string
-			for _, r := range verdict.Refusals {
+			for _, r := range verdict.Violations {
 				if r.Gate == ResourceQuota {
 					got = append(got, MustSpecify(r.Missing))
 				}
@@ -121,8 +121,8 @@ func ExampleNamespace_Decide() {
 		{Name: "gpus", Hard: list("requests.nvidia.com/gpu")},
 		{Name: "compute", Hard: list("cpu", "limits.memory")},
 	}}
-	for _, refusal := range namespace.Decide(spec).Refusals {
-		fmt.Println(refusal.Says)
+	for _, refusal := range namespace.Decide(spec).Violations {
+		fmt.Println(refusal.Message)
 	}
 	// Output: failed quota: compute: must specify cpu for: main; limits.memory for: main
 }

@@ -55,8 +55,8 @@ func qualified(name string) string {
 	switch {
 	case len(validation.IsQualifiedName(name)) > 0:
 		return ""
-	case Uncounted(corev1.ResourceName(name)):
-		return "requests." + string(Compute(corev1.ResourceName(name)))
+	case NeverCounted(corev1.ResourceName(name)):
+		return "requests." + string(ComputeResource(corev1.ResourceName(name)))
 	}
 	return name
 }

@@ -58,7 +58,7 @@ func TestSuggest(t *testing.T) {
 func TestSuggestionsAreNames(t *testing.T) {
 	for name := range meant {
 		got := Suggest(name, knownNames)
-		if why := invalidForQuota(corev1.ResourceName(got)); len(why) > 0 || Uncounted(corev1.ResourceName(got)) {
+		if why := invalidForQuota(corev1.ResourceName(got)); len(why) > 0 || NeverCounted(corev1.ResourceName(got)) {
 			t.Errorf("%q for %q, which no quota counts: %v", got, name, why)
 		}
 	}

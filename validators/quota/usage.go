@@ -22,19 +22,19 @@ type Excess struct {
 // Source: k8s.io/kubernetes v1.37.2 pkg/quota/v1/evaluator/core/pods.go PodUsageFunc.
 func (n Namespace) Excesses(spec *corev1.PodSpec) []Excess {
 	var out []Excess
-	p := n.arrive(spec, n.LimitRanges)
+	p := n.applyDefaults(spec, n.LimitRanges)
 	requests, limits := p.requests(), p.limits()
 	for _, q := range n.Quotas {
 		if !matches(q, &p) {
 			continue
 		}
 		for _, name := range slices.Sorted(maps.Keys(q.Hard)) {
-			needs, ok := requests[Compute(name)]
+			needs, ok := requests[ComputeResource(name)]
 			switch {
 			case name == corev1.ResourcePods || name == "count/pods":
 				needs, ok = resource.MustParse("1"), true
 			case IsLimit(name):
-				needs, ok = limits[Compute(name)]
+				needs, ok = limits[ComputeResource(name)]
 			case !slices.Contains(forcing, name):
 				continue
 			}
@@ -46,11 +46,11 @@ func (n Namespace) Excesses(spec *corev1.PodSpec) []Excess {
 	return out
 }
 
-// Uncounted reports whether nothing is ever counted under a name that a quota may have: that of an extended resource, such as
+// NeverCounted reports whether nothing is ever counted under a name that a quota may have: that of an extended resource, such as
 // nvidia.com/gpu, which quotas know with requests. before it only.
 // Source: k8s.io/kubernetes v1.37.2 pkg/quota/v1/evaluator/core/pods.go isExtendedResourceNameForQuota.
-func Uncounted(name corev1.ResourceName) bool {
-	of, text := Compute(name), string(name)
+func NeverCounted(name corev1.ResourceName) bool {
+	of, text := ComputeResource(name), string(name)
 	switch {
 	case strings.HasPrefix(text, "requests."), strings.HasPrefix(text, "count/"):
 		return false

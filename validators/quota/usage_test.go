@@ -71,7 +71,7 @@ func TestUncounted(t *testing.T) {
 		"gpu.deviceclass.resource.k8s.io/devices":           false,
 	} {
 		t.Run(string(name), func(t *testing.T) {
-			if got := Uncounted(name); got != want {
+			if got := NeverCounted(name); got != want {
 				t.Errorf("%v, want %v", got, want)
 			}
 		})

@@ -62,8 +62,8 @@ func TestVersions(t *testing.T) {
 					n.LimitRanges = []corev1.LimitRange{limitRange(t, test.limitRanges)}
 				}
 				var got []string
-				for _, r := range n.Decide(pod(t, test.pod)).Refusals {
-					got = append(got, r.Says)
+				for _, r := range n.Decide(pod(t, test.pod)).Violations {
+					got = append(got, r.Message)
 				}
 				if !slices.Equal(got, want) {
 					t.Errorf("1.%d says %q, want %q", minor, got, want)
@@ -107,8 +107,8 @@ func TestVersionsOfQuality(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, 1.%d", name, minor), func(t *testing.T) {
 				namespace.Minor = minor
 				var got []string
-				for _, r := range namespace.Decide(pod(t, test.pod)).Refusals {
-					got = append(got, r.Says)
+				for _, r := range namespace.Decide(pod(t, test.pod)).Violations {
+					got = append(got, r.Message)
 				}
 				if strings.Join(got, " | ") != want {
 					t.Errorf("refused with %q, want %q", got, want)

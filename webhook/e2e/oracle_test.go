@@ -106,7 +106,7 @@ func makeQuota(t *testing.T, file, namespace string) *corev1.Pod {
 			t.Fatal(err)
 		}
 	}
-	config, err := forecast.ParseController(controller.Data)
+	config, err := forecast.ParseControllerConfig(controller.Data)
 	if err != nil {
 		t.Fatal(err)
 	}

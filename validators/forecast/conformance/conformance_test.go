@@ -53,7 +53,7 @@ func TestConformance(t *testing.T) {
 }
 
 func compareAll(t *testing.T, configuration map[string]string, sources sources, notComparable map[string]string) {
-	controller, err := forecast.ParseController(configuration)
+	controller, err := forecast.ParseControllerConfig(configuration)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func compareAll(t *testing.T, configuration map[string]string, sources sources, 
 		submitted[wf.Name] = wf
 		fc := forecast.Workflow(wf, facts{l, controller}, forecast.Options{})
 		// These are not to be created.
-		fc.Pods = slices.DeleteFunc(fc.Pods, func(p forecast.Pod) bool { return p.NoAccount != "" })
+		fc.Pods = slices.DeleteFunc(fc.Pods, func(p forecast.Pod) bool { return p.MissingServiceAccount != "" })
 		forecasts[wf.Name] = fc
 	}
 	finished := l.settle(t, namespace, 4*time.Minute, 15*time.Second)
@@ -194,10 +194,10 @@ func compare(f forecast.Forecast, created []corev1.Pod, wf wfv1.Workflow) []stri
 // facts are read from the lab; without one they are those of an empty cluster.
 type facts struct {
 	lab        lab
-	controller forecast.Controller
+	controller forecast.ControllerConfig
 }
 
-func (f facts) Controller(string) (forecast.Controller, error) { return f.controller, nil }
+func (f facts) ControllerConfig(string) (forecast.ControllerConfig, error) { return f.controller, nil }
 
 func (f facts) WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error) {
 	return get[wfv1.WorkflowTemplate](f, namespace, name)

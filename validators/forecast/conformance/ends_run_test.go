@@ -51,7 +51,7 @@ func TestEndsRun(t *testing.T) {
 		surely := false
 		asCreated := &wfv1.Workflow{ObjectMeta: wf.ObjectMeta, Spec: wf.Spec}
 		asCreated.Labels = nil
-		for _, pod := range forecast.Workflow(asCreated, facts{l, forecast.Controller{}}, forecast.Options{}).Pods {
+		for _, pod := range forecast.Workflow(asCreated, facts{l, forecast.ControllerConfig{}}, forecast.Options{}).Pods {
 			surely = surely || pod.Origin.EndsRun == forecast.Certain
 		}
 		switch succeeded := wf.Status.Phase == wfv1.WorkflowSucceeded; {

@@ -27,7 +27,7 @@ import (
 func TestQuota(t *testing.T) {
 	for name, configuration := range configurations {
 		t.Run(name, func(t *testing.T) {
-			controller, err := forecast.ParseController(configuration)
+			controller, err := forecast.ParseControllerConfig(configuration)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -119,7 +119,7 @@ func (l lab) wait(t *testing.T, what string, is func() bool) {
 }
 
 // refuses judges a Workflow, runs it, and reports whether it was denied.
-func (l lab) refuses(t *testing.T, namespace, what string, wf *wfv1.Workflow, controller forecast.Controller) bool {
+func (l lab) refuses(t *testing.T, namespace, what string, wf *wfv1.Workflow, controller forecast.ControllerConfig) bool {
 	t.Helper()
 	wf.Namespace, wf.Name = namespace, what
 	findings := validators.JudgeWorkflow(wf, enforced{facts{l, controller}}, validators.Options{}, func(rule string) bool { return rule == validators.WorkflowQuotaCompute })
@@ -178,6 +178,6 @@ func (e enforced) PriorityClasses() ([]schedulingv1.PriorityClass, error) { retu
 func (e enforced) ServerVersion() (string, error) { return "", errors.New("the newest") }
 
 // Look implements validators.Facts.
-func (e enforced) Look(string, []validators.Wanted) map[validators.Object]validators.Found {
+func (e enforced) CheckObjects(string, []validators.ObjectQuery) map[validators.ObjectRef]validators.ObjectStatus {
 	return nil
 }

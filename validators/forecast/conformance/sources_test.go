@@ -139,7 +139,7 @@ func (s *sources) keep(document []byte, into client.Object) {
 }
 
 // images tells the controller a command for every image, which it would otherwise look up in a registry.
-func (s *sources) images(t *testing.T, controller forecast.Controller) string {
+func (s *sources) images(t *testing.T, controller forecast.ControllerConfig) string {
 	t.Helper()
 	state := withController{&validators.State{Complete: true}, controller}
 	for _, o := range s.objects {
@@ -171,8 +171,8 @@ func (s *sources) images(t *testing.T, controller forecast.Controller) string {
 // withController is a State under a given controller.
 type withController struct {
 	*validators.State
-	controller forecast.Controller
+	controller forecast.ControllerConfig
 }
 
 // Controller implements forecast.Facts.
-func (s withController) Controller(string) (forecast.Controller, error) { return s.controller, nil }
+func (s withController) ControllerConfig(string) (forecast.ControllerConfig, error) { return s.controller, nil }

@@ -38,11 +38,11 @@ func (world) PriorityClasses() ([]schedulingv1.PriorityClass, error) { return ni
 func (world) ServerVersion() (string, error) { return "", errors.New("not of interest") }
 
 // Look implements validators.Facts.
-func (w world) Look(_ string, wanted []validators.Wanted) map[validators.Object]validators.Found {
-	out := map[validators.Object]validators.Found{}
+func (w world) CheckObjects(_ string, wanted []validators.ObjectQuery) map[validators.ObjectRef]validators.ObjectStatus {
+	out := map[validators.ObjectRef]validators.ObjectStatus{}
 	for _, o := range wanted {
 		keys, ok := w.secrets[o.Name]
-		out[o.Object] = validators.Found{Exists: ok || o.Kind != validators.Secret, Keys: keys}
+		out[o.ObjectRef] = validators.ObjectStatus{Exists: ok || o.Kind != validators.Secret, Keys: keys}
 	}
 	return out
 }
@@ -172,7 +172,7 @@ func (c *truth) compare(t *testing.T, file string, wf *wfv1.Workflow, f facts, c
 	})
 	fc := forecast.Workflow(wf, f, forecast.Options{})
 	all := everything(created)
-	for _, h := range fc.Headers {
+	for _, h := range fc.HeaderSecrets {
 		all[h.Secret] = sets.New(h.Key) // no pod shows what the agent reads
 	}
 	for missing, have := range worlds(all) {
@@ -207,7 +207,7 @@ func undecidable(fc *forecast.Forecast, findings []validators.Finding) string {
 		return "warned: the step may never run, or may have what it needs by then"
 	}
 	for i := range fc.Pods {
-		for _, use := range validators.Uses(&fc.Pods[i]) {
+		for _, use := range validators.Dependencies(&fc.Pods[i]) {
 			if forecast.HasTag(use.Name) || slices.ContainsFunc(use.Keys, forecast.HasTag) {
 				return "a name that only the run gives"
 			}

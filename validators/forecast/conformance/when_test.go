@@ -44,13 +44,13 @@ func TestConditions(t *testing.T) {
 		if !ended[i].Status.Fulfilled() {
 			t.Fatalf("%s has not ended: %s", wf.Name, ended[i].Status.Message)
 		}
-		broken := map[string]forecast.Condition{}
-		for _, c := range forecast.Workflow(wf, facts{l, forecast.Controller{}}, forecast.Options{}).Conditions {
+		broken := map[string]forecast.InvalidCondition{}
+		for _, c := range forecast.Workflow(wf, facts{l, forecast.ControllerConfig{}}, forecast.Options{}).InvalidConditions {
 			broken[c.Origin.Steps[0]] = c
 		}
 		if len(ended[i].Status.Nodes) < each {
 			// The evaluator's panic ends the whole run.
-			panics := slices.ContainsFunc(slices.Collect(maps.Values(broken)), func(c forecast.Condition) bool { return c.Reason == ended[i].Status.Message })
+			panics := slices.ContainsFunc(slices.Collect(maps.Values(broken)), func(c forecast.InvalidCondition) bool { return c.Reason == ended[i].Status.Message })
 			if !panics {
 				t.Errorf("seed %d: %s has %d nodes: %s", *conditionSeed, wf.Name, len(ended[i].Status.Nodes), ended[i].Status.Message)
 			}

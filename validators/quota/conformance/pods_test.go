@@ -187,13 +187,13 @@ var names = map[quota.Gate]string{letIn: "let in", quota.Validation: "Validation
 // contradicts says how an answer of the API server contradicts the verdict; empty if it does not.
 func (w world) contradicts(verdict quota.Verdict, gate quota.Gate, says sets.Set[string]) string {
 	if gate == letIn {
-		if verdict.Sure && len(verdict.Refusals) > 0 {
+		if verdict.Certain && len(verdict.Violations) > 0 {
 			return "let in, and surely refused by us"
 		}
 		return ""
 	}
 	held := map[string]sets.Set[string]{} // by object
-	for _, r := range verdict.Refusals {
+	for _, r := range verdict.Violations {
 		if r.Gate < gate && len(w.rules.LimitRanges) < 2 {
 			return "an earlier gate lets it pass"
 		}
@@ -201,7 +201,7 @@ func (w world) contradicts(verdict quota.Verdict, gate quota.Gate, says sets.Set
 			if held[r.Object] == nil {
 				held[r.Object] = sets.New[string]()
 			}
-			held[r.Object].Insert(r.Says)
+			held[r.Object].Insert(r.Message)
 		}
 	}
 	for _, ours := range held {

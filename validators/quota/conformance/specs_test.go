@@ -71,10 +71,10 @@ func differ(problems []quota.SpecProblem, err error) string {
 	ours, theirs := sets.New[string](), sets.New[string]()
 	for _, p := range problems {
 		at := index.ReplaceAllString(p.Path.String(), "")
-		if p.Says == "unsupported scope applied to resource" {
+		if p.Message == "unsupported scope applied to resource" {
 			at = strings.TrimSuffix(at, ".scopeName")
 		}
-		ours.Insert(at + ": " + condition.ReplaceAllString(p.Says, ""))
+		ours.Insert(at + ": " + condition.ReplaceAllString(p.Message, ""))
 	}
 	if err != nil {
 		for _, c := range err.(apierrors.APIStatus).Status().Details.Causes {

@@ -1,0 +1,258 @@
+package validators
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
+)
+
+// notRequired are the fields of a PodSpec that name a Secret which the kubelet does not insist on, and why.
+var notRequired = map[string]string{
+	"Volumes.VolumeSource.RBD.SecretRef.Name":                                                           "the kubelet has no such plugin any more",
+	"Volumes.VolumeSource.CephFS.SecretRef.Name":                                                        "the kubelet has no such plugin any more",
+	"Volumes.VolumeSource.ScaleIO.SecretRef.Name":                                                       "the kubelet has no such plugin any more",
+	"Volumes.VolumeSource.StorageOS.SecretRef.Name":                                                     "the kubelet has no such plugin any more",
+	"Volumes.VolumeSource.Cinder.SecretRef.Name":                                                        "the translation to CSI drops it",
+	"EphemeralContainers.EphemeralContainerCommon.Env.ValueFrom.SecretKeyRef.LocalObjectReference.Name": "no pod is created with one",
+	"EphemeralContainers.EphemeralContainerCommon.EnvFrom.SecretRef.LocalObjectReference.Name":          "no pod is created with one",
+}
+
+// TestEverySecretField walks the type of a pod and requires that each field that can name a Secret is either looked at or
+// known not to matter. A field that a new Kubernetes adds fails the test.
+func TestEverySecretField(t *testing.T) {
+	var fields []string
+	secretFields(reflect.TypeFor[corev1.PodSpec](), "", map[reflect.Type]bool{}, &fields)
+	if len(fields) < 15 {
+		t.Fatalf("only %d fields were found: %v", len(fields), fields)
+	}
+	for _, field := range fields {
+		var spec corev1.PodSpec
+		setField(reflect.ValueOf(&spec).Elem(), strings.Split(field, "."), "the-secret")
+		for i := range spec.Volumes {
+			spec.Volumes[i].Name = "volume"
+			if spec.Volumes[i].ISCSI != nil {
+				spec.Volumes[i].ISCSI.SessionCHAPAuth = true // else there is no log-in
+			}
+			spec.Containers = []corev1.Container{{VolumeMounts: []corev1.VolumeMount{{Name: "volume"}}}}
+		}
+		found := slices.ContainsFunc(references(&forecast.Pod{Spec: spec}), func(r reference) bool { return r.ObjectRef == ObjectRef{Secret, "the-secret"} })
+		_, excepted := notRequired[field]
+		if found == excepted {
+			t.Errorf("%s: looked at %v, excepted %v", field, found, excepted)
+		}
+	}
+}
+
+// notForecast are the ends of fields of a Workflow that name a Secret which no pod of its own needs, and why.
+var notForecast = map[string]string{
+	"Resource.ManifestFrom.Artifact": "Argo takes the artifact from the template's inputs, by its name",
+}
+
+// TestEverySecretFieldOfAWorkflow does the same for a Workflow: a Secret that is named anywhere in it must be found in the
+// pods that are forecast, once what names it is reached.
+func TestEverySecretFieldOfAWorkflow(t *testing.T) {
+	var fields []string
+	secretFields(reflect.TypeFor[wfv1.WorkflowSpec](), "", map[reflect.Type]bool{}, &fields)
+	if len(fields) < 500 {
+		t.Fatalf("only %d fields were found", len(fields))
+	}
+	for _, field := range fields {
+		wf := &wfv1.Workflow{}
+		setField(reflect.ValueOf(&wf.Spec).Elem(), strings.Split(field, "."), "the-secret")
+		makeReachable(&wf.Spec)
+		var found bool
+		fc := forecast.Workflow(wf, &State{Complete: true}, forecast.Options{})
+		for i := range fc.Pods {
+			found = found || slices.ContainsFunc(references(&fc.Pods[i]), func(r reference) bool { return r.ObjectRef == ObjectRef{Secret, "the-secret"} })
+		}
+		found = found || slices.ContainsFunc(fc.HeaderSecrets, func(h forecast.HeaderSecret) bool { return h.Secret == "the-secret" })
+		var excepted bool
+		for end := range notRequired {
+			excepted = excepted || strings.HasSuffix(field, strings.TrimPrefix(end, "Volumes.VolumeSource."))
+		}
+		for part := range notForecast {
+			excepted = excepted || strings.Contains(field, part)
+		}
+		if found == excepted {
+			t.Errorf("%s: found %v, excepted %v; %v", field, found, excepted, fc.Gaps)
+		}
+	}
+}
+
+// makeReachable completes a spec of which one field is set, so that the controller would come to that field.
+func makeReachable(spec *wfv1.WorkflowSpec) {
+	spec.Entrypoint = "main"
+	if len(spec.Templates) == 0 {
+		spec.Templates = []wfv1.Template{{}}
+	}
+	leaf := wfv1.Template{Name: "leaf", Container: &corev1.Container{}, Inputs: wfv1.Inputs{Artifacts: wfv1.Artifacts{{Name: "a", Path: "/a"}}}}
+	main := &spec.Templates[0]
+	main.Name = "main"
+	if len(spec.Arguments.Artifacts) > 0 {
+		main.Inputs.Artifacts = append(main.Inputs.Artifacts, leaf.Inputs.Artifacts...)
+	}
+	completeTemplate(main, spec.TemplateDefaults)
+	if spec.TemplateDefaults != nil && spec.TemplateDefaults.GetType() != wfv1.TemplateTypeUnknown {
+		spec.TemplateDefaults.Name = "main"
+		completeTemplate(spec.TemplateDefaults, nil)
+		completeCalls(spec.TemplateDefaults)
+		*main = *spec.TemplateDefaults.DeepCopy()
+		if main.DAG != nil {
+			main.DAG.Tasks[0].Hooks = nil // hooks don't merge
+		}
+	}
+	completeCalls(main)
+	for name, hook := range spec.Hooks {
+		hook.Template = "leaf"
+		nameArtifacts(hook.Arguments.Artifacts)
+		spec.Hooks[name] = hook
+	}
+	nameArtifacts(spec.Arguments.Artifacts)
+	for i := range spec.Volumes {
+		completeVolume(&spec.Volumes[i])
+		main.Container.VolumeMounts = []corev1.VolumeMount{{Name: "volume"}}
+	}
+	spec.Templates = append(spec.Templates, leaf)
+}
+
+// completeTemplate makes a template one that becomes a pod, unless it is of a kind of its own.
+func completeTemplate(t, defaults *wfv1.Template) {
+	if t.GetType() == wfv1.TemplateTypeUnknown {
+		t.Container = &corev1.Container{}
+	}
+	for _, artifacts := range []wfv1.Artifacts{t.Inputs.Artifacts, t.Outputs.Artifacts} {
+		nameArtifacts(artifacts)
+	}
+	if t.ArchiveLocation != nil {
+		completeLocation(t.ArchiveLocation)
+	}
+	if t.Data != nil && t.Data.Source.ArtifactPaths != nil {
+		completeLocation(&t.Data.Source.ArtifactPaths.ArtifactLocation)
+	}
+	for i := range t.Volumes {
+		completeVolume(&t.Volumes[i])
+		t.Container.VolumeMounts = []corev1.VolumeMount{{Name: "volume"}}
+	}
+	if defaults != nil && len(defaults.Volumes) > 0 {
+		completeVolume(&defaults.Volumes[0])
+		t.Container.VolumeMounts = []corev1.VolumeMount{{Name: "volume"}}
+	}
+	if defaults != nil {
+		for _, artifacts := range []wfv1.Artifacts{defaults.Inputs.Artifacts, defaults.Outputs.Artifacts} {
+			nameArtifacts(artifacts)
+		}
+		if defaults.ArchiveLocation != nil {
+			completeLocation(defaults.ArchiveLocation)
+		}
+	}
+}
+
+func completeCalls(t *wfv1.Template) {
+	call := func(template *string, inline *wfv1.Template, args wfv1.Arguments, hooks wfv1.LifecycleHooks) {
+		nameArtifacts(args.Artifacts)
+		if inline != nil {
+			completeTemplate(inline, nil)
+		} else {
+			*template = "leaf"
+		}
+		for name, hook := range hooks {
+			hook.Template = "leaf"
+			nameArtifacts(hook.Arguments.Artifacts)
+			hooks[name] = hook
+		}
+	}
+	for i := range t.Steps {
+		for j := range t.Steps[i].Steps {
+			step := &t.Steps[i].Steps[j]
+			step.Name = "s"
+			call(&step.Template, step.Inline, step.Arguments, step.Hooks)
+		}
+	}
+	if t.DAG != nil {
+		for i := range t.DAG.Tasks {
+			task := &t.DAG.Tasks[i]
+			task.Name = "s"
+			call(&task.Template, task.Inline, task.Arguments, task.Hooks)
+		}
+	}
+}
+
+func nameArtifacts(artifacts wfv1.Artifacts) {
+	for i := range artifacts {
+		artifacts[i].Name = "a"
+		completeLocation(&artifacts[i].ArtifactLocation)
+	}
+}
+
+func completeLocation(l *wfv1.ArtifactLocation) {
+	if l.S3 != nil && l.S3.EncryptionOptions != nil {
+		l.S3.EncryptionOptions.EnableEncryption = true
+	}
+}
+
+func completeVolume(v *corev1.Volume) {
+	v.Name = "volume"
+	if v.ISCSI != nil {
+		v.ISCSI.SessionCHAPAuth = true
+	}
+}
+
+// secretFields collects the paths of string fields that name a Secret: called Name or SecretName, somewhere below a field
+// with Secret in its name, or in it.
+func secretFields(typ reflect.Type, path string, open map[reflect.Type]bool, out *[]string) {
+	switch typ.Kind() {
+	case reflect.Pointer, reflect.Slice:
+		secretFields(typ.Elem(), path, open, out)
+	case reflect.Map:
+		secretFields(typ.Elem(), path, open, out)
+	case reflect.Struct:
+		if open[typ] {
+			return
+		}
+		open[typ] = true
+		for i := range typ.NumField() {
+			f := typ.Field(i)
+			secretFields(f.Type, strings.TrimPrefix(path+"."+f.Name, "."), open, out)
+		}
+		delete(open, typ)
+	case reflect.String:
+		leaf := path[strings.LastIndex(path, ".")+1:]
+		if strings.Contains(path, "Secret") && (leaf == "Name" || leaf == "SecretName") {
+			*out = append(*out, path)
+		}
+	}
+}
+
+// setField sets the field at a path, making what leads there: pointers, and slices of one element.
+func setField(v reflect.Value, path []string, value string) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		setField(v.Elem(), path, value)
+	case reflect.Slice:
+		if v.Len() == 0 {
+			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		}
+		setField(v.Index(0), path, value)
+	case reflect.Map:
+		element := reflect.New(v.Type().Elem()).Elem()
+		setField(element, path, value)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.ValueOf("exit").Convert(v.Type().Key()), element)
+	case reflect.Struct:
+		if key := v.FieldByName("Key"); key.IsValid() && key.Kind() == reflect.String {
+			key.SetString("key") // a selector without a key selects nothing
+		}
+		setField(v.FieldByName(path[0]), path[1:], value)
+	case reflect.String:
+		v.SetString(value)
+	}
+}

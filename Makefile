@@ -56,7 +56,7 @@ load: controlplane-core build ## measure a running server under load, and throug
 	@go build -o bin/load ./hack/load
 	@exec bin/load $(FLAGS)
 
-FUZZ = webhook:FuzzHandler webhook:FuzzInOnePass webhook:FuzzConfig validators/objects:FuzzDrivers validators/objects:FuzzPodSpecPatch \
+FUZZ = webhook:FuzzHandler webhook:FuzzDecodeFast webhook:FuzzConfig validators/objects:FuzzDrivers validators/objects:FuzzPodSpecPatch \
 	validators/objects:FuzzPipeline validators/forecast:FuzzWorkflow validators/forecast:FuzzResolve validators/explain:FuzzExplain
 
 .PHONY: fuzz

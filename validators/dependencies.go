@@ -3,7 +3,6 @@ package validators
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -11,245 +10,174 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// need is everything that a Workflow's pods need of one object.
-type need struct {
+// workflowDependency is an object that pods of a Workflow depend on, and everything that needs it.
+type workflowDependency struct {
 	ObjectRef
-	uses []use
+	consumers []stepConsumer
 }
 
-// use is a reference of a pod.
-type use struct {
-	reference
-	steps     []string
-	certainty Certainty
-	unknown   string // why the reference may not be there at all
-	ends      bool   // the pod has a deadline
+// stepConsumer is a dependency of one pod, with the steps that the pod runs for.
+type stepConsumer struct {
+	podDependency
+	steps       []string
+	certainty   Certainty
+	unknown     string // why the pod may not have the dependency at all
+	hasDeadline bool
 }
 
-// maxNeeds bounds how many objects one rule looks up for a Workflow.
-const maxNeeds = 200
+// maxObjects bounds how many objects one rule looks up for a Workflow.
+const maxObjects = 200
 
-// judgeNeeds judges whether the objects of some kinds that a Workflow's pods need are there: one finding for each that is not,
-// or lacks a key.
-func judgeNeeds(rule string, subject WorkflowForecast, facts Facts, kinds ...string) []Finding {
-	var out []Finding
-	needs := slices.DeleteFunc(slices.Clone(subject.needs()), func(n need) bool { return !slices.Contains(kinds, n.Kind) })
-	if len(needs) > maxNeeds {
-		out = append(out, unchecked(rule, "of the %d objects that the Workflow needs, %d were not checked", len(needs), len(needs)-maxNeeds))
-		needs = needs[:maxNeeds]
+// workflowDependencies gathers the dependencies of all pods by object, in the order in which the Workflow reaches them.
+func workflowDependencies(fc *forecast.Forecast) []workflowDependency {
+	var deps []workflowDependency
+	index := map[ObjectRef]int{}
+	add := func(c stepConsumer) {
+		if forecast.HasTag(c.Name) {
+			return
+		}
+		at, ok := index[c.ObjectRef]
+		if !ok {
+			at = len(deps)
+			index[c.ObjectRef] = at
+			deps = append(deps, workflowDependency{ObjectRef: c.ObjectRef})
+		}
+		deps[at].consumers = append(deps[at].consumers, c)
 	}
-	if len(needs) == 0 {
+	for i := range fc.Pods {
+		pod := &fc.Pods[i]
+		hasDeadline := pod.DeadlineUnknown || pod.Spec.ActiveDeadlineSeconds != nil
+		for _, d := range podDependencies(pod) {
+			c := stepConsumer{d, pod.Origin.Steps, podCertainty(pod), pod.Unknown, hasDeadline}
+			if d.consumer == imagePull {
+				c.certainty = min(c.certainty, Possible)
+			}
+			add(c)
+		}
+	}
+	for _, h := range fc.HeaderSecrets {
+		d := podDependency{ObjectRef{Secret, h.Secret}, h.Key, func() *field.Path { return h.Origin.Path }, httpRequest}
+		add(stepConsumer{d, h.Origin.Steps, h.Origin.Certainty, "", false})
+	}
+	return deps
+}
+
+// judgeDependencies reports which objects of some kinds don't exist, or lack a key, although the Workflow's pods depend on them.
+func judgeDependencies(rule string, subject WorkflowForecast, facts Facts, kinds ...string) []Finding {
+	var out []Finding
+	deps := slices.DeleteFunc(slices.Clone(subject.dependencies()), func(d workflowDependency) bool {
+		return !slices.Contains(kinds, d.Kind)
+	})
+	if len(deps) > maxObjects {
+		out = append(out, unchecked(rule, "spec",
+			"of the %d objects that the Workflow needs, %d were not checked", len(deps), len(deps)-maxObjects))
+		deps = deps[:maxObjects]
+	}
+	if len(deps) == 0 {
 		return out
 	}
-	wanted := make([]ObjectQuery, len(needs))
-	for i, n := range needs {
-		keys := keysOf(n.uses)
+	queries := make([]ObjectQuery, len(deps))
+	for i, d := range deps {
+		keys := keysOf(d.consumers)
 		slices.Sort(keys)
-		wanted[i] = ObjectQuery{n.ObjectRef, keys}
+		queries[i] = ObjectQuery{d.ObjectRef, keys}
 	}
 	namespace := subject.Workflow.Namespace
-	found := facts.CheckObjects(namespace, wanted)
-	for _, n := range needs {
-		if f, ok := n.judge(namespace, found[n.ObjectRef], &subject.Forecast); ok {
-			f.Rule = rule
-			out = append(out, f)
+	status := facts.CheckObjects(namespace, queries)
+	var missing []missingObject
+	for _, d := range deps {
+		s := status[d.ObjectRef]
+		if s.Err != nil {
+			out = append(out, unchecked(rule, d.consumers[0].path().String(), "whether %s exists%s was not checked: %v",
+				d.title(), inNamespaceOf(d.Kind, namespace), s.Err))
+			continue
 		}
+		if m, ok := d.missing(s, &subject.Forecast); ok {
+			missing = append(missing, m)
+		}
+	}
+	for _, group := range groupMissing(missing) {
+		f := group.finding(namespace)
+		f.Rule, f.Type = rule, metav1.CauseTypeFieldValueNotFound
+		out = append(out, f)
 	}
 	return out
 }
 
-// unchecked is a finding that says what a rule could not check.
-func unchecked(rule, format string, args ...any) Finding {
-	return Finding{
-		Rule: rule, Certainty: Unknown, Type: metav1.CauseTypeFieldValueNotFound, Field: "spec", Problem: fmt.Sprintf(format, args...),
-	}
+// missingObject is a dependency that can't be satisfied: the object does not exist, or lacks keys.
+type missingObject struct {
+	ObjectRef
+	exists bool
+	// keys are those that are needed, or, if the object exists, that it lacks.
+	keys []string
+	// consumers are those that can't do without; first is one of the surest of them.
+	consumers []stepConsumer
+	first     stepConsumer
+	certainty Certainty
+	condition condition
 }
 
-// needsOf gathers the references of all pods by object, in the order in which the Workflow reaches them.
-func needsOf(fc *forecast.Forecast) []need {
-	var needs []need
-	index := map[ObjectRef]int{}
-	add := func(u use) {
-		if forecast.HasTag(u.Name) {
-			return
-		}
-		at, ok := index[u.ObjectRef]
-		if !ok {
-			at = len(needs)
-			index[u.ObjectRef] = at
-			needs = append(needs, need{ObjectRef: u.ObjectRef})
-		}
-		needs[at].uses = append(needs[at].uses, u)
-	}
-	for i := range fc.Pods {
-		pod := &fc.Pods[i]
-		for _, ref := range references(pod) {
-			u := use{ref, pod.Origin.Steps, certaintyOf(pod), pod.Unknown, pod.DeadlineUnknown || pod.Spec.ActiveDeadlineSeconds != nil}
-			if ref.way == byPull {
-				u.certainty = min(u.certainty, Possible)
-			}
-			add(u)
-		}
-	}
-	for _, h := range fc.HeaderSecrets {
-		add(use{reference{ObjectRef{Secret, h.Secret}, h.Key, func() *field.Path { return h.Origin.Path }, byRequest}, h.Origin.Steps, h.Origin.Certainty, "", false})
-	}
-	return needs
-}
+// condition is why a missing object may do no harm.
+type condition int
 
-// certaintyOf is how sure it is that a pod comes to be as it is forecast.
-func certaintyOf(pod *forecast.Pod) Certainty {
-	if pod.Unknown != "" {
-		return min(pod.Origin.Certainty, Possible)
-	}
-	return pod.Origin.Certainty
-}
+const (
+	unconditional condition = iota
+	ifStepRuns              // the step that needs it may not run
+	ifPodStays              // the pod may turn out not to need it
+	unlessCreated           // a step before may create it
+)
 
-// judge says what is wrong with the object, if anything is.
-func (n need) judge(namespace string, found ObjectStatus, fc *forecast.Forecast) (Finding, bool) {
-	f := Finding{Type: metav1.CauseTypeFieldValueNotFound}
-	if found.Err != nil {
-		f.Field = n.uses[0].path().String()
-		f.Problem = fmt.Sprintf("whether %s %s was not checked: %v", where(n.Kind, namespace), n.title(), found.Err)
-		return f, true
+// missing returns what is missing of a dependency; ok is false if nothing is.
+func (d workflowDependency) missing(status ObjectStatus, fc *forecast.Forecast) (m missingObject, ok bool) {
+	consumers := d.consumers
+	if status.Exists {
+		consumers = slices.DeleteFunc(slices.Clone(consumers), func(c stepConsumer) bool {
+			return c.key == "" || forecast.HasTag(c.key) || status.Keys.Has(c.key)
+		})
 	}
-	uses := n.uses
-	if found.Exists {
-		uses = nil
-		for _, u := range n.uses {
-			if u.key != "" && !forecast.HasTag(u.key) && !found.Keys.Has(u.key) {
-				uses = append(uses, u)
-			}
+	if len(consumers) == 0 {
+		return m, false
+	}
+	m = missingObject{ObjectRef: d.ObjectRef, exists: status.Exists, keys: keysOf(consumers), consumers: consumers, first: consumers[0]}
+	for _, c := range consumers {
+		if c.certainty > m.certainty || c.certainty == m.certainty && m.first.consumer == imagePull {
+			m.certainty, m.first = c.certainty, c
 		}
 	}
-	if len(uses) == 0 {
-		return f, false
-	}
-	first := uses[0]
-	for _, u := range uses {
-		if u.certainty > f.Certainty || u.certainty == f.Certainty && first.way == byPull {
-			f.Certainty, first = u.certainty, u
-		}
-	}
-	condition := ""
 	switch {
-	case first.way == byPull:
-	case first.unknown != "":
-		condition = "unless that changes (" + first.unknown + "), "
-	case f.Certainty == Possible:
-		condition = "if it comes to that step, "
+	case m.first.consumer == imagePull:
+	case m.first.unknown != "":
+		m.condition = ifPodStays
+	case m.certainty == Possible:
+		m.condition = ifStepRuns
 	}
-	switch fc.Provides(n.Kind, n.Name) {
+	switch fc.Provides(d.Kind, d.Name) {
 	case Certain:
-		return f, false
+		return m, false
 	case Possible:
-		f.Certainty = min(f.Certainty, Possible)
-		condition = "unless a step of the Workflow brings it about in time, "
+		m.certainty, m.condition = min(m.certainty, Possible), unlessCreated
 	}
-	f.Field = first.path().String()
-	keys, steps := keysOf(uses), stepsOf(uses)
-	if found.Exists {
-		f.Problem = fmt.Sprintf("%s in namespace '%s' has no %s, needed by %s", n.title(), namespace, plural("key", keys), plural("step", steps))
-		f.Fix = "to fix, add what is missing to the " + n.Kind + ", or correct the name of the key where it is written"
-	} else {
-		f.Problem = fmt.Sprintf("%s no %s, needed by %s", where(n.Kind, namespace), n.title(), plural("step", steps))
-		if len(keys) > 0 {
-			f.Problem += fmt.Sprintf(" (%s)", plural("key", keys))
+	return m, true
+}
+
+// keysOf are the keys that consumers need, each once, in the Workflow's order.
+func keysOf(consumers []stepConsumer) []string {
+	var keys orderedSet
+	for _, c := range consumers {
+		if c.key != "" && !forecast.HasTag(c.key) {
+			keys.add(c.key)
 		}
-		f.Fix = fixes(first, namespace)
 	}
-	f.Outcome = condition + outcome(first, namespace, found.Exists)
-	return f, true
+	return keys.list
 }
 
 // title is the object for a reader: Secret 'credentials'.
 func (o ObjectRef) title() string { return fmt.Sprintf("%s '%s'", o.Kind, o.Name) }
 
-// where says who has objects of a kind, or has none.
-func where(kind, namespace string) string {
+// inNamespaceOf says in which namespace an object of a kind is, after a space; empty if the kind is not namespaced.
+func inNamespaceOf(kind, namespace string) string {
 	if kind == PriorityClass {
-		return "the cluster has"
+		return ""
 	}
-	return fmt.Sprintf("namespace '%s' has", namespace)
-}
-
-// outcome says what a pod would meet, in the words of whoever stops it.
-func outcome(u use, namespace string, exists bool) string {
-	kind := map[string]string{Secret: "secret", ConfigMap: "configmap"}[u.Kind]
-	until := "for ever"
-	if u.ends {
-		until = "until its deadline"
-	}
-	hangs := func(format string, args ...any) string {
-		return fmt.Sprintf("the pod would hang in Pending %s (%s)", until, fmt.Sprintf(format, args...))
-	}
-	switch {
-	case u.way == byPull:
-		return "images would be pulled without it, and a private one would hang in ImagePullBackOff"
-	case u.way == byRequest && exists:
-		return fmt.Sprintf("the request would fail (secret '%s' does not have the key '%s')", u.Name, u.key)
-	case u.way == byRequest:
-		return fmt.Sprintf("the request would fail (secrets '%s' not found)", u.Name)
-	case u.way == byController:
-		return fmt.Sprintf("Argo would make no pod, because its own containers run with the account's token (serviceaccounts '%s' not found)", u.Name)
-	case u.Kind == ServiceAccount:
-		return fmt.Sprintf("the API server would refuse the pod (error looking up service account %s/%s: serviceaccount '%s' not found)", namespace, u.Name, u.Name)
-	case u.Kind == PriorityClass:
-		return fmt.Sprintf("the API server would refuse the pod (no PriorityClass with name %s was found)", u.Name)
-	case u.way == byScheduler:
-		return hangs("persistentvolumeclaim '%s' not found", u.Name)
-	case u.way == byVolume && exists:
-		return hangs("references non-existent %s key: %s", map[string]string{Secret: "secret", ConfigMap: "config"}[u.Kind], u.key)
-	case u.way == byVolume:
-		return hangs("MountVolume.SetUp failed: %s '%s' not found", kind, u.Name)
-	case exists:
-		return hangs("CreateContainerConfigError: couldn't find key %s in %s %s/%s", u.key, u.Kind, namespace, u.Name)
-	default:
-		return hangs("CreateContainerConfigError: %s '%s' not found", kind, u.Name)
-	}
-}
-
-// fixes says how to make an object that is not there.
-func fixes(u use, namespace string) string {
-	var create string
-	account, isToken := strings.CutSuffix(u.Name, ".service-account-token")
-	switch {
-	case u.Kind == Secret && u.way == byPull:
-		create = fmt.Sprintf("create the Secret in this namespace before the run (kubectl -n %s create secret docker-registry %s --docker-server=HOST --docker-username=USER --docker-password=PASSWORD)", namespace, u.Name)
-	case u.Kind == Secret && isToken:
-		create = fmt.Sprintf("create the Secret in this namespace with type kubernetes.io/service-account-token and annotation kubernetes.io/service-account.name: %s", account)
-	case u.Kind == Secret:
-		create = fmt.Sprintf("create the Secret in this namespace before the run (kubectl -n %s create secret generic %s --from-literal=KEY=VALUE)", namespace, u.Name)
-	case u.Kind == ConfigMap:
-		create = fmt.Sprintf("create the ConfigMap in this namespace before the run (kubectl -n %s create configmap %s --from-literal=KEY=VALUE)", namespace, u.Name)
-	case u.Kind == ServiceAccount:
-		create = fmt.Sprintf("create the ServiceAccount in this namespace before the run (kubectl -n %s create serviceaccount %s)", namespace, u.Name)
-	default:
-		create = "create the " + u.Kind + " before the run"
-	}
-	return "to fix, " + create + ", or correct the name where it is written"
-}
-
-// keysOf are the keys that uses name, each once, in the Workflow's order.
-func keysOf(uses []use) (keys []string) {
-	for _, u := range uses {
-		if u.key != "" && !slices.Contains(keys, u.key) && !forecast.HasTag(u.key) {
-			keys = append(keys, u.key)
-		}
-	}
-	return keys
-}
-
-// stepsOf are the steps that uses belong to, each once, in the Workflow's order.
-func stepsOf(uses []use) (steps []string) {
-	has := map[string]bool{}
-	for _, u := range uses {
-		for _, s := range u.steps {
-			if !has[s] {
-				has[s] = true
-				steps = append(steps, s)
-			}
-		}
-	}
-	return steps
+	return fmt.Sprintf(" in namespace '%s'", namespace)
 }

@@ -8,54 +8,52 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// Facts are what rules may ask about the cluster. An error means that the answer could not be found out; its text is
-// fit for a user to read. Rules never take it for an answer.
+// Facts are what rules may ask about the cluster. An error means that the answer is unknown, and is worded for the user. Rules never
+// take an error for an answer.
 type Facts interface {
 	forecast.Facts
+	// ForRule returns the same facts, asked by the rule with this ID.
+	ForRule(id string) Facts
 	// LimitRanges are those of a namespace; none if the namespace does not exist.
 	LimitRanges(namespace string) ([]corev1.LimitRange, error)
 	// ResourceQuotas are those of a namespace; none if the namespace does not exist.
 	ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error)
 	// PriorityClasses are those of the cluster.
 	PriorityClasses() ([]schedulingv1.PriorityClass, error)
-	// ServerVersion is that of the API server, such as v1.37.2.
+	// ServerVersion is the version of the API server, such as v1.37.2.
 	ServerVersion() (string, error)
-	// CheckObjects answers for each of the objects whether it is there: in the namespace, if it is of a kind that has one. They are
-	// asked for together so that they can be looked up together.
-	CheckObjects(namespace string, wanted []ObjectQuery) map[ObjectRef]ObjectStatus
+	// CheckObjects reports for each query whether the object exists: in the namespace, if it is of a namespaced kind. Queries are
+	// passed together so that they can run concurrently.
+	CheckObjects(namespace string, queries []ObjectQuery) map[ObjectRef]ObjectStatus
 }
 
-// Attentive are Facts that are told which rule is about to ask, by its ID, so that they know what its findings stand on. What a forecast
-// asks comes before, for all of them.
-type Attentive interface{ Asking(rule string) }
-
-// ObjectRef names an object that pods can't start without.
+// ObjectRef names an object that pods depend on.
 type ObjectRef struct {
 	Kind, Name string
 }
 
-// The kinds of objects that Facts.Look knows.
+// The kinds that Facts.CheckObjects knows.
 const (
 	Secret                = "Secret"
 	ConfigMap             = "ConfigMap"
 	ServiceAccount        = "ServiceAccount"
 	PersistentVolumeClaim = "PersistentVolumeClaim"
-	PriorityClass         = "PriorityClass" // has no namespace
+	PriorityClass         = "PriorityClass" // not namespaced
 )
 
-// ObjectQuery is an object to look for.
+// ObjectQuery asks whether an object exists, and which of some keys it has.
 type ObjectQuery struct {
 	ObjectRef
-	// Keys are those that matter, sorted; none if it is enough that the object exists.
+	// Keys of a Secret or a ConfigMap, sorted. Empty if it is enough that the object exists.
 	Keys []string
 }
 
-// ObjectStatus is what rules may know of an object: whether it exists and, of a Secret or a ConfigMap, what its keys are called.
-// Never a value.
+// ObjectStatus is what rules may know of an object: whether it exists and, of a Secret or a ConfigMap, the names of its keys. Never a
+// value.
 type ObjectStatus struct {
 	Exists bool
-	// Keys are those of the wanted keys that the object has, at least.
+	// Keys has at least those of the queried keys that the object has.
 	Keys sets.Set[string]
-	// Err is set if it could not be found out; the other fields say nothing then.
+	// Err is set if the status is unknown. The other fields mean nothing then.
 	Err error
 }

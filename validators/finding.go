@@ -1,6 +1,7 @@
 package validators
 
 import (
+	"fmt"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -8,8 +9,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// Certainty says how sure a finding is: Certain fails whenever the run gets there, and it does get there; Possible stands
-// behind a condition that can't be decided now; Unknown could not be found out.
+// Certainty says how sure a finding is. Certain: it fails whenever the run gets there, and the run does get there. Possible: it depends
+// on a condition that can't be decided now. Unknown: the rule could not check something.
 type Certainty = forecast.Certainty
 
 // The three certainties.
@@ -19,42 +20,45 @@ const (
 	Certain  = forecast.Certain
 )
 
-// Finding is one thing that a rule has to say about an object.
+// Finding is what a rule reports about an object. Its texts are sentences without a final period.
 type Finding struct {
 	// Rule is the ID of the rule.
 	Rule string
-	// Certainty of the failure. An Unknown finding says that the rule could not check something, and why.
+	// Certainty of the failure. An Unknown finding has only a Problem: what could not be checked, and why.
 	Certainty Certainty
-	// Type is the machine-readable kind of the cause.
+	// Type is the machine-readable type of the cause.
 	Type metav1.CauseType
 	// Field is the place in the object, such as spec.templates[0].container.env[2].
 	Field string
+	// OtherFields are further places that the same fix applies to.
+	OtherFields []string
 
-	// Problem is what is wrong, and where.
-	Problem string
-	// Outcome is what will happen, in the words of the error that the user would meet.
-	Outcome string
-	// Fix is what to do about it.
+	// Fix says what to do, with the names. It begins in lower case: it follows the rule's ID.
 	Fix string
+	// Problem says what is wrong, and in which steps.
+	Problem string
+	// Outcome says what happens otherwise, and quotes one error that the user would meet.
+	Outcome string
 }
 
-// Message is the finding on one line that survives everything it travels through: it is ASCII without double quotes,
-// angle brackets, ampersands, backslashes and line breaks, because the KFP API puts it into JSON inside JSON. The most
-// specific comes first, because long texts are cut.
+// Message is the finding on one line: the rule, then the fix, because long texts are cut at their end. The line is ASCII without double
+// quotes, angle brackets, ampersands, backslashes and line breaks, because the KFP API puts it into JSON inside of JSON.
 func (f Finding) Message() string {
-	parts := []string{f.Rule + ": " + f.Problem}
-	for _, part := range []string{f.Outcome, f.Fix} {
-		if part != "" {
-			parts = append(parts, part)
+	return Plain(f.Rule + ": " + strings.Join(f.Sentences(), " "))
+}
+
+// Sentences are what a finding says, the most important first, each with its period.
+func (f Finding) Sentences() []string {
+	var out []string
+	for _, text := range []string{f.Fix, f.Problem, f.Outcome} {
+		if text != "" {
+			out = append(out, text+".")
 		}
 	}
-	if f.Certainty != Unknown {
-		parts = append(parts, "to skip this rule: annotation "+SkipAnnotation+": "+f.Rule)
-	}
-	return Plain(strings.Join(parts, "; "))
+	return out
 }
 
-// Plain returns s without the characters that do not survive the way to the user, which [Finding.Message] is free of.
+// Plain replaces the characters of s that do not survive the way to the user. See [Finding.Message].
 func Plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -67,4 +71,22 @@ func Plain(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// maxFindings bounds the findings of one rule about one object.
+const maxFindings = 20
+
+// unchecked is a finding that says what a rule could not check.
+func unchecked(rule, field, format string, args ...any) Finding {
+	return Finding{
+		Rule: rule, Certainty: Unknown, Type: metav1.CauseTypeFieldValueNotFound, Field: field, Problem: fmt.Sprintf(format, args...),
+	}
+}
+
+// podCertainty is how sure it is that a pod runs as it is forecast.
+func podCertainty(pod *forecast.Pod) Certainty {
+	if pod.Unknown != "" {
+		return min(pod.Origin.Certainty, Possible)
+	}
+	return pod.Origin.Certainty
 }

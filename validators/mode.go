@@ -6,18 +6,18 @@ import (
 	"slices"
 )
 
-// Mode is what the certain findings of a rule lead to.
+// Mode is what certain findings of a rule lead to.
 type Mode string
 
-// The modes. Findings that are not certain warn at the most, unless somebody has decided otherwise.
+// The modes. Findings that are not certain lead to a warning at most, unless the policy says otherwise.
 const (
 	Deny  Mode = "deny"  // the object is rejected
-	Warn  Mode = "warn"  // the object is let in with a warning to the client
-	Audit Mode = "audit" // the object is let in, and only the audit log has it
-	Off   Mode = "off"   // the rule is not asked
+	Warn  Mode = "warn"  // the object is admitted with a warning to the client
+	Audit Mode = "audit" // the object is admitted, with a note in the audit log
+	Off   Mode = "off"   // the rule does not apply
 )
 
-// UnmarshalJSON implements json.Unmarshaler. In YAML an off without quotes is a false.
+// UnmarshalJSON implements json.Unmarshaler. In YAML, off without quotes is false.
 func (m *Mode) UnmarshalJSON(text []byte) error {
 	if string(text) == "false" {
 		*m = Off
@@ -26,45 +26,40 @@ func (m *Mode) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*string)(m))
 }
 
-// AllModes are the modes from the mildest to the hardest.
+// AllModes are the modes, from the mildest to the strictest.
 var AllModes = []Mode{Off, Audit, Warn, Deny}
 
-// Policy is what has been decided about the findings of rules. The zero value decides nothing, so that everything is as the rules
-// themselves have it.
+// Policy decides what findings lead to. The zero value applies the default modes.
 type Policy struct {
-	// Ceiling is what anything leads to at the most: deny by default. ModeLabel decides it for one namespace.
+	// Ceiling caps all modes; deny if empty. ModeLabel sets it for one namespace.
 	Ceiling Mode `json:"mode,omitempty"`
-	// Rules has the modes of rules by ID. A rule that is not named denies, or warns if that is what it does by itself.
+	// Rules sets the modes of rules, by ID. Other rules have their default mode.
 	Rules map[string]Mode `json:"rules,omitempty"`
-	// Possible is what a finding leads to that is not certain: warn by default, and no more than the rule's mode.
+	// Possible is what possible findings lead to: warn if empty, and never more than the rule's mode.
 	Possible Mode `json:"possible,omitempty"`
-	// Unchecked is what it leads to that a rule could not find out something: warn by default, and no more than the rule's mode.
+	// Unchecked is what unknown findings lead to: warn if empty, and never more than the rule's mode.
 	Unchecked Mode `json:"unchecked,omitempty"`
 }
 
 // Mode is the mode of a rule.
 func (p Policy) Mode(rule string) Mode {
-	mode, decided := p.Rules[rule]
-	switch {
-	case decided:
-	case warns(rule):
-		mode = Warn
-	default:
-		mode = Deny
+	mode, ok := p.Rules[rule]
+	if !ok {
+		mode = DefaultMode(rule)
 	}
 	return milder(mode, cmp.Or(p.Ceiling, Deny))
 }
 
-// Under is the policy with another ceiling; the same if that is empty.
+// Under returns the policy with another ceiling; the same policy if that is empty.
 func (p Policy) Under(ceiling Mode) Policy {
 	p.Ceiling = cmp.Or(ceiling, p.Ceiling)
 	return p
 }
 
-// ModeLabel on a namespace, and on a Profile for itself, is what anything in it leads to at the most: deny, warn, audit or off.
+// ModeLabel on a namespace caps the modes in it: deny, warn, audit or off. On a Profile it does so for the Profile itself.
 const ModeLabel = "kfp-preflight.dev/mode"
 
-// LabelMode is the mode that labels name; empty if they name none, or something that is no mode, which is unknown then.
+// LabelMode returns the mode in an object's labels; empty if they set none. unknown is a value that is not a mode.
 func LabelMode(labels map[string]string) (mode Mode, unknown string) {
 	value := labels[ModeLabel]
 	if value == "" || slices.Contains(AllModes, Mode(value)) {
@@ -73,10 +68,10 @@ func LabelMode(labels map[string]string) (mode Mode, unknown string) {
 	return "", value
 }
 
-// On reports whether a rule is to be asked at all.
+// On reports whether a rule applies at all.
 func (p Policy) On(rule string) bool { return p.Mode(rule) != Off }
 
-// Effect is what one finding leads to; Off if to nothing.
+// Effect is what a finding leads to; Off for nothing.
 func (p Policy) Effect(f Finding) Mode {
 	mode := p.Mode(f.Rule)
 	switch f.Certainty {

@@ -12,53 +12,40 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/quota"
 )
 
-// namespaceLimits are the quotas and LimitRanges that decide about the pods of a namespace.
+// namespaceLimits are the ResourceQuotas and LimitRanges that decide about the pods of a namespace.
 type namespaceLimits struct {
-	// enforced is what is enforced already and will be. soon also has what a quota controller has not carried over yet.
+	// enforced has the part of each quota that is enforced now and stays so. desired also has what the quota controller has not synced
+	// yet, in either direction.
 	enforced, desired quota.Namespace
 	// syncing says that the two differ.
 	syncing bool
-	// defaultClassUnknown and openVersion say that the cluster's default PriorityClass and its version are not known.
+	// defaultClassUnknown and versionUnknown say that the cluster's default PriorityClass and its version are unknown.
 	defaultClassUnknown, versionUnknown bool
 }
 
-// readNamespaceLimits asks for all that decides about these pods. What could not be found out is left out, and said.
+// readNamespaceLimits reads everything that decides about these pods. What can't be read is left out and reported.
 func readNamespaceLimits(namespace string, pods []forecast.Pod, facts Facts) (namespaceLimits, []Finding) {
 	n := namespaceLimits{}
-	n.readVersion(pods, facts) // a pod may contradict itself where there is no quota and no LimitRange
+	n.readVersion(pods, facts) // a pod may be invalid even without any quota and LimitRange
 	limitRanges, err := facts.LimitRanges(namespace)
-	if err != nil { // then no container's values are known
-		return n, []Finding{unchecked(WorkflowQuotaCompute, "the pods were not checked against quotas and LimitRanges: %v", err)}
+	if err != nil { // then the values of no container are known
+		return n, []Finding{
+			unchecked(WorkflowQuotaCompute, "spec", "the pods were not checked against quotas and LimitRanges: %v", err),
+		}
 	}
 	n.enforced.LimitRanges, n.desired.LimitRanges = limitRanges, limitRanges
 	var out []Finding
 	quotas, err := facts.ResourceQuotas(namespace)
 	if err != nil {
-		out = append(out, unchecked(WorkflowQuotaCompute, "the pods were not checked against quotas: %v", err))
+		out = append(out, unchecked(WorkflowQuotaCompute, "spec", "the pods were not checked against quotas: %v", err))
 	}
 	if len(quotas) == 0 && len(limitRanges) == 0 {
 		return n, out
 	}
 	for _, q := range quotas {
-		if q.DeletionTimestamp != nil {
-			continue
+		if q.DeletionTimestamp == nil {
+			n.addQuota(q)
 		}
-		both, either := corev1.ResourceList{}, corev1.ResourceList{}
-		for name, amount := range q.Spec.Hard {
-			either[name] = amount
-			if _, ok := q.Status.Hard[name]; ok {
-				both[name] = amount
-			}
-		}
-		for name, amount := range q.Status.Hard {
-			either[name] = amount
-		}
-		add := func(to *quota.Namespace, hard corev1.ResourceList) {
-			to.Quotas = append(to.Quotas, quota.Quota{Name: q.Name, Hard: hard, Scopes: q.Spec.Scopes, ScopeSelector: q.Spec.ScopeSelector})
-		}
-		n.syncing = n.syncing || len(both) != len(either)
-		add(&n.enforced, both)
-		add(&n.desired, either)
 	}
 	if n.desired.HasScope(corev1.ResourceQuotaScopePriorityClass) {
 		class, err := defaultPriorityClass(facts)
@@ -68,34 +55,57 @@ func readNamespaceLimits(namespace string, pods []forecast.Pod, facts Facts) (na
 	return n, out
 }
 
-// readVersion asks for the version of Kubernetes, if there are pods of which not all versions make the same.
+func (n *namespaceLimits) addQuota(q corev1.ResourceQuota) {
+	both, either := corev1.ResourceList{}, corev1.ResourceList{}
+	for name, amount := range q.Spec.Hard {
+		either[name] = amount
+		if _, ok := q.Status.Hard[name]; ok {
+			both[name] = amount
+		}
+	}
+	for name, amount := range q.Status.Hard {
+		either[name] = amount
+	}
+	add := func(to *quota.Namespace, hard corev1.ResourceList) {
+		to.Quotas = append(to.Quotas, quota.Quota{Name: q.Name, Hard: hard, Scopes: q.Spec.Scopes, ScopeSelector: q.Spec.ScopeSelector})
+	}
+	n.syncing = n.syncing || len(both) != len(either)
+	add(&n.enforced, both)
+	add(&n.desired, either)
+}
+
+// readVersion reads the version of Kubernetes if versions differ in what they make of one of these pods.
 func (n *namespaceLimits) readVersion(pods []forecast.Pod, facts Facts) {
-	if !slices.ContainsFunc(pods, func(p forecast.Pod) bool { return asAWhole(&p) || hasSidecar(&p) }) {
+	if !slices.ContainsFunc(pods, func(p forecast.Pod) bool { return hasPodLevelResources(&p) || hasSidecar(&p) }) {
 		return
 	}
 	minor := minorVersion(facts)
 	n.enforced.Minor, n.desired.Minor, n.versionUnknown = minor, minor, minor == 0
 }
 
-// asAWhole reports whether a pod has resources of its own, beside those of its containers.
-func asAWhole(pod *forecast.Pod) bool {
-	return pod.Spec.Resources != nil || slices.ContainsFunc(pod.RuntimeResources, func(u forecast.RuntimeResource) bool { return u.Container == "" })
+// hasPodLevelResources reports whether a pod has resources of its own, beside those of its containers.
+func hasPodLevelResources(pod *forecast.Pod) bool {
+	return pod.Spec.Resources != nil ||
+		slices.ContainsFunc(pod.RuntimeResources, func(r forecast.RuntimeResource) bool { return r.Container == "" })
 }
 
-// hasSidecar reports whether an init container goes on beside the others, which counts for what a pod adds up to.
+// hasSidecar reports whether an init container goes on running beside the others, which changes what the pod's resources add up to.
 func hasSidecar(pod *forecast.Pod) bool {
 	return slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool { return c.RestartPolicy != nil })
 }
 
-// certain reports whether a refusal does not hang on something about the pod that is not known.
-func (n namespaceLimits) certain(refusal quota.Violation, pod *forecast.Pod) bool {
-	if n.versionUnknown && (asAWhole(pod) || hasSidecar(pod) && refusal.Gate == quota.LimitRanger && refusal.Container == "") {
-		return false
+// certain reports whether a violation does not depend on anything unknown about the pod.
+func (n namespaceLimits) certain(violation quota.Violation, pod *forecast.Pod) bool {
+	if n.versionUnknown {
+		ofPod := violation.Gate == quota.LimitRanger && violation.Container == ""
+		if hasPodLevelResources(pod) || hasSidecar(pod) && ofPod {
+			return false
+		}
 	}
-	if refusal.Gate != quota.ResourceQuota {
-		return len(pod.RuntimeResources) == 0 // an amount that nobody knows yet
+	if violation.Gate != quota.ResourceQuota {
+		return len(pod.RuntimeResources) == 0 // the amounts are unknown
 	}
-	i := slices.IndexFunc(n.desired.Quotas, func(q quota.Quota) bool { return q.Name == refusal.Object })
+	i := slices.IndexFunc(n.desired.Quotas, func(q quota.Quota) bool { return q.Name == violation.Object })
 	return !slices.ContainsFunc(quota.ScopeNames(n.desired.Quotas[i]), func(scope corev1.ResourceQuotaScope) bool {
 		switch scope {
 		case corev1.ResourceQuotaScopeTerminating, corev1.ResourceQuotaScopeNotTerminating:
@@ -105,31 +115,31 @@ func (n namespaceLimits) certain(refusal quota.Violation, pod *forecast.Pod) boo
 		case corev1.ResourceQuotaScopePriorityClass:
 			return n.defaultClassUnknown && pod.Spec.PriorityClassName == ""
 		case corev1.ResourceQuotaScopeCrossNamespacePodAffinity:
-			return true // the affinity may be that of a template around this one
+			return true // the affinity may be that of an enclosing template
 		}
 		return false
 	})
 }
 
-// withUndecided is a pod's spec with something in the place of amounts that exist only at run time: that they are there is what
-// quotas ask.
-func withUndecided(pod *forecast.Pod) *corev1.PodSpec {
+// withPlaceholders is a pod's spec with an amount in the place of each that is known only at run time: quotas ask only whether there is
+// one.
+func withPlaceholders(pod *forecast.Pod) *corev1.PodSpec {
 	if len(pod.RuntimeResources) == 0 {
 		return &pod.Spec
 	}
 	spec := pod.Spec.DeepCopy()
-	for _, u := range pod.RuntimeResources {
-		if u.Container == "" {
+	for _, r := range pod.RuntimeResources {
+		if r.Container == "" {
 			if spec.Resources == nil {
 				spec.Resources = &corev1.ResourceRequirements{}
 			}
-			put(spec.Resources, u.Resource)
+			setPlaceholder(spec.Resources, r.Resource)
 			continue
 		}
 		for _, containers := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
 			for i := range containers {
-				if containers[i].Name == u.Container {
-					put(&containers[i].Resources, u.Resource)
+				if containers[i].Name == r.Container {
+					setPlaceholder(&containers[i].Resources, r.Resource)
 				}
 			}
 		}
@@ -137,8 +147,8 @@ func withUndecided(pod *forecast.Pod) *corev1.PodSpec {
 	return spec
 }
 
-// put sets a resource, which is named as limits.cpu or requests.cpu.
-func put(r *corev1.ResourceRequirements, name string) {
+// setPlaceholder sets a resource, named like limits.cpu or requests.cpu, to some amount.
+func setPlaceholder(r *corev1.ResourceRequirements, name string) {
 	list, resourceName, _ := strings.Cut(name, ".")
 	into := &r.Requests
 	if list == "limits" {
@@ -150,8 +160,8 @@ func put(r *corev1.ResourceRequirements, name string) {
 	(*into)[corev1.ResourceName(resourceName)] = resource.MustParse("1")
 }
 
-// defaultPriorityClass is the cluster's PriorityClass for pods that name none; empty if it has none. Of several the one with
-// the lowest value is taken.
+// defaultPriorityClass is the cluster's PriorityClass for pods that name none; empty if it has none. Of several, the one with the lowest
+// value counts.
 // Source: k8s.io/kubernetes v1.37.2 plugin/pkg/admission/priority/admission.go getDefaultPriorityClass.
 func defaultPriorityClass(facts Facts) (string, error) {
 	classes, err := facts.PriorityClasses()
@@ -167,7 +177,7 @@ func defaultPriorityClass(facts Facts) (string, error) {
 	return name, nil
 }
 
-// minorVersion is the minor version of Kubernetes; 0 where it is not known, which counts as the newest.
+// minorVersion is the minor version of Kubernetes; 0 if unknown, which package quota takes for the newest.
 func minorVersion(facts Facts) int {
 	text, err := facts.ServerVersion()
 	if err != nil {
@@ -178,4 +188,53 @@ func minorVersion(facts Facts) int {
 		return 0
 	}
 	return int(v.Minor())
+}
+
+// resourceNames are the quota's names of what containers lack, and the field of a LimitRange that supplies it.
+func resourceNames(missing []quota.Missing) (names []string, defaultsField string) {
+	defaultsField = "defaultRequest"
+	for _, m := range missing {
+		names = append(names, string(m.Resource))
+		if quota.IsLimit(m.Resource) {
+			defaultsField = "default" // which also supplies the request
+		}
+	}
+	return names, defaultsField
+}
+
+// computeNames are the plain resources, cpu and memory, behind names such as limits.cpu.
+func computeNames(missing []quota.Missing) []string {
+	var out []string
+	for _, m := range missing {
+		out = append(out, string(quota.ComputeResource(m.Resource)))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// mergeMissing joins what two pods lack.
+func mergeMissing(a, b []quota.Missing) []quota.Missing {
+	out := slices.Clone(a)
+	for _, m := range b {
+		i := slices.IndexFunc(out, func(o quota.Missing) bool { return o.Resource == m.Resource })
+		if i < 0 {
+			out = append(out, m)
+			continue
+		}
+		containers := slices.Concat(out[i].Containers, m.Containers)
+		slices.Sort(containers)
+		out[i] = quota.Missing{Resource: m.Resource, Containers: slices.Compact(containers)}
+	}
+	slices.SortFunc(out, func(a, b quota.Missing) int { return strings.Compare(string(a.Resource), string(b.Resource)) })
+	return out
+}
+
+// containersOf are the containers that lack something, sorted.
+func containersOf(missing []quota.Missing) []string {
+	var containers []string
+	for _, m := range missing {
+		containers = append(containers, m.Containers...)
+	}
+	slices.Sort(containers)
+	return slices.Compact(containers)
 }

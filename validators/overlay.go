@@ -10,9 +10,9 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// Overlay is a cluster to which manifests are about to be applied: what they have counts, for the rest the cluster does.
+// Overlay is a cluster to which manifests are about to be applied. The manifests take precedence over the cluster.
 type Overlay struct {
-	// Over are the manifests, which are not Complete.
+	// Over has the manifests; it is not Complete.
 	Over *State
 	// Under is the cluster.
 	Under Facts
@@ -20,7 +20,7 @@ type Overlay struct {
 
 var _ Facts = Overlay{}
 
-// either returns what is in the manifests, or in the cluster.
+// either returns an object of the manifests, or else of the cluster.
 func either[T any](over, under func() (*T, error)) (*T, error) {
 	if object, err := over(); err == nil {
 		return object, nil
@@ -28,7 +28,7 @@ func either[T any](over, under func() (*T, error)) (*T, error) {
 	return under()
 }
 
-// both returns the lists of the manifests and the cluster, of which those of a name in the manifests are left out.
+// both returns the objects of the manifests, and those of the cluster whose names the manifests don't have.
 func both[T any](over []T, under []T, name func(*T) string) []T {
 	seen := map[string]bool{}
 	for i := range over {
@@ -44,7 +44,7 @@ func both[T any](over []T, under []T, name func(*T) string) []T {
 
 // ControllerConfig implements Facts.
 func (o Overlay) ControllerConfig(instanceID string) (forecast.ControllerConfig, error) {
-	if o.Over.configuration() != nil {
+	if o.Over.controllerConfigMap() != nil {
 		return o.Over.ControllerConfig(instanceID)
 	}
 	return o.Under.ControllerConfig(instanceID)
@@ -95,13 +95,16 @@ func (o Overlay) PriorityClasses() ([]schedulingv1.PriorityClass, error) {
 // ServerVersion implements Facts.
 func (o Overlay) ServerVersion() (string, error) { return o.Under.ServerVersion() }
 
+// ForRule implements Facts.
+func (o Overlay) ForRule(id string) Facts { return Overlay{o.Over, o.Under.ForRule(id)} }
+
 // CheckObjects implements Facts.
-func (o Overlay) CheckObjects(namespace string, wanted []ObjectQuery) map[ObjectRef]ObjectStatus {
-	out := o.Over.CheckObjects(namespace, wanted)
+func (o Overlay) CheckObjects(namespace string, queries []ObjectQuery) map[ObjectRef]ObjectStatus {
+	out := o.Over.CheckObjects(namespace, queries)
 	var rest []ObjectQuery
-	for _, w := range wanted {
-		if out[w.ObjectRef].Err != nil {
-			rest = append(rest, w)
+	for _, q := range queries {
+		if out[q.ObjectRef].Err != nil {
+			rest = append(rest, q)
 		}
 	}
 	if len(rest) > 0 {

@@ -9,40 +9,40 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// way is how a pod comes to an object. It decides what the pod meets if the object is not there.
-type way int
+// consumer is what needs an object. It decides what the pod meets if the object does not exist.
+type consumer int
 
 const (
-	byVariable   way = iota // the kubelet makes no container without it
-	byVolume                // the kubelet mounts no volume without it
-	byScheduler             // the scheduler finds no node without it
-	byAdmission             // the API server refuses the pod without it
-	byController            // Argo's controller makes no pod without it
-	byRequest               // Argo's agent can't send a request without it
-	byPull                  // the kubelet pulls images without it, which fails only for private ones
+	envVariable    consumer = iota // the kubelet does not create the container
+	volume                         // the kubelet does not mount the volume
+	scheduler                      // the scheduler finds no node
+	admission                      // the API server refuses the pod
+	argoController                 // Argo's controller does not create the pod
+	httpRequest                    // Argo's agent can't send the request
+	imagePull                      // the kubelet pulls images without it, which fails for private ones only
 )
 
-// reference is one place where a pod can't do without an object, or a key of it.
-type reference struct {
+// podDependency is one place where a pod depends on an object, or on a key of it.
+type podDependency struct {
 	ObjectRef
-	key string // empty where the object as a whole is needed
-	// path is asked for only where something is wrong, which is seldom.
-	path func() *field.Path
-	way  way
+	key string // empty if the object as a whole is needed
+	// path is where the Workflow names the object. It is worked out only when something is wrong, which is rare.
+	path     func() *field.Path
+	consumer consumer
 }
 
-// references are the objects that a pod can't start without, in the pod's order: not those marked optional, and not the
-// volumes that no container mounts, which the kubelet never sets up.
+// podDependencies are the objects that a pod can't start without, in the pod's order. References marked optional are not, and neither are
+// volumes that no container mounts: the kubelet never sets them up.
 // Source: k8s.io/kubernetes v1.37.2 pkg/kubelet/kubelet_pods.go makeEnvironmentVariables, pkg/volume/secret/secret.go,
 // pkg/volume/configmap/configmap.go, pkg/volume/projected/projected.go; pkg/api/v1/pod/util.go VisitPodSecretNames and
 // VisitPodConfigmapNames list the fields.
-func references(pod *forecast.Pod) []reference {
-	refs := admissionReferences(pod)
+func podDependencies(pod *forecast.Pod) []podDependency {
+	deps := admissionDependencies(pod)
 	mounted := map[string]bool{}
 	for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
 		for i := range containers {
 			c := &containers[i]
-			refs = append(refs, variableReferences(pod, c)...)
+			deps = append(deps, containerDependencies(pod, c)...)
 			for _, m := range c.VolumeMounts {
 				mounted[m.Name] = true
 			}
@@ -51,50 +51,50 @@ func references(pod *forecast.Pod) []reference {
 	for i := range pod.Spec.Volumes {
 		v := &pod.Spec.Volumes[i]
 		if mounted[v.Name] {
-			refs = append(refs, volumeReferences(pod, v)...)
+			deps = append(deps, volumeDependencies(pod, v)...)
 		}
 		if claim := v.PersistentVolumeClaim; claim != nil { // mounted or not
 			path := func() *field.Path { return pod.VolumePath(v.Name, child("persistentVolumeClaim", "claimName")) }
-			refs = append(refs, reference{ObjectRef{PersistentVolumeClaim, claim.ClaimName}, "", path, byScheduler})
+			deps = append(deps, podDependency{ObjectRef{PersistentVolumeClaim, claim.ClaimName}, "", path, scheduler})
 		}
 	}
 	for _, s := range pod.Spec.ImagePullSecrets {
-		refs = append(refs, reference{ObjectRef{Secret, s.Name}, "", func() *field.Path { return pod.PullSecretPath(s.Name) }, byPull})
+		deps = append(deps, podDependency{ObjectRef{Secret, s.Name}, "", func() *field.Path { return pod.PullSecretPath(s.Name) }, imagePull})
 	}
-	return slices.DeleteFunc(refs, func(r reference) bool { return r.Name == "" })
+	return slices.DeleteFunc(deps, func(d podDependency) bool { return d.Name == "" })
 }
 
-// admissionReferences are those without which the API server refuses the pod, or Argo's controller doesn't even make it. The API
-// server makes a ServiceAccount called default in every namespace.
+// admissionDependencies are those without which the API server refuses the pod, or Argo's controller does not even create it. Every
+// namespace has a ServiceAccount called default.
 // Source: k8s.io/kubernetes v1.37.2 plugin/pkg/admission/serviceaccount, plugin/pkg/admission/priority;
 // argoproj/argo-workflows v3.7.3 util/secrets TokenNameForServiceAccount.
-func admissionReferences(pod *forecast.Pod) []reference {
-	var refs []reference
-	account := func(name, at string, by way) {
+func admissionDependencies(pod *forecast.Pod) []podDependency {
+	var deps []podDependency
+	account := func(name, at string, by consumer) {
 		if name != "default" {
-			refs = append(refs, reference{ObjectRef{ServiceAccount, name}, "", func() *field.Path { return pod.FieldPath(at, at) }, by})
+			deps = append(deps, podDependency{ObjectRef{ServiceAccount, name}, "", func() *field.Path { return pod.FieldPath(at, at) }, by})
 		}
 	}
 	if own := pod.Spec.ServiceAccountName; own == pod.MissingServiceAccount {
-		account(own, "serviceAccountName", byController)
+		account(own, "serviceAccountName", argoController)
 	} else {
-		account(pod.MissingServiceAccount, "executor.serviceAccountName", byController)
-		account(own, "serviceAccountName", byAdmission)
+		account(pod.MissingServiceAccount, "executor.serviceAccountName", argoController)
+		account(own, "serviceAccountName", admission)
 	}
 	if class := pod.Spec.PriorityClassName; class != "" {
 		path := func() *field.Path { return pod.FieldPath("priorityClassName", "podPriorityClassName") }
-		refs = append(refs, reference{ObjectRef{PriorityClass, class}, "", path, byAdmission})
+		deps = append(deps, podDependency{ObjectRef{PriorityClass, class}, "", path, admission})
 	}
-	return refs
+	return deps
 }
 
-func variableReferences(pod *forecast.Pod, c *corev1.Container) []reference {
-	var refs []reference
+func containerDependencies(pod *forecast.Pod, c *corev1.Container) []podDependency {
+	var deps []podDependency
 	for i, e := range c.EnvFrom {
 		add := func(kind, name string, optional *bool, at string) {
 			if !isTrue(optional) {
 				path := func() *field.Path { return pod.EnvFromPath(c.Name, &c.EnvFrom[i], child(at)) }
-				refs = append(refs, reference{ObjectRef{kind, name}, "", path, byVariable})
+				deps = append(deps, podDependency{ObjectRef{kind, name}, "", path, envVariable})
 			}
 		}
 		if s := e.SecretRef; s != nil {
@@ -108,7 +108,7 @@ func variableReferences(pod *forecast.Pod, c *corev1.Container) []reference {
 		add := func(kind, name, key string, optional *bool, at string) {
 			if !isTrue(optional) {
 				path := func() *field.Path { return pod.EnvPath(c.Name, e.Name, child("valueFrom", at)) }
-				refs = append(refs, reference{ObjectRef{kind, name}, key, path, byVariable})
+				deps = append(deps, podDependency{ObjectRef{kind, name}, key, path, envVariable})
 			}
 		}
 		if e.ValueFrom == nil {
@@ -121,21 +121,21 @@ func variableReferences(pod *forecast.Pod, c *corev1.Container) []reference {
 			add(ConfigMap, m.Name, m.Key, m.Optional, "configMapKeyRef")
 		}
 	}
-	return refs
+	return deps
 }
 
-func volumeReferences(pod *forecast.Pod, v *corev1.Volume) []reference {
-	var refs []reference
+func volumeDependencies(pod *forecast.Pod, v *corev1.Volume) []podDependency {
+	var deps []podDependency
 	add := func(kind, name string, optional *bool, items []corev1.KeyToPath, at forecast.SubPath) {
 		if isTrue(optional) {
 			return
 		}
-		refs = append(refs, reference{ObjectRef{kind, name}, "", func() *field.Path { return pod.VolumePath(v.Name, at) }, byVolume})
+		deps = append(deps, podDependency{ObjectRef{kind, name}, "", func() *field.Path { return pod.VolumePath(v.Name, at) }, volume})
 		for i, item := range items {
 			path := func() *field.Path {
 				return pod.VolumePath(v.Name, func(p *field.Path) *field.Path { return at(p).Child("items").Index(i) })
 			}
-			refs = append(refs, reference{ObjectRef{kind, name}, item.Key, path, byVolume})
+			deps = append(deps, podDependency{ObjectRef{kind, name}, item.Key, path, volume})
 		}
 	}
 	if s := v.Secret; s != nil {
@@ -158,13 +158,14 @@ func volumeReferences(pod *forecast.Pod, v *corev1.Volume) []reference {
 		}
 	}
 	if source, name := pluginSecret(v); name != "" {
-		refs = append(refs, reference{ObjectRef{Secret, name}, "", func() *field.Path { return pod.VolumePath(v.Name, child(source)) }, byVolume})
+		path := func() *field.Path { return pod.VolumePath(v.Name, child(source)) }
+		deps = append(deps, podDependency{ObjectRef{Secret, name}, "", path, volume})
 	}
-	return refs
+	return deps
 }
 
-// pluginSecret is the Secret with which a volume's plugin logs in, and the kind of the volume. None can be optional. The
-// other kinds of volumes that name one have no plugin in the kubelet any more, or don't hand it on.
+// pluginSecret is the Secret that a volume's plugin authenticates with, and the kind of the volume. It can't be optional. Other kinds of
+// volumes that name a Secret have no plugin in the kubelet any more, or don't pass it on.
 // Source: k8s.io/kubernetes v1.37.2 pkg/volume/csi, pkg/volume/iscsi/iscsi.go, pkg/volume/flexvolume;
 // k8s.io/csi-translation-lib v0.37.2 plugins/azure_file.go.
 func pluginSecret(v *corev1.Volume) (source, name string) {
@@ -191,26 +192,26 @@ func child(name string, more ...string) forecast.SubPath {
 
 func isTrue(b *bool) bool { return b != nil && *b }
 
-// Dependency is an object that a pod can't start without, and the keys that it needs of it.
+// Dependency is an object that a pod can't start without, and the keys that the pod needs.
 type Dependency struct {
 	ObjectRef
 	Keys []string
 }
 
-// Dependencies lists what a pod can't start without, in the pod's order.
+// Dependencies lists the objects that a pod can't start without, in the pod's order.
 func Dependencies(pod *forecast.Pod) []Dependency {
 	var out []Dependency
-	for _, ref := range references(pod) {
-		if ref.way == byPull {
+	for _, d := range podDependencies(pod) {
+		if d.consumer == imagePull {
 			continue
 		}
-		i := slices.IndexFunc(out, func(u Dependency) bool { return u.ObjectRef == ref.ObjectRef })
+		i := slices.IndexFunc(out, func(other Dependency) bool { return other.ObjectRef == d.ObjectRef })
 		if i < 0 {
 			i = len(out)
-			out = append(out, Dependency{ObjectRef: ref.ObjectRef})
+			out = append(out, Dependency{ObjectRef: d.ObjectRef})
 		}
-		if ref.key != "" && !slices.Contains(out[i].Keys, ref.key) {
-			out[i].Keys = append(out[i].Keys, ref.key)
+		if d.key != "" && !slices.Contains(out[i].Keys, d.key) {
+			out[i].Keys = append(out[i].Keys, d.key)
 		}
 	}
 	return out

@@ -5,7 +5,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Profile is a Kubeflow Profile as far as the rules look at it. v1 and v1beta1 have the same schema.
+// Profile has the fields of a Kubeflow Profile that rules look at. v1 and v1beta1 have the same schema.
 // Source: kubeflow/dashboard d842464 components/profile-controller/api/v1/profile_types.go.
 type Profile struct {
 	metav1.TypeMeta   `json:",inline"`
@@ -20,9 +20,9 @@ type ProfileSpec struct {
 	ResourceQuotaSpec corev1.ResourceQuotaSpec `json:"resourceQuotaSpec,omitempty"`
 }
 
-// OwnNamespace is the namespace that the Profile controller makes for the Profile.
+// OwnNamespace is the namespace that the Profile controller creates for the Profile.
 func (p *Profile) OwnNamespace() string { return p.Name }
 
-// ProfileQuota is the name of the ResourceQuota that the Profile controller makes.
+// ProfileQuota is the name of the ResourceQuota that the Profile controller creates.
 // Source: kubeflow/dashboard d842464 components/profile-controller/controllers/profile_controller.go.
 const ProfileQuota = "kf-resource-quota"

@@ -17,43 +17,44 @@ import (
 // ProfileQuotaInvalid is the ID of the rule in this file.
 const ProfileQuotaInvalid = "profile-quota-invalid"
 
-// The API server takes a Profile with any resourceQuotaSpec, and refuses the ResourceQuota that the Profile controller makes of
-// it. The controller then tries again for ever and says nothing: the Profile's quota, plugins and deletion all wait.
+// The API server accepts a Profile with any resourceQuotaSpec, but may refuse the ResourceQuota that the Profile controller makes from it.
+// The controller then retries without end and reports nothing: the Profile's quota, plugins and deletion all wait.
 //
-// Looks at: spec.resourceQuotaSpec, the ResourceQuota that there is, the version of Kubernetes if the quota has the scope
-// VolumeAttributesClass, and the Profile's name, which becomes a namespace's.
-// Passes: on update, what was wrong before.
+// Looks at: spec.resourceQuotaSpec, the existing ResourceQuota, the version of Kubernetes if the quota has the scope
+// VolumeAttributesClass, and the Profile's name, which becomes that of a namespace.
+// Allows: on update, what was invalid before.
 var profileQuotaInvalid = Rule[ProfileChange]{
-	ID:      ProfileQuotaInvalid,
-	Summary: "A Profile's quota, or the namespace that the Profile is to have, is one that the API server refuses.",
+	ID:          ProfileQuotaInvalid,
+	Summary:     "A Profile's quota, or the namespace that the Profile is to have, is one that the API server refuses.",
+	DefaultMode: Deny,
 	Judge: func(change ProfileChange, facts Facts) []Finding {
 		minor := 0
-		if hasScopeOfClaims(change.New) || hasScopeOfClaims(change.Old) {
+		if hasVolumeAttributesClassScope(change.New) || hasVolumeAttributesClassScope(change.Old) {
 			minor = minorVersion(facts)
 		}
 		var out []Finding
 		for _, f := range invalidQuota(change.New, minor) {
-			if change.Old == nil || !slices.ContainsFunc(invalidQuota(change.Old, minor), func(o Finding) bool { return withoutPlaces(o) == withoutPlaces(f) }) {
+			if change.Old == nil || !slices.ContainsFunc(invalidQuota(change.Old, minor), func(o Finding) bool {
+				return withoutIndexes(o) == withoutIndexes(f)
+			}) {
 				out = append(out, f)
 			}
 		}
 		if change.Old != nil {
 			return append(out, changedScopes(change, facts)...)
 		}
-		return append(out, unfitName(change.New)...)
+		return append(out, invalidNamespaceName(change.New)...)
 	},
 }
 
-// withoutPlaces is what is wrong wherever in a list it stands: what is wrong with a scope does not become new when another one
-// before it is corrected.
-func withoutPlaces(f Finding) string { return place.ReplaceAllString(f.Problem+f.Fix, "[]") }
+// withoutIndexes is what a finding says, wherever in a list it is: an invalid scope is not new because one before it was corrected.
+func withoutIndexes(f Finding) string { return listIndex.ReplaceAllString(f.Problem+f.Fix, "[]") }
 
-var place = regexp.MustCompile(`\[\d+\]`)
+var listIndex = regexp.MustCompile(`\[\d+\]`)
 
-const quotaOutcome = "the Profile controller could not make the ResourceQuota '%s' and would try for ever, without a word in the Profile's status (%s)"
+const quotaNotCreated = "The Profile controller can't create ResourceQuota '%s' and retries without reporting it: '%s'"
 
-// invalidQuota lists what an API server of a minor version would refuse. Without any limit the controller makes no quota at
-// all.
+// invalidQuota lists what an API server of a minor version would refuse. Without any limit, the controller makes no quota at all.
 func invalidQuota(profile *Profile, minor int) []Finding {
 	spec, path := &profile.Spec.ResourceQuotaSpec, field.NewPath("spec", "resourceQuotaSpec")
 	if len(spec.Hard) == 0 {
@@ -62,41 +63,44 @@ func invalidQuota(profile *Profile, minor int) []Finding {
 		}
 		return []Finding{{
 			Rule: ProfileQuotaInvalid, Certainty: Possible, Type: metav1.CauseTypeFieldValueInvalid, Field: path.Child("scopes").String(),
-			Problem: "the quota has scopes and limits nothing",
-			Outcome: "the Profile controller would make no quota at all of it, and delete the one that there is",
-			Fix:     "to fix, set spec.resourceQuotaSpec.hard, or drop the scopes",
+			Fix:     "set spec.resourceQuotaSpec.hard, or remove the scopes",
+			Problem: "The quota has scopes and no limits",
+			Outcome: "The Profile controller makes no quota from it, and deletes the existing one",
 		}}
 	}
 	var out []Finding
 	for _, p := range quota.ValidateSpec(spec, path, minor) {
-		if last := len(out) - 1; last >= 0 && out[last].Problem == wrong(p) {
-			continue // a name that can't be has more than one reason
+		if last := len(out) - 1; last >= 0 && len(p.Known) > 0 && out[last].Field == p.Path.String() {
+			continue // an invalid name has more than one reason
 		}
 		out = append(out, Finding{
 			Rule: ProfileQuotaInvalid, Certainty: Certain, Type: metav1.CauseTypeFieldValueInvalid, Field: p.Path.String(),
-			Problem: wrong(p),
-			Outcome: fmt.Sprintf(quotaOutcome, ProfileQuota, p.Message),
-			Fix:     "to fix, " + correction(p),
+			Fix:     quotaFix(p),
+			Problem: quotaProblem(p),
+			Outcome: fmt.Sprintf(quotaNotCreated, ProfileQuota, p.Message),
 		})
 	}
 	return out
 }
 
-// wrong says what is wrong with a quota, for a reader who knows the field.
-func wrong(p quota.SpecProblem) string {
+// quotaProblem says what is wrong with a quota.
+func quotaProblem(p quota.SpecProblem) string {
 	switch {
 	case len(p.Known) > 0:
-		return fmt.Sprintf("%s can't be '%s'", p.Path, p.Name)
+		return fmt.Sprintf("'%s' is not valid in %s", shorten(p.Name, maxObjectName), shorten(p.Path.String(), maxObjectName))
 	case p.Message == "unsupported scope applied to resource":
-		return fmt.Sprintf("%s does not go together with a limit on %s", p.Path, p.Name)
+		return fmt.Sprintf("%s can't be combined with a limit on %s", p.Path, p.Name)
 	case p.Message == "conflicting scopes":
-		return fmt.Sprintf("%s has both %s and Not%s, which no pod is", p.Path, p.Name, p.Name)
+		return fmt.Sprintf("No pod matches both %s and Not%s in %s", p.Name, p.Name, p.Path)
 	}
-	return fmt.Sprintf("%s %s", p.Path, p.Message)
+	return "Its value is not valid"
 }
 
-// correction says what to do about a problem, with the name that was meant if that can be guessed.
-func correction(p quota.SpecProblem) string {
+// knownNamesLength bounds the list of valid names in a message, in bytes. All scopes fit.
+const knownNamesLength = 130
+
+// quotaFix says how to correct a quota, with the name that was probably meant.
+func quotaFix(p quota.SpecProblem) string {
 	switch {
 	case len(p.Known) > 0:
 		if meant := quota.Suggest(p.Name, p.Known); meant != "" {
@@ -105,17 +109,17 @@ func correction(p quota.SpecProblem) string {
 		if strings.Contains(p.Name, "/") {
 			return "use a name such as requests.nvidia.com/gpu"
 		}
-		return "use one of " + strings.Join(p.Known, ", ")
+		return "use one of " + shortList(p.Known, knownNamesLength)
 	case p.Message == "unsupported scope applied to resource":
-		return fmt.Sprintf("drop the scope or the limit on %s", p.Name)
+		return fmt.Sprintf("remove the scope or the limit on %s", p.Name)
 	case p.Message == "conflicting scopes":
-		return "drop one of them"
+		return "remove one of the scopes"
 	}
-	return "correct the value"
+	return "correct " + shorten(p.Path.String(), maxObjectName)
 }
 
-// hasScopeOfClaims reports whether a quota has the one scope that not all versions of Kubernetes know.
-func hasScopeOfClaims(profile *Profile) bool {
+// hasVolumeAttributesClassScope reports whether a quota has the one scope that not all versions of Kubernetes know.
+func hasVolumeAttributesClassScope(profile *Profile) bool {
 	if profile == nil {
 		return false
 	}
@@ -124,30 +128,33 @@ func hasScopeOfClaims(profile *Profile) bool {
 	return slices.Contains(scopes, corev1.ResourceQuotaScopeVolumeAttributesClass)
 }
 
-// changedScopes finds scopes that change, which those of a ResourceQuota can't. What counts is the ResourceQuota that there is:
-// after a change that could not be carried over, the way back is open.
+// changedScopes reports a change of scopes, which a ResourceQuota does not allow. The existing ResourceQuota counts, not the old Profile: a
+// change that could not be applied can be taken back.
 func changedScopes(change ProfileChange, facts Facts) []Finding {
 	before, now := &change.Old.Spec.ResourceQuotaSpec, &change.New.Spec.ResourceQuotaSpec
 	if len(before.Hard) == 0 || len(now.Hard) == 0 || !quota.ChangesScopes(before, now) {
-		return nil // without limits there is no quota, and then a new one
+		return nil // without limits there is no quota; with limits again, there is a new one
 	}
-	f := Finding{Rule: ProfileQuotaInvalid, Certainty: Certain, Type: metav1.CauseTypeFieldValueInvalid, Field: "spec.resourceQuotaSpec.scopes"}
-	made, err := madeQuota(change.New, facts)
+	const path = "spec.resourceQuotaSpec.scopes"
+	existing, err := existingProfileQuota(change.New, facts)
 	switch {
 	case err != nil:
-		f.Certainty, f.Problem = Unknown, fmt.Sprintf("whether the scopes of the quota change was not checked: %v", err)
+		f := unchecked(ProfileQuotaInvalid, path, "whether the scopes of the quota change was not checked: %v", err)
+		f.Type = metav1.CauseTypeFieldValueInvalid
 		return []Finding{f}
-	case made == nil || !quota.ChangesScopes(made, now):
+	case existing == nil || !quota.ChangesScopes(existing, now):
 		return nil
 	}
-	f.Problem = "the scopes of a quota can't be changed"
-	f.Outcome = fmt.Sprintf(quotaOutcome, ProfileQuota, "field is immutable")
-	f.Fix = "to fix, first remove spec.resourceQuotaSpec.hard, so that the quota is deleted, and then set the quota anew"
-	return []Finding{f}
+	return []Finding{{
+		Rule: ProfileQuotaInvalid, Certainty: Certain, Type: metav1.CauseTypeFieldValueInvalid, Field: path,
+		Fix:     "first remove spec.resourceQuotaSpec.hard, so that the quota is deleted, and then set the new quota",
+		Problem: "The scopes of a quota can't be changed",
+		Outcome: fmt.Sprintf(quotaNotCreated, ProfileQuota, "field is immutable"),
+	}}
 }
 
-// madeQuota is the quota that the Profile controller has made of a Profile, now or before; nil if there is none.
-func madeQuota(profile *Profile, facts Facts) (*corev1.ResourceQuotaSpec, error) {
+// existingProfileQuota is the ResourceQuota that the Profile controller has made; nil if there is none.
+func existingProfileQuota(profile *Profile, facts Facts) (*corev1.ResourceQuotaSpec, error) {
 	quotas, err := facts.ResourceQuotas(profile.OwnNamespace())
 	if err != nil {
 		return nil, err
@@ -159,16 +166,16 @@ func madeQuota(profile *Profile, facts Facts) (*corev1.ResourceQuotaSpec, error)
 	return &quotas[i].Spec, nil
 }
 
-// unfitName finds a name that no namespace can have.
-func unfitName(profile *Profile) []Finding {
-	wrong := validation.IsDNS1123Label(profile.Name)
-	if profile.Name == "" || len(wrong) == 0 {
+// invalidNamespaceName reports a Profile's name that no namespace can have.
+func invalidNamespaceName(profile *Profile) []Finding {
+	reasons := validation.IsDNS1123Label(profile.Name)
+	if profile.Name == "" || len(reasons) == 0 {
 		return nil
 	}
 	return []Finding{{
 		Rule: ProfileQuotaInvalid, Certainty: Certain, Type: metav1.CauseTypeFieldValueInvalid, Field: "metadata",
-		Problem: fmt.Sprintf("no namespace can be called '%s', as the Profile's would be", profile.Name),
-		Outcome: fmt.Sprintf("the Profile controller would try for ever to make it (%s)", reasonWithoutRegex(wrong[0])),
-		Fix:     "to fix, choose a name of at most 63 lower case letters, digits and dashes, without dots",
+		Fix:     "choose a name of at most 63 lower case letters, digits and dashes, without dots",
+		Problem: fmt.Sprintf("No namespace can be called '%s', as the Profile's would be", shorten(profile.Name, maxObjectName)),
+		Outcome: fmt.Sprintf("The Profile controller retries to create it without end: '%s'", withoutRegex(reasons[0])),
 	}}
 }

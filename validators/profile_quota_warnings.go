@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,7 +11,7 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/quota"
 )
 
-// neverCountedNames warns of names that the API server takes and under which it never counts anything.
+// neverCountedNames warns about names that the API server accepts in a quota and under which it never counts anything.
 func neverCountedNames(change ProfileChange) []Finding {
 	var out []Finding
 	hard := change.New.Spec.ResourceQuotaSpec.Hard
@@ -25,39 +24,40 @@ func neverCountedNames(change ProfileChange) []Finding {
 				continue
 			}
 		}
-		meant := "requests." + string(quota.ComputeResource(name))
 		out = append(out, Finding{
-			Rule: ProfileQuotaCompute, Certainty: Possible, Type: metav1.CauseTypeFieldValueInvalid, Field: fmt.Sprintf("%s[%s]", profileHard, name),
-			Problem: fmt.Sprintf("the quota sets %s, under which Kubernetes counts nothing", name),
-			Outcome: "pods would get as many as there are",
-			Fix:     fmt.Sprintf("to fix, set %s", meant),
+			Rule: ProfileQuotaCompute, Certainty: Possible, Type: metav1.CauseTypeFieldValueInvalid,
+			Field:   fmt.Sprintf("%s[%s]", profileHard, name),
+			Fix:     fmt.Sprintf("set requests.%s instead of %s", quota.ComputeResource(name), name),
+			Problem: "Kubernetes counts nothing under that name",
+			Outcome: "Pods can use as much of it as there is",
 		})
 	}
 	return out
 }
 
-// tooSmallForDriver warns of a quota that no driver of KFP v2 fits into, even if nothing else runs.
-func tooSmallForDriver(change ProfileChange, h evaluation) []Finding {
+// tooSmallForDriver warns about a quota that not even a single driver of KFP v2 fits into.
+func tooSmallForDriver(change ProfileChange, e evaluation) []Finding {
 	var needs []string
 	var first corev1.ResourceName
-	for _, e := range h.excesses {
+	for _, excess := range e.excesses {
 		if change.Old != nil {
-			if before, ok := change.Old.Spec.ResourceQuotaSpec.Hard[e.Name]; ok && before.Cmp(e.Hard) <= 0 {
-				continue // it was no better
+			if before, ok := change.Old.Spec.ResourceQuotaSpec.Hard[excess.Name]; ok && before.Cmp(excess.Hard) <= 0 {
+				continue // it was no larger before
 			}
 		}
 		if first == "" {
-			first = e.Name
+			first = excess.Name
 		}
-		needs = append(needs, fmt.Sprintf("%s of %s %s", &e.Needs, e.Name, "(allowed: "+e.Hard.String()+")"))
+		needs = append(needs, fmt.Sprintf("%s of %s (the quota has %s)", &excess.Needs, excess.Name, &excess.Hard))
 	}
 	if len(needs) == 0 {
 		return nil
 	}
 	return []Finding{{
-		Rule: ProfileQuotaCompute, Certainty: Possible, Type: metav1.CauseTypeFieldValueInvalid, Field: fmt.Sprintf("%s[%s]", profileHard, first),
-		Problem: "the quota is too small for a single driver of KFP v2, which needs " + strings.Join(needs, ", "),
-		Outcome: "each run of KFP v2 would wait for ever",
-		Fix:     "to fix, allow at least that, and more for the steps",
+		Rule: ProfileQuotaCompute, Certainty: Possible, Type: metav1.CauseTypeFieldValueInvalid,
+		Field:   fmt.Sprintf("%s[%s]", profileHard, first),
+		Fix:     "allow at least " + inWords(needs) + ", and more for the steps",
+		Problem: "A single driver of KFP v2 needs that much",
+		Outcome: "Runs of KFP v2 wait without end",
 	}}
 }

@@ -5,11 +5,15 @@ import (
 	"strings"
 )
 
-// SkipAnnotation on an object names rules, separated by commas, that are not to judge it.
+// SkipAnnotation on an object lists the IDs of rules, separated by commas, that do not apply to it.
 const SkipAnnotation = "kfp-preflight.dev/skip"
 
-// Skipped reads the annotation from an object's annotations: the rules that are not to judge it, and the names in it
-// that are no rules.
+// SkipHint tells the user how to skip rules for an object.
+func SkipHint(rules []string) string {
+	return "To skip: annotation " + SkipAnnotation + ": " + strings.Join(rules, ",")
+}
+
+// Skipped parses the SkipAnnotation of an object: the rules that do not apply to it, and the names that are not rules.
 func Skipped(annotations map[string]string) (rules, unknown []string) {
 	known := RuleIDs()
 	for _, name := range strings.FieldsFunc(annotations[SkipAnnotation], func(r rune) bool { return r == ',' || r == ' ' }) {

@@ -15,17 +15,16 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// State is a cluster made of manifests: Facts without an API server. The zero value is a cluster of which nothing is
-// known.
+// State is a cluster made of manifests: Facts without an API server. The zero value is a cluster about which nothing is known.
 type State struct {
-	// Complete says that what the manifests don't have does not exist. Otherwise it is not known.
+	// Complete says that an object which the manifests don't have does not exist. Otherwise its existence is unknown.
 	Complete bool
 
 	configMaps       map[string]*corev1.ConfigMap
 	serviceAccounts  map[string]*corev1.ServiceAccount
 	templates        map[string]*wfv1.WorkflowTemplate
 	clusterTemplates map[string]*wfv1.ClusterWorkflowTemplate
-	objects          map[placed]sets.Set[string] // names of keys
+	objects          map[namespacedRef]sets.Set[string] // the names of their keys
 	limitRanges      []corev1.LimitRange
 	quotas           []corev1.ResourceQuota
 	priorityClasses  []schedulingv1.PriorityClass
@@ -36,11 +35,10 @@ var _ Facts = (*State)(nil)
 // controllerConfigMap is the name that Argo's manifests give to the workflow-controller's configuration.
 const controllerConfigMap = "workflow-controller-configmap"
 
-// errNotGiven is the answer to a question about a cluster that is not fully known.
+// errNotGiven is the error of what the manifests don't have, unless they are Complete.
 var errNotGiven = errors.New("not among the manifests that were given")
 
-// Add takes up one object, in YAML or JSON. Objects of kinds that no rule asks for are passed over. An object without a
-// namespace is taken to be in the given one.
+// Add adds one object, in YAML or JSON. Kinds that no rule asks for are ignored. An object without a namespace is in the given one.
 func (s *State) Add(manifest []byte, namespace string) error {
 	var meta metav1.PartialObjectMetadata
 	if err := yaml.Unmarshal(manifest, &meta); err != nil {
@@ -52,15 +50,15 @@ func (s *State) Add(manifest []byte, namespace string) error {
 	key := namespace + "/" + meta.Name
 	switch meta.Kind {
 	case Secret, ConfigMap, ServiceAccount, PersistentVolumeClaim, PriorityClass:
-		if err := s.keep(ObjectRef{meta.Kind, meta.Name}, namespace, manifest); err != nil {
+		if err := s.addRef(ObjectRef{meta.Kind, meta.Name}, namespace, manifest); err != nil {
 			return err
 		}
 	}
 	switch meta.Kind {
 	case ConfigMap:
-		return add(&s.configMaps, key, manifest, plain)
+		return add(&s.configMaps, key, manifest, decodeYAML)
 	case ServiceAccount:
-		return add(&s.serviceAccounts, key, manifest, plain)
+		return add(&s.serviceAccounts, key, manifest, decodeYAML)
 	case "WorkflowTemplate":
 		return add(&s.templates, key, manifest, forecast.DecodeYAML[wfv1.WorkflowTemplate])
 	case "ClusterWorkflowTemplate":
@@ -71,7 +69,7 @@ func (s *State) Add(manifest []byte, namespace string) error {
 		return list(&s.quotas, manifest, func(q *corev1.ResourceQuota) {
 			q.Namespace = namespace
 			if len(q.Status.Hard) == 0 {
-				q.Status.Hard = q.Spec.Hard // as it comes to be within seconds
+				q.Status.Hard = q.Spec.Hard // the quota controller does that within seconds
 			}
 		})
 	case PriorityClass:
@@ -81,7 +79,7 @@ func (s *State) Add(manifest []byte, namespace string) error {
 }
 
 func list[T any](to *[]T, manifest []byte, complete func(*T)) error {
-	object, err := plain[T](manifest)
+	object, err := decodeYAML[T](manifest)
 	if err != nil {
 		return err
 	}
@@ -102,8 +100,8 @@ func add[T any](to *map[string]*T, key string, manifest []byte, read func([]byte
 	return nil
 }
 
-// plain reads an object that has nothing to it.
-func plain[T any](manifest []byte) (*T, error) {
+// decodeYAML decodes an object.
+func decodeYAML[T any](manifest []byte) (*T, error) {
 	object := new(T)
 	return object, yaml.Unmarshal(manifest, object)
 }
@@ -115,10 +113,10 @@ func find[T any](s *State, kind string, in map[string]*T, key string) (*T, error
 	return nil, fmt.Errorf("%s %s is %w", kind, key, errNotGiven)
 }
 
-// ControllerConfig implements Facts. Of several controllers the manifests' is meant; a cluster whose manifests have no configuration has the one
-// of a stock installation.
+// ControllerConfig implements Facts. The manifests have at most one configuration, which counts for every instance ID. Without one, it is
+// that of a stock installation.
 func (s *State) ControllerConfig(string) (forecast.ControllerConfig, error) {
-	cm := s.configuration()
+	cm := s.controllerConfigMap()
 	if cm == nil {
 		return forecast.ControllerConfig{}, nil
 	}
@@ -127,7 +125,7 @@ func (s *State) ControllerConfig(string) (forecast.ControllerConfig, error) {
 	return controller, err
 }
 
-func (s *State) configuration() *corev1.ConfigMap {
+func (s *State) controllerConfigMap() *corev1.ConfigMap {
 	for _, cm := range s.configMaps {
 		if cm.Name == controllerConfigMap {
 			return cm
@@ -188,49 +186,51 @@ func (s *State) PriorityClasses() ([]schedulingv1.PriorityClass, error) {
 	return s.priorityClasses, nil
 }
 
-// ServerVersion implements Facts. Manifests come from no server.
+// ServerVersion implements Facts. Manifests don't tell the version.
 func (s *State) ServerVersion() (string, error) {
 	return "", fmt.Errorf("the version of Kubernetes is %w", errNotGiven)
 }
 
-// CheckObjects implements Facts. What every cluster and every namespace has by itself is there as well.
-func (s *State) CheckObjects(namespace string, wanted []ObjectQuery) map[ObjectRef]ObjectStatus {
+// ForRule implements Facts.
+func (s *State) ForRule(string) Facts { return s }
+
+// CheckObjects implements Facts. Objects that every cluster or namespace has by itself exist.
+func (s *State) CheckObjects(namespace string, queries []ObjectQuery) map[ObjectRef]ObjectStatus {
 	out := map[ObjectRef]ObjectStatus{}
-	for _, w := range wanted {
-		keys, ok := s.objects[s.place(w.ObjectRef, namespace)]
+	for _, q := range queries {
+		keys, ok := s.objects[inNamespace(q.ObjectRef, namespace)]
 		if !ok {
-			keys, ok = builtIn[w.ObjectRef]
+			keys, ok = builtIn[q.ObjectRef]
 		}
-		out[w.ObjectRef] = ObjectStatus{Exists: ok, Keys: keys}
+		out[q.ObjectRef] = ObjectStatus{Exists: ok, Keys: keys}
 		if !ok && !s.Complete {
-			out[w.ObjectRef] = ObjectStatus{Err: fmt.Errorf("it is %w", errNotGiven)}
+			out[q.ObjectRef] = ObjectStatus{Err: fmt.Errorf("it is %w", errNotGiven)}
 		}
 	}
 	return out
 }
 
-// builtIn are objects that Kubernetes makes, and their keys.
+// builtIn are objects that Kubernetes creates, and their keys.
 var builtIn = map[ObjectRef]sets.Set[string]{
 	{PriorityClass, "system-node-critical"}: nil, {PriorityClass, "system-cluster-critical"}: nil,
 	{ConfigMap, "kube-root-ca.crt"}: sets.New("ca.crt"), {ServiceAccount, "default"}: nil,
 }
 
-// placed is an object where it is.
-type placed struct {
+// namespacedRef is an object in its namespace.
+type namespacedRef struct {
 	ObjectRef
 	namespace string
 }
 
-func (s *State) place(o ObjectRef, namespace string) placed {
+func inNamespace(o ObjectRef, namespace string) namespacedRef {
 	if o.Kind == PriorityClass {
 		namespace = ""
 	}
-	return placed{o, namespace}
+	return namespacedRef{o, namespace}
 }
 
-// keep notes that an object is there. Only the names of its keys: values may be left out of such files, and don't belong into
-// memory.
-func (s *State) keep(o ObjectRef, namespace string, manifest []byte) error {
+// addRef records that an object exists, and the names of its keys. Values may be missing from such files and don't belong in memory.
+func (s *State) addRef(o ObjectRef, namespace string, manifest []byte) error {
 	var object struct {
 		Data       map[string]any    `json:"data"`
 		StringData map[string]any    `json:"stringData"`
@@ -241,12 +241,12 @@ func (s *State) keep(o ObjectRef, namespace string, manifest []byte) error {
 		return err
 	}
 	if s.objects == nil {
-		s.objects = map[placed]sets.Set[string]{}
+		s.objects = map[namespacedRef]sets.Set[string]{}
 	}
 	keys := sets.KeySet(object.Data).Union(sets.KeySet(object.StringData)).Union(sets.KeySet(object.BinaryData))
 	if object.Type == corev1.SecretTypeServiceAccountToken {
-		keys.Insert("token", "ca.crt", "namespace") // which the cluster fills in
+		keys.Insert("token", "ca.crt", "namespace") // the cluster fills them in
 	}
-	s.objects[s.place(o, namespace)] = keys
+	s.objects[inNamespace(o, namespace)] = keys
 	return nil
 }

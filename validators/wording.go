@@ -14,19 +14,90 @@ func inWords(names []string) string {
 	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
-// shortList joins names and leaves out those that would make a message unreadable, saying how many.
-func shortList(names []string) string {
-	const most = 10
-	if len(names) <= most {
-		return strings.Join(names, ", ")
+// shortList joins names up to a length in bytes, at least one of them, and counts the others: "a, b, +3 more".
+func shortList(names []string, length int) string {
+	var out strings.Builder
+	for i, name := range names {
+		name = shorten(name, maxNameLength)
+		if i > 0 && out.Len()+len(name) > length {
+			return fmt.Sprintf("%s, +%d more", &out, len(names)-i)
+		}
+		if i > 0 {
+			out.WriteString(", ")
+		}
+		out.WriteString(name)
 	}
-	return fmt.Sprintf("%s, +%d more", strings.Join(names[:most-1], ", "), len(names)-most+1)
+	return out.String()
 }
+
+// Lengths of lists in messages, in bytes. A message of one finding has about 350.
+const (
+	maxNameLength = 63
+	stepsLength   = 60
+	keysLength    = 30
+)
 
 // plural returns the noun with its names: "step a", "steps a, b".
 func plural(noun string, names []string) string {
 	if len(names) != 1 {
 		noun += "s"
 	}
-	return noun + " " + shortList(names)
+	return noun + " " + shortList(names, stepsLength)
+}
+
+// pronoun is "it" for one thing, "them" for several.
+func pronoun(n int) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
+}
+
+// verb is the form of a verb for one subject or several: "needs", "need".
+func verb(n int, singular, plural string) string {
+	if n == 1 {
+		return singular
+	}
+	return plural
+}
+
+// capitalize makes the first letter upper case. text begins with an ASCII letter.
+func capitalize(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// shorten keeps the beginning and the end of a text that has more than a number of characters.
+func shorten(text string, most int) string {
+	runes := []rune(strings.TrimSpace(text))
+	if len(runes) <= most {
+		return string(runes)
+	}
+	return string(runes[:most*2/3]) + "..." + string(runes[len(runes)-most/3:])
+}
+
+// withoutRegex drops the regular expression at the end of a message of Kubernetes' validation.
+func withoutRegex(message string) string {
+	message, _, _ = strings.Cut(message, " (e.g. ")
+	return message
+}
+
+// orderedSet is a list of strings without duplicates, in the order in which they were added.
+type orderedSet struct {
+	list []string
+	seen map[string]bool
+}
+
+func (s *orderedSet) add(elements ...string) {
+	if s.seen == nil {
+		s.seen = map[string]bool{}
+	}
+	for _, e := range elements {
+		if !s.seen[e] {
+			s.seen[e] = true
+			s.list = append(s.list, e)
+		}
+	}
 }

@@ -14,22 +14,23 @@ import (
 // WorkflowQuotaCompute is the ID of the rule in this file.
 const WorkflowQuotaCompute = "workflow-quota-compute"
 
-// The API server refuses a pod with a container that doesn't name what a quota of the namespace counts, and one whose
-// resources a LimitRange does not allow or that contradict each other. Argo takes that for final: the step errs at once.
+// The API server refuses a pod with a container that does not set a resource which a quota of the namespace counts, and a pod whose
+// resources violate a LimitRange or contradict each other. For Argo that is final: the step ends in Error at once.
 //
-// Looks at: the pods that the Workflow leads to, against the ResourceQuotas and LimitRanges of the namespace as they are.
-// Passes: amounts, which make a pod wait at the most; quotas on anything but cpu and memory; pods with a patch that exists only
-// at run time. A warning where the step may not run, where the run may go on without it, or where it depends on which of several
-// LimitRanges comes first.
+// Looks at: the pods of the Workflow, against the ResourceQuotas and LimitRanges of the namespace.
+// Allows: amounts, which at most make a pod wait; quotas on anything but cpu and memory; pods with a patch that is known only at run
+// time. Warns where the step may not run, where the run may go on without it, and where it depends on the order of several
+// LimitRanges.
 var workflowQuotaCompute = Rule[WorkflowForecast]{
-	ID:      WorkflowQuotaCompute,
-	Summary: "A Workflow's pods have resources that a quota or a LimitRange of the namespace does not let in.",
+	ID:          WorkflowQuotaCompute,
+	Summary:     "A Workflow's pods have resources that a quota or a LimitRange of the namespace does not let in.",
+	DefaultMode: Deny,
 	Judge: func(subject WorkflowForecast, facts Facts) []Finding {
 		if len(subject.Forecast.Pods) == 0 {
 			return nil
 		}
 		limits, out := readNamespaceLimits(subject.Workflow.Namespace, subject.Forecast.Pods, facts)
-		r := workflowQuota{namespaceLimits: limits, of: subject.Workflow.Namespace}
+		r := workflowQuota{namespaceLimits: limits, namespace: subject.Workflow.Namespace}
 		for i := range subject.Forecast.Pods {
 			r.judge(&subject.Forecast.Pods[i])
 		}
@@ -37,168 +38,182 @@ var workflowQuotaCompute = Rule[WorkflowForecast]{
 	},
 }
 
-// workflowQuota gathers what the API server holds against the pods of a Workflow.
+// workflowQuota gathers the violations of a Workflow's pods.
 type workflowQuota struct {
 	namespaceLimits
-	of       string // the namespace
-	refusals []refusedPods
+	namespace string
+	groups    []violationGroup
 }
 
-// refusedPods are the pods against which the API server holds the same thing.
-type refusedPods struct {
+// violationGroup is a violation that several pods have in common.
+type violationGroup struct {
 	quota.Violation
 	certainty  Certainty
 	first      *forecast.Pod
-	containers []string
-	steps      []string
+	containers orderedSet
+	steps      orderedSet
 }
 
-// judge adds what is held against a pod.
+// judge adds the violations of a pod.
 func (r *workflowQuota) judge(pod *forecast.Pod) {
 	if pod.Unknown != "" {
-		return // it may have anything
+		return // its resources are unknown
 	}
-	spec := withUndecided(pod)
-	now := r.enforced.Decide(spec)
-	soon := now
+	spec := withPlaceholders(pod)
+	enforced := r.enforced.Decide(spec)
+	desired := enforced
 	if r.syncing {
-		soon = r.desired.Decide(spec)
+		desired = r.desired.Decide(spec)
 	}
-	sure := now.CertainFor(func(refusal quota.Violation) bool { return r.certain(refusal, pod) })
-	for _, refusal := range soon.Violations {
+	refused := enforced.CertainFor(func(v quota.Violation) bool { return r.certain(v, pod) })
+	for _, violation := range desired.Violations {
 		certainty := pod.Origin.EndsRun
-		stands := slices.ContainsFunc(now.Violations, func(o quota.Violation) bool {
-			// A quota that is to ask for more refuses the pod already, if only for what it asks for now.
-			return o.Is(refusal) || o.Gate == quota.ResourceQuota && refusal.Gate == o.Gate && o.Object == refusal.Object
+		alreadyRefused := slices.ContainsFunc(enforced.Violations, func(v quota.Violation) bool {
+			// A quota that will ask for more refuses the pod already if it asks for something now.
+			return v.Is(violation) || v.Gate == quota.ResourceQuota && violation.Gate == v.Gate && v.Object == violation.Object
 		})
-		if !sure || !stands || !r.certain(refusal, pod) {
+		if !refused || !alreadyRefused || !r.certain(violation, pod) {
 			certainty = min(certainty, Possible)
 		}
-		if refusal.Gate != quota.ResourceQuota && len(pod.RuntimeResources) > 0 {
-			continue // an amount that nobody knows yet
+		if violation.Gate != quota.ResourceQuota && len(pod.RuntimeResources) > 0 {
+			continue // the amounts are unknown
 		}
-		r.add(refusal, certainty, pod)
+		r.add(violation, certainty, pod)
 	}
 }
 
-func (r *workflowQuota) add(refusal quota.Violation, certainty Certainty, pod *forecast.Pod) {
-	// Where a container stands in its pod is no difference for a reader.
-	if refusal.Gate == quota.Validation {
-		if _, reason, ok := strings.Cut(refusal.Message, ": "); ok {
-			refusal.Message = reason
+// add adds a violation to its group. Violations of one quota are one group, whatever each pod lacks: they have one cure.
+func (r *workflowQuota) add(violation quota.Violation, certainty Certainty, pod *forecast.Pod) {
+	if violation.Gate == quota.Validation {
+		// The index of the container in its pod makes no difference to the user.
+		if _, reason, ok := strings.Cut(violation.Message, ": "); ok {
+			violation.Message = reason
 		}
 	}
-	i := slices.IndexFunc(r.refusals, func(p refusedPods) bool {
-		return p.Gate == refusal.Gate && p.Object == refusal.Object && p.Resource == refusal.Resource && p.Defaulted == refusal.Defaulted && p.Message == refusal.Message
+	i := slices.IndexFunc(r.groups, func(g violationGroup) bool {
+		if g.Gate != violation.Gate || g.Object != violation.Object {
+			return false
+		}
+		return g.Gate == quota.ResourceQuota ||
+			g.Resource == violation.Resource && g.Defaulted == violation.Defaulted && g.Message == violation.Message
 	})
 	if i < 0 {
-		i = len(r.refusals)
-		r.refusals = append(r.refusals, refusedPods{Violation: refusal, first: pod})
+		i = len(r.groups)
+		r.groups = append(r.groups, violationGroup{Violation: violation, first: pod})
 	}
-	p := &r.refusals[i]
-	if certainty > p.certainty {
-		p.certainty, p.first = certainty, pod
+	g := &r.groups[i]
+	if certainty > g.certainty {
+		g.certainty, g.first, g.Message = certainty, pod, violation.Message
 	}
-	containers := []string{refusal.Container}
-	for _, m := range refusal.Missing {
-		containers = append(containers, m.Containers...)
+	g.Missing = mergeMissing(g.Missing, violation.Missing)
+	if violation.Container != "" {
+		g.containers.add(violation.Container)
 	}
-	for _, c := range containers {
-		if c != "" && !slices.Contains(p.containers, c) {
-			p.containers = append(p.containers, c)
-		}
-	}
-	for _, s := range pod.Origin.Steps {
-		if !slices.Contains(p.steps, s) {
-			p.steps = append(p.steps, s)
-		}
-	}
+	g.containers.add(containersOf(violation.Missing)...)
+	g.steps.add(pod.Origin.Steps...)
 }
-
-// maxRefusals bounds the findings about one Workflow.
-const maxRefusals = 20
 
 func (r *workflowQuota) findings() []Finding {
 	var out []Finding
-	for i, p := range r.refusals {
-		if i == maxRefusals {
-			return append(out, unchecked(WorkflowQuotaCompute, "%d more things that the API server would hold against pods are not listed", len(r.refusals)-i))
+	for i, g := range r.groups {
+		if i == maxFindings {
+			return append(out, unchecked(WorkflowQuotaCompute, "spec",
+				"%d more violations of quotas and LimitRanges are not listed", len(r.groups)-i))
 		}
-		out = append(out, p.finding(r.of))
+		out = append(out, g.finding(r.namespace))
 	}
 	return out
 }
 
-func (p refusedPods) finding(namespace string) Finding {
+func (g violationGroup) finding(namespace string) Finding {
 	f := Finding{
-		Rule: WorkflowQuotaCompute, Certainty: p.certainty, Type: metav1.CauseTypeFieldValueInvalid, Field: p.first.Origin.Path.String(),
-		Outcome: fmt.Sprintf("the API server would refuse the pod, and Argo end the step in error ('%s')", p.Message),
+		Rule: WorkflowQuotaCompute, Certainty: g.certainty,
+		Type: metav1.CauseTypeFieldValueInvalid, Field: g.first.Origin.Path.String(),
 	}
-	if p.certainty == Possible {
-		f.Outcome = "if it comes to that, " + f.Outcome
+	steps := len(g.steps.list)
+	f.Outcome = fmt.Sprintf("The API server refuses the %s: '%s'", verb(steps, "pod", "pods"), g.Message)
+	if g.certainty == Possible {
+		f.Outcome = fmt.Sprintf("If such a step runs, the API server may refuse its pod: '%s'", g.Message)
 	}
-	steps, containers := plural("step", p.steps), plural("container", p.containers)
-	switch p.Gate {
+	where := fmt.Sprintf("%s of %s", g.containerNames(), plural("step", g.steps.list))
+	switch g.Gate {
 	case quota.ResourceQuota:
-		names, defaults := countedNames(p.Missing)
-		f.Problem = fmt.Sprintf("ResourceQuota '%s' of namespace '%s' counts %s, which %s of %s must set and don't%s",
-			p.Object, namespace, inWords(names), containers, steps, p.whoAdds())
-		f.Fix = "to fix, " + p.cure(namespace, defaults)
+		names, defaultsField := resourceNames(g.Missing)
+		f.Fix = g.fixMissing(namespace, defaultsField)
+		f.Problem = fmt.Sprintf("%s %s no %s", capitalize(where), verb(len(g.containers.list), "sets", "set"), strings.Join(names, " or "))
 	case quota.LimitRanger:
-		f.Problem = fmt.Sprintf("LimitRange '%s' of namespace '%s' does not allow the resources of %s of %s%s: %s", p.Object, namespace, p.what(), steps, p.whoAdds(), p.Message)
-		f.Fix = fmt.Sprintf("to fix, set %s that the LimitRange allows, or change it", p.whose("resources"))
-		if p.Defaulted {
-			f.Fix += "; a LimitRange sets what the container does not"
+		f.Fix = fmt.Sprintf("%s that LimitRange '%s' in namespace '%s' allows, or change the LimitRange",
+			g.setResources("resources"), g.Object, namespace)
+		f.Problem = "It does not allow those of " + where
+		if g.Defaulted {
+			f.Problem += ", which come from a LimitRange"
 		}
 	case quota.Validation:
-		f.Problem = fmt.Sprintf("the resources of %s of %s are not valid%s: %s: %s", p.what(), steps, p.whoAdds(), p.Resource, p.Message)
-		f.Fix = "to fix, correct " + p.whose("the requests or the limits")
-		if p.Defaulted {
-			f.Fix = fmt.Sprintf("to fix, set %s too: it comes from a LimitRange of the namespace", p.whose("the limit of "+string(p.Resource)))
+		f.Fix = fmt.Sprintf("correct the requests or limits of %s%s", where, g.inConfigMap())
+		if g.Defaulted {
+			f.Fix = fmt.Sprintf("set the %s limit of %s, too%s", g.Resource, where, g.inConfigMap())
+			f.Problem = "It comes from a LimitRange of the namespace"
 		}
 	}
 	return f
 }
 
-// what names the containers, or the pod.
-func (p refusedPods) what() string {
-	if len(p.containers) == 0 {
+// containerNames names the containers, and says which of them are Argo's, or names the pod.
+func (g violationGroup) containerNames() string {
+	var argo, authors []string
+	for _, c := range g.containers.list {
+		if slices.Contains(g.first.ArgoContainers, c) {
+			argo = append(argo, c)
+		} else {
+			authors = append(authors, c)
+		}
+	}
+	switch {
+	case len(argo)+len(authors) == 0:
 		return "the pod"
+	case len(argo) == 0:
+		return plural("container", authors)
+	case len(authors) == 0:
+		return "Argo's " + plural("container", argo)
 	}
-	return plural("container", p.containers)
+	return fmt.Sprintf("%s and Argo's %s", plural("container", authors), shortList(argo, stepsLength))
 }
 
-// authors are those of the containers whose resources the author of the Workflow can set.
-func (p refusedPods) authors() []string {
-	return slices.DeleteFunc(slices.Clone(p.containers), func(c string) bool { return slices.Contains(p.first.ArgoContainers, c) })
+// authorsContainers are the containers whose resources the author of the Workflow can set.
+func (g violationGroup) authorsContainers() []string {
+	return slices.DeleteFunc(slices.Clone(g.containers.list), func(c string) bool { return slices.Contains(g.first.ArgoContainers, c) })
 }
 
-// whose says where resources are to be set if it is not the Workflow's author who does.
-func (p refusedPods) whose(resources string) string {
-	if len(p.containers) > 0 && len(p.authors()) == 0 {
-		return "in executor.resources of the workflow-controller's ConfigMap " + resources
+// argosOnly reports whether the author can set the resources of none of the containers.
+func (g violationGroup) argosOnly() bool {
+	return len(g.containers.list) > 0 && len(g.authorsContainers()) == 0
+}
+
+// setResources says where resources have to be set.
+func (g violationGroup) setResources(resources string) string {
+	if g.argosOnly() {
+		return "set in executor.resources of the workflow-controller's ConfigMap " + resources
 	}
-	return resources
+	return "set " + resources
 }
 
-// whoAdds says which of the containers are not the author's.
-func (p refusedPods) whoAdds() string {
-	argo := slices.DeleteFunc(slices.Clone(p.containers), func(c string) bool { return !slices.Contains(p.first.ArgoContainers, c) })
-	if len(argo) == 0 {
-		return ""
+// inConfigMap says where resources are set if the author of the Workflow can't set them, after a comma.
+func (g violationGroup) inConfigMap() string {
+	if g.argosOnly() {
+		return ", in executor.resources of the workflow-controller's ConfigMap"
 	}
-	return fmt.Sprintf(" (Argo adds %s)", inWords(argo))
+	return ""
 }
 
-// cure says what gives the containers their values. The author can set those of the author's own containers only.
-func (p refusedPods) cure(namespace string, defaults string) string {
-	authors := p.authors()
-	limitRange := fmt.Sprintf("add a LimitRange with type Container and %s for %s to namespace '%s'", defaults, inWords(computeNames(p.Missing)), namespace)
+// fixMissing says what gives the containers values. The author can set those of the author's own containers only.
+func (g violationGroup) fixMissing(namespace, defaultsField string) string {
+	authors := g.authorsContainers()
+	limitRange := fmt.Sprintf("add a LimitRange with %s for %s to namespace '%s'", defaultsField, inWords(computeNames(g.Missing)), namespace)
 	switch {
 	case len(authors) == 0:
 		return limitRange + ", or set executor.resources in the workflow-controller's ConfigMap"
-	case len(authors) == len(p.containers):
-		return fmt.Sprintf("set the resources of %s, or %s", inWords(authors), limitRange)
+	case len(authors) == len(g.containers.list):
+		return fmt.Sprintf("set the resources of %s, or %s", plural("container", authors), limitRange)
 	}
-	return fmt.Sprintf("%s, or set the resources of %s and, in the workflow-controller's ConfigMap, executor.resources", limitRange, inWords(authors))
+	return limitRange
 }

@@ -20,14 +20,14 @@ func TestTextCharset(t *testing.T) {
 		says      string
 	}{
 		"Windows-1252 in latin1":              {charset: charset.Latin1, text: "é € “x” — š", run: "é"},
-		"Hangul in latin1":                    {charset: charset.Latin1, text: "# 여기 여기 서", want: Certain, says: "(latin1) can't store U+C5EC (Hangul), U+AE30 (Hangul), U+C11C (Hangul) in template 'main';"},
-		"Hangul in the run's name":            {charset: charset.Latin1, run: "여기", want: Certain, says: "in the run's name;"},
+		"Hangul in latin1":                    {charset: charset.Latin1, text: "# 여기 여기 서", want: Certain, says: "replace U+C5EC (Hangul), U+AE30 (Hangul), U+C11C (Hangul) in template 'main', or"},
+		"Hangul in the run's name":            {charset: charset.Latin1, run: "여기", want: Certain, says: "in the run's name, or"},
 		"Hangul in utf8mb3":                   {charset: charset.UTF8MB3, text: "여기", run: "여기"},
 		"an emoji in utf8mb4":                 {charset: charset.UTF8MB4, text: "😀", run: "😀"},
 		"a line separator that JSON escapes":  {charset: charset.Latin1, text: "a\u2028b", v2: true},
 		"one that was perhaps never escaped":  {charset: charset.Latin1, text: "a\u2028b", want: Possible, says: "U+2028"},
 		"one in the run's name":               {charset: charset.Latin1, run: "a\u2028b", v2: true, want: Certain, says: "the run's name"},
-		"more characters than anybody counts": {charset: charset.Latin1, text: "가나다라마바사아자차카타파하", want: Certain, says: "+5 more"},
+		"more characters than anybody counts": {charset: charset.Latin1, text: "가나다라마바사아자차카타파하", want: Certain, says: "+11 more"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wf := &wfv1.Workflow{

@@ -12,23 +12,26 @@ import (
 // WorkflowWhenUnparsable is the ID of the rule in this file.
 const WorkflowWhenUnparsable = "workflow-when-unparsable"
 
-// Argo puts the values of parameters into a condition as they are, and then reads it. A value with a quote in it ends the text that
-// the author has put around it, and what follows is no expression: the step errs.
+// Argo inserts the values of parameters into a condition as they are, and then parses it. A quote in a value ends the string that the
+// author has put around it; what follows is not an expression, and the step ends in Error.
 //
-// Looks at: the conditions of all steps and tasks that the Workflow leads to, with the parameters that are known filled in.
-// Passes: conditions on values that exist only at run time; expressions of hooks, which have another evaluator.
-// A warning where the step may not get its turn, where the run may go on without it, and where the rest of the condition exists only
-// at run time.
+// Looks at: the conditions of all steps and tasks of the Workflow, with the known parameters inserted.
+// Allows: conditions on values that are known only at run time; expressions of hooks, which another evaluator parses.
+// Warns where the step may not be reached, where the run may go on without it, and where the rest of the condition is known only at run
+// time.
 var workflowWhenUnparsable = Rule[WorkflowForecast]{
-	ID:      WorkflowWhenUnparsable,
-	Summary: "A step's condition can't be evaluated once its parameters are filled in.",
+	ID:          WorkflowWhenUnparsable,
+	Summary:     "A step's condition can't be evaluated once its parameters are filled in.",
+	DefaultMode: Deny,
 	Judge: func(subject WorkflowForecast, _ Facts) []Finding {
 		var out []Finding
-		for i, c := range subject.Forecast.InvalidConditions {
-			if i == maxRefusals {
-				return append(out, unchecked(WorkflowWhenUnparsable, "%d more conditions that can't be evaluated are not listed", len(subject.Forecast.InvalidConditions)-i))
+		conditions := subject.Forecast.InvalidConditions
+		for i, c := range conditions {
+			if i == maxFindings {
+				return append(out, unchecked(WorkflowWhenUnparsable, "spec",
+					"%d more conditions that can't be evaluated are not listed", len(conditions)-i))
 			}
-			f := unparsable(c)
+			f := invalidCondition(c)
 			if subject.Forecast.ControllerConfigError != nil {
 				f.Certainty = min(f.Certainty, Possible)
 			}
@@ -38,38 +41,32 @@ var workflowWhenUnparsable = Rule[WorkflowForecast]{
 	},
 }
 
-func unparsable(c forecast.InvalidCondition) Finding {
+// What a message quotes of a condition and of the reason, in characters. Both ends are kept: those of conditions have the quotes.
+const maxQuotedLength, maxQuotedReason = 60, 100
+
+func invalidCondition(c forecast.InvalidCondition) Finding {
+	steps := plural("step", c.Origin.Steps)
 	f := Finding{
 		Rule: WorkflowWhenUnparsable, Certainty: c.Origin.EndsRun, Type: metav1.CauseTypeFieldValueInvalid, Field: c.Origin.Path.String(),
-		Problem: fmt.Sprintf("the condition of %s can't be evaluated: %s", plural("step", c.Origin.Steps), shortened(c.Reason)),
-		Outcome: fmt.Sprintf("Argo would end the step in error (Invalid 'when' expression '%s')", shortened(c.Text)),
-		Fix:     "to fix, correct the condition",
+		Fix:     "correct the condition of " + steps,
+		Problem: "It can't be evaluated",
+		Outcome: fmt.Sprintf("Argo ends the step in Error: '%s': %s", shorten(c.Text, maxQuotedLength), shorten(c.Reason, maxQuotedReason)),
 	}
 	if len(c.Tags) > 0 {
-		f.Problem = fmt.Sprintf("the condition of %s can't be evaluated with the value of %s in it: %s", plural("step", c.Origin.Steps), inWords(c.Tags), shortened(c.Reason))
-		f.Fix = "to fix, compare something that has no quotes and spaces, such as a parameter that only says yes or no" + asExpression(c.Tags[0])
+		f.Fix = fmt.Sprintf("compare a value without quotes and spaces in the condition of %s%s", steps, asExpression(c.Tags[0]))
+		f.Problem = fmt.Sprintf("With the value of %s it can't be evaluated", shortList(c.Tags, stepsLength))
 	}
 	if f.Certainty == Possible {
-		f.Outcome = "if it comes to that step, " + f.Outcome
+		f.Outcome = "If the run gets there, " + f.Outcome
 	}
 	return f
 }
 
-// asExpression shows how Argo compares a parameter itself, before the condition is read.
+// asExpression shows how Argo itself compares a parameter, before it parses the condition.
 func asExpression(tag string) string {
 	group, name, ok := strings.Cut(tag, ".parameters.")
 	if !ok {
 		return ""
 	}
-	return fmt.Sprintf(", or let an expression compare it: {{=%s.parameters['%s'] != 'None'}}", group, name)
-}
-
-// shortened keeps the beginning and the end of a text that is long: in conditions the operator stands in between.
-func shortened(text string) string {
-	const most = 120
-	runes := []rune(strings.TrimSpace(text))
-	if len(runes) <= most {
-		return string(runes)
-	}
-	return string(runes[:most*2/3]) + " ... " + string(runes[len(runes)-most/3:])
+	return fmt.Sprintf(", or use an expression: {{=%s.parameters['%s'] != 'None'}}", group, shorten(name, maxNameLength))
 }

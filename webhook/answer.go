@@ -12,41 +12,42 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// answer is what a review came to.
+// answer is the outcome of a review.
 type answer struct {
-	findings []decided
-	// passed says why the object was not judged; empty if it was.
+	findings []decidedFinding
+	// passed is the reason why the object was not judged; empty if it was.
 	passed string
-	// trouble is what kept us from judging, if it was our own.
+	// trouble is the failure on our side that kept us from judging.
 	trouble error
-	// skipped are the rules that the object's annotation switches off.
+	// skipped are the IDs of the rules that the object's annotation skips.
 	skipped []string
-	// remarks are what else the client should know.
+	// remarks are further warnings for the client.
 	remarks []string
 }
 
-// decided is a finding and what its rule's mode makes of it.
-type decided struct {
+// decidedFinding is a finding and what it leads to.
+type decidedFinding struct {
 	validators.Finding
 	effect validators.Mode
 }
 
-// letThrough turns trouble of ours into an answer: the object passes, and everybody is told.
-func (a *answer) letThrough(why string, trouble error) {
-	a.passed, a.trouble = why, trouble
+// allowUnchecked admits an object that could not be judged because of a failure on our side.
+func (a *answer) allowUnchecked(passed string, trouble error) {
+	a.passed, a.trouble = passed, trouble
 }
 
-// decide turns findings into effects.
+// decide adds findings with what the policy makes of them.
 func (a *answer) decide(policy validators.Policy, findings []validators.Finding) {
 	for _, f := range findings {
 		if effect := policy.Effect(f); effect != validators.Off {
-			a.findings = append(a.findings, decided{f, effect})
+			a.findings = append(a.findings, decidedFinding{f, effect})
 		}
 	}
 }
 
-func (a *answer) with(effect validators.Mode) []decided {
-	var out []decided
+// with returns the findings with an effect.
+func (a *answer) with(effect validators.Mode) []decidedFinding {
+	var out []decidedFinding
 	for _, f := range a.findings {
 		if f.effect == effect {
 			out = append(out, f)
@@ -57,7 +58,7 @@ func (a *answer) with(effect validators.Mode) []decided {
 
 func (a *answer) denied() bool { return len(a.with(validators.Deny)) > 0 }
 
-// rules are the IDs of the rules with findings of an effect, each once.
+// rules are the IDs of the rules that have findings with an effect, each once.
 func (a *answer) rules(effect validators.Mode) []string {
 	var ids []string
 	for _, f := range a.with(effect) {
@@ -68,10 +69,23 @@ func (a *answer) rules(effect validators.Mode) []string {
 	return ids
 }
 
-// message is the whole verdict of a denial on one line.
-func (a *answer) message() string { return a.line(validators.Deny) }
+// skippable are the IDs of the rules whose findings with an effect say more than that something could not be checked.
+func (a *answer) skippable(effect validators.Mode) []string {
+	var ids []string
+	for _, f := range a.with(effect) {
+		if f.Certainty != validators.Unknown && !slices.Contains(ids, f.Rule) {
+			ids = append(ids, f.Rule)
+		}
+	}
+	return ids
+}
 
-// line has all findings of an effect on one line.
+// message is everything that a denial says, on one line.
+func (a *answer) message() string {
+	return a.line(validators.Deny) + " " + validators.SkipHint(a.rules(validators.Deny))
+}
+
+// line joins the messages of all findings with an effect.
 func (a *answer) line(effect validators.Mode) string {
 	var messages []string
 	for _, f := range a.with(effect) {
@@ -80,40 +94,49 @@ func (a *answer) line(effect validators.Mode) string {
 	return strings.Join(messages, " | ")
 }
 
-// The API server passes on 4096 characters of warnings, those of others included. Of what is over, it cuts each warning to 256.
+// The API server passes on 4096 characters of warnings, those of other webhooks included. Once they exceed that, it cuts each warning
+// to 256.
 const (
 	maxWarnings    = 5
 	maxWarningText = 3800
 )
 
-// warnings are for the client of an object that is let in, or in addition to a denial.
+// warnings are shown to the client of an object that is admitted, or in addition to a denial.
 func (a *answer) warnings() []string {
 	var out []string
 	if a.trouble != nil {
-		out = append(out, validators.Plain(fmt.Sprintf("kfp-preflight let this through unchecked: %.300s", a.trouble.Error())))
+		out = append(out, validators.Plain(fmt.Sprintf("kfp-preflight admitted this without checking it: %.300s", a.trouble.Error())))
 	}
 	out = append(out, a.remarks...)
 	for _, f := range a.with(validators.Warn) {
 		out = append(out, f.Message())
 	}
-	if len(out) > 0 && len(out[0]) > maxWarningText {
-		out[0] = out[0][:maxWarningText-3] + "..."
-	}
-	room := maxWarningText
-	for i, warning := range out {
-		if room -= len(warning); i == maxWarnings || room < 0 && i > 0 {
-			return append(out[:i], fmt.Sprintf("and %d more warnings of kfp-preflight", len(out)-i))
-		}
+	out = boundWarnings(out)
+	if rules := a.skippable(validators.Warn); len(rules) > 0 && !a.denied() {
+		out[len(out)-1] += " " + validators.SkipHint(rules)
 	}
 	return out
 }
 
-// remark adds a line for the client.
+func boundWarnings(warnings []string) []string {
+	if len(warnings) > 0 && len(warnings[0]) > maxWarningText {
+		warnings[0] = warnings[0][:maxWarningText-3] + "..."
+	}
+	left := maxWarningText
+	for i, warning := range warnings {
+		if left -= len(warning); i == maxWarnings || left < 0 && i > 0 {
+			return append(warnings[:i], fmt.Sprintf("and %d more warnings of kfp-preflight", len(warnings)-i))
+		}
+	}
+	return warnings
+}
+
+// remark adds a warning for the client.
 func (a *answer) remark(format string, args ...any) {
 	a.remarks = append(a.remarks, validators.Plain(fmt.Sprintf(format, args...)))
 }
 
-// auditAnnotations are what an audit log keeps beside the request. The API server puts the webhook's name before the keys.
+// auditAnnotations go to the API server's audit log. It prefixes the keys with the webhook's name.
 func (a *answer) auditAnnotations() map[string]string {
 	out := map[string]string{}
 	if line := a.line(validators.Audit); line != "" {
@@ -134,8 +157,8 @@ func (a *answer) auditAnnotations() map[string]string {
 	return out
 }
 
-// response is the answer in the API server's terms. A denial is 422 Invalid with a cause for each finding: kubectl shows
-// the causes and drops the message, the KFP API shows the message and drops the rest.
+// response is the answer as the API server expects it. A denial is 422 Invalid with a cause for each finding: kubectl shows the causes
+// and drops the message, the KFP API shows the message and drops the rest. The skip hint is part of the last cause.
 func (a *answer) response(k kind, req *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 	response := &admissionv1.AdmissionResponse{
 		UID: req.UID, Allowed: !a.denied(), Warnings: a.warnings(), AuditAnnotations: a.auditAnnotations(),
@@ -144,8 +167,13 @@ func (a *answer) response(k kind, req *admissionv1.AdmissionRequest) *admissionv
 		return response
 	}
 	details := &metav1.StatusDetails{Name: req.Name, Group: k.group, Kind: k.name}
-	for _, f := range a.with(validators.Deny) {
-		details.Causes = append(details.Causes, metav1.StatusCause{Type: f.Type, Field: f.Field, Message: f.Message()})
+	denied := a.with(validators.Deny)
+	for i, f := range denied {
+		cause := metav1.StatusCause{Type: f.Type, Field: f.Field, Message: f.Message()}
+		if i == len(denied)-1 {
+			cause.Message += " " + validators.SkipHint(a.rules(validators.Deny))
+		}
+		details.Causes = append(details.Causes, cause)
 	}
 	response.Result = &metav1.Status{
 		Status: metav1.StatusFailure, Code: http.StatusUnprocessableEntity, Reason: metav1.StatusReasonInvalid,

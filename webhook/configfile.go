@@ -17,13 +17,15 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 )
 
-// ReadConfig reads a configuration from a file. What the file does not say is as in DefaultConfig; what it says must be known and valid.
+// ReadConfig reads a configuration file. Fields that the file does not set have the values of DefaultConfig. An unknown field or an
+// invalid value is an error.
 func ReadConfig(file string) (Config, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return Config{}, fmt.Errorf("the configuration can't be read: %w", err)
+		return Config{}, fmt.Errorf("can't read the configuration: %w", err)
 	}
 	config, err := parseConfig(text)
 	if err != nil {
@@ -34,63 +36,30 @@ func ReadConfig(file string) (Config, error) {
 
 func parseConfig(text []byte) (Config, error) {
 	config, kind := DefaultConfig(), DefaultConfig().TypeMeta
-	config.TypeMeta = metav1.TypeMeta{} // an empty file must not stand for all defaults: its author has lost something
+	config.TypeMeta = metav1.TypeMeta{} // an empty file must not mean "all defaults": something got lost
 	if err := yaml.UnmarshalStrict(text, &config); err != nil {
 		return Config{}, err
 	}
 	if config.TypeMeta != kind {
-		return Config{}, fmt.Errorf("apiVersion and kind are %s and %s, not '%s' and '%s'", kind.APIVersion, kind.Kind, config.APIVersion, config.Kind)
+		return Config{}, fmt.Errorf("apiVersion and kind must be %s and %s, not '%s' and '%s'",
+			kind.APIVersion, kind.Kind, config.APIVersion, config.Kind)
 	}
 	return config, config.validate().ToAggregate()
 }
 
-// validate lists everything that is wrong.
+// validate lists all invalid fields.
 func (c Config) validate() field.ErrorList {
-	var errs field.ErrorList
-	mode := func(path *field.Path, m validators.Mode, allowed ...validators.Mode) {
-		if !slices.Contains(allowed, m) {
-			errs = append(errs, field.NotSupported(path, m, allowed))
-		}
-	}
-	for _, rule := range slices.Sorted(maps.Keys(c.Rules)) {
-		path := field.NewPath("rules").Key(rule)
-		if !slices.Contains(validators.RuleIDs(), rule) {
-			errs = append(errs, field.Invalid(path, rule, "there is no such rule; the rules are "+strings.Join(validators.RuleIDs(), ", ")))
-		}
-		mode(path, c.Rules[rule], validators.AllModes...)
-	}
-	mode(field.NewPath("mode"), c.Ceiling, append([]validators.Mode{""}, validators.AllModes...)...)
-	mode(field.NewPath("possible"), c.Possible, "", validators.Off, validators.Audit, validators.Warn)
-	mode(field.NewPath("unchecked"), c.Unchecked, append([]validators.Mode{""}, validators.AllModes...)...)
+	errs := c.validateModes()
 	for i, namespace := range c.Exempt.Namespaces {
-		for _, why := range validation.IsDNS1123Label(namespace) {
-			errs = append(errs, field.Invalid(field.NewPath("exempt", "namespaces").Index(i), namespace, why))
+		for _, reason := range validation.IsDNS1123Label(namespace) {
+			errs = append(errs, field.Invalid(field.NewPath("exempt", "namespaces").Index(i), namespace, reason))
 		}
 	}
-	controller := func(path *field.Path, at ConfigMapLocation) {
-		for _, why := range validation.IsDNS1123Label(at.Namespace) {
-			errs = append(errs, field.Invalid(path.Child("namespace"), at.Namespace, why))
-		}
-		for _, why := range validation.IsDNS1123Subdomain(at.ConfigMap) {
-			errs = append(errs, field.Invalid(path.Child("configMap"), at.ConfigMap, why))
-		}
-	}
-	argo := field.NewPath("argo")
-	controller(argo, c.Argo.ConfigMapLocation)
-	for _, id := range slices.Sorted(maps.Keys(c.Argo.Instances)) {
-		path := argo.Child("instances").Key(id)
-		for _, why := range validation.IsValidLabelValue(id) {
-			errs = append(errs, field.Invalid(path, id, why))
-		}
-		if id == "" {
-			errs = append(errs, field.Invalid(path, id, "the controller of Workflows without an instance ID is argo.namespace and argo.configMap"))
-		}
-		at, _ := c.Argo.of(id)
-		controller(path, at)
-	}
+	errs = append(errs, validateArgo(c.Argo, field.NewPath("argo"))...)
 	lookups := field.NewPath("lookups")
 	if t := c.Lookups.Timeout.Duration; t < 100*time.Millisecond || t > 25*time.Second {
-		errs = append(errs, field.Invalid(lookups.Child("timeout"), t.String(), "must be between 100ms and 25s: the API server waits for 30s at the most"))
+		errs = append(errs, field.Invalid(lookups.Child("timeout"), t.String(),
+			"must be between 100ms and 25s: the API server waits at most 30s"))
 	}
 	if r := c.Lookups.Remember.Duration; r < 0 || r > time.Minute {
 		errs = append(errs, field.Invalid(lookups.Child("remember"), r.String(), "must be between 0s and 1m"))
@@ -98,39 +67,93 @@ func (c Config) validate() field.ErrorList {
 	return errs
 }
 
-// awayFor is after how many looks a file that is not there is told of: a mounted one is away for a moment while it is replaced.
-const awayFor = 15
+func (c Config) validateModes() field.ErrorList {
+	var errs field.ErrorList
+	validate := func(path *field.Path, mode validators.Mode, allowed ...validators.Mode) {
+		if !slices.Contains(allowed, mode) {
+			errs = append(errs, field.NotSupported(path, mode, allowed))
+		}
+	}
+	allOrUnset := append([]validators.Mode{""}, validators.AllModes...)
+	for _, rule := range slices.Sorted(maps.Keys(c.Rules)) {
+		path := field.NewPath("rules").Key(rule)
+		if !slices.Contains(validators.RuleIDs(), rule) {
+			errs = append(errs, field.Invalid(path, rule,
+				"there is no such rule; the rules are "+strings.Join(validators.RuleIDs(), ", ")))
+		}
+		validate(path, c.Rules[rule], validators.AllModes...)
+	}
+	validate(field.NewPath("mode"), c.Ceiling, allOrUnset...)
+	validate(field.NewPath("possible"), c.Possible, "", validators.Off, validators.Audit, validators.Warn)
+	validate(field.NewPath("unchecked"), c.Unchecked, allOrUnset...)
+	return errs
+}
 
-// watchConfig reads the file again and again, as a mounted ConfigMap changes by itself, until ctx is done. changed is called with another
-// configuration than the one in force, or with what is wrong with the file, each once.
-func watchConfig(ctx context.Context, file string, inForce Config, every time.Duration, changed func(Config, error)) {
+func validateArgo(argo lookup.ArgoConfig, path *field.Path) field.ErrorList {
+	errs := validateLocation(argo.ConfigMapLocation, path)
+	for _, id := range slices.Sorted(maps.Keys(argo.Instances)) {
+		path := path.Child("instances").Key(id)
+		for _, reason := range validation.IsValidLabelValue(id) {
+			errs = append(errs, field.Invalid(path, id, reason))
+		}
+		if id == "" {
+			errs = append(errs, field.Invalid(path, id,
+				"the controller of Workflows without an instance ID is argo.namespace and argo.configMap"))
+		}
+		at, _ := argo.Location(id)
+		errs = append(errs, validateLocation(at, path)...)
+	}
+	return errs
+}
+
+func validateLocation(at lookup.ConfigMapLocation, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, reason := range validation.IsDNS1123Label(at.Namespace) {
+		errs = append(errs, field.Invalid(path.Child("namespace"), at.Namespace, reason))
+	}
+	for _, reason := range validation.IsDNS1123Subdomain(at.ConfigMap) {
+		errs = append(errs, field.Invalid(path.Child("configMap"), at.ConfigMap, reason))
+	}
+	return errs
+}
+
+// missingReads is how many times in a row a file must be missing before that is reported: a mounted ConfigMap disappears for a moment
+// while it is replaced.
+const missingReads = 15
+
+// watchConfig polls the file until ctx is done, because a mounted ConfigMap changes by itself. It calls changed with each configuration
+// that differs from the active one, and with the error of each invalid file, once. After an error, a valid file is reported even if it
+// equals the active configuration.
+func watchConfig(
+	ctx context.Context, file string, active Config, interval time.Duration, changed func(Config, error),
+) {
 	var last []byte
-	refused := false // what is in force is told again when what was refused is gone
-	for away := 0; ; {
+	failed := false // the last call of changed had an error
+	for missing := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(every):
+		case <-time.After(interval):
 		}
 		text, err := os.ReadFile(file)
 		if err != nil {
-			if away++; away == awayFor {
+			if missing++; missing == missingReads {
 				changed(Config{}, err)
-				last, refused = nil, true
+				last, failed = nil, true
 			}
 			continue
 		}
-		away = 0
+		missing = 0
 		if last != nil && bytes.Equal(text, last) {
 			continue
 		}
 		last = text
 		config, err := parseConfig(text)
 		if err != nil {
-			refused = true
+			failed = true
 			changed(config, err)
-		} else if refused || !reflect.DeepEqual(config, inForce) {
-			inForce, refused = config, false
+		} else if failed || !reflect.DeepEqual(config, active) {
+			active, failed = config, false
 			changed(config, nil)
 		}
 	}

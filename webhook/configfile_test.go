@@ -10,6 +10,7 @@ import (
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
 	"github.com/kfp-preflight/kfp-preflight/validators/charset"
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 )
 
 const head = "apiVersion: kfp-preflight.dev/v1alpha1\nkind: Configuration\n"
@@ -35,20 +36,20 @@ lookups: {timeout: 1s}
 	if config.Argo.ConfigMap != "workflow-controller-configmap" || config.Lookups.Timeout.Duration != time.Second || config.Lookups.Remember.Duration != 5*time.Second {
 		t.Errorf("the defaults are lost: %+v", config)
 	}
-	for id, want := range map[string]ConfigMapLocation{
-		"":      {"argo", "workflow-controller-configmap"},
-		"blue":  {"argo-blue", "workflow-controller-configmap"},
-		"green": {"argo", "green"},
+	for id, want := range map[string]lookup.ConfigMapLocation{
+		"":      {Namespace: "argo", ConfigMap: "workflow-controller-configmap"},
+		"blue":  {Namespace: "argo-blue", ConfigMap: "workflow-controller-configmap"},
+		"green": {Namespace: "argo", ConfigMap: "green"},
 	} {
-		if at, known := config.Argo.of(id); !known || at != want {
+		if at, known := config.Argo.Location(id); !known || at != want {
 			t.Errorf("the controller of instance %q is at %+v", id, at)
 		}
 	}
-	if at, known := config.Argo.of("red"); known {
+	if at, known := config.Argo.Location("red"); known {
 		t.Errorf("the controller of an instance that nobody has named is at %+v", at)
 	}
 	for says, text := range map[string]string{
-		"apiVersion and kind are kfp-preflight.dev/v1alpha1 and Configuration, not 'v1'": "apiVersion: v1\nkind: Configuration\n",
+		"apiVersion and kind must be kfp-preflight.dev/v1alpha1 and Configuration, not 'v1'": "apiVersion: v1\nkind: Configuration\n",
 		"Configuration, not '' and ''":                             "# nothing is left of it\n",
 		`unknown field "ruels"`:                                    head + "ruels: {}",
 		`unknown field "namespace"`:                                head + "exempt: {namespace: [a]}",
@@ -72,7 +73,7 @@ lookups: {timeout: 1s}
 			t.Errorf("%v, want %s", err, says)
 		}
 	}
-	if _, err := ReadConfig(filepath.Join(t.TempDir(), "nowhere")); err == nil || !strings.Contains(err.Error(), "the configuration can't be read") {
+	if _, err := ReadConfig(filepath.Join(t.TempDir(), "nowhere")); err == nil || !strings.Contains(err.Error(), "can't read the configuration") {
 		t.Error(err)
 	}
 }

@@ -1,10 +1,12 @@
-// Package webhook is the admission layer around the rules: it speaks AdmissionReview, finds out facts about the cluster,
-// and turns findings into an answer.
+// Package webhook is the admission webhook around the rules: it reads AdmissionReviews, decides by modes what findings lead to, and
+// answers.
 //
-// A review goes through the package in one line. [Server] hands it to a handler, which reads the envelope (envelope.go),
-// decodes the object (profile.go, workflow.go), passes at once what need not be judged, asks the rules with facts that
-// may be remembered (facts.go, memory.go), asks again with live ones before anything is denied, lets the modes decide
-// (config.go), writes the answer (answer.go) and counts it (metrics.go).
+// A review passes through the package like this: [Server] (server.go, listener.go) hands the request to a handler (handler.go), which
+// reads the review (review.go) and decodes the object (fastdecode.go, profile.go, workflow.go) as far as the memory limiter permits
+// (memorylimiter.go). Objects that need not be judged pass at once. For all others the handler applies the rules of package
+// validators, with facts from package webhook/lookup, and repeats that on fresh facts before it reports anything. The policy
+// (config.go) turns findings into denials, warnings and audit annotations; answer.go writes the response, metrics.go counts it,
+// events.go records Events.
 //
-// What goes wrong on our side never denies anything: it is a warning to the client, a log line and a metric.
+// Failures on our side never deny an object. They become a warning to the client, a log line and a metric.
 package webhook

@@ -12,8 +12,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// events tells a namespace of what was denied and warned of in it. The same once more counts up the event that is there, and a flood of
-// different ones is cut off, by client-go.
+// events records denials and warnings as Events of their namespace. client-go counts up an Event that repeats, and drops a flood of
+// different ones.
 type events struct {
 	broadcaster record.EventBroadcaster
 	recorder    record.EventRecorder
@@ -29,23 +29,23 @@ func newEvents(client corev1client.EventsGetter) *events {
 // stop ends the recording.
 func (e *events) stop() { e.broadcaster.Shutdown() }
 
-// maxEvent is how long the message of an event may be.
-const maxEvent = 1024
+// maxEventMessage is the API server's limit for the message of an Event.
+const maxEventMessage = 1024
 
-// tell records what a review came to. It does not say who asked, and not the object's name: those of runs are new each time, and the
-// log has both.
-func (e *events) tell(k kind, req *admissionv1.AdmissionRequest, a *answer) {
+// record records the outcome of a review. The Event names neither the client nor the object: each run has a new name, so that no
+// Event would ever repeat. The log has both.
+func (e *events) record(k kind, req *admissionv1.AdmissionRequest, a *answer) {
 	if req.DryRun != nil && *req.DryRun || k.name == profiles.name && req.Operation == admissionv1.Create {
-		return // the namespace of a new Profile is not there yet
+		return // the namespace of a new Profile does not exist yet
 	}
 	namespace := cmp.Or(req.Namespace, req.Name)
-	at := &corev1.ObjectReference{APIVersion: "v1", Kind: "Namespace", Name: namespace, Namespace: namespace}
-	for _, told := range []struct {
+	subject := &corev1.ObjectReference{APIVersion: "v1", Kind: "Namespace", Name: namespace, Namespace: namespace}
+	for _, event := range []struct {
 		effect validators.Mode
 		reason string
 	}{{validators.Deny, k.name + "Denied"}, {validators.Warn, k.name + "Warned"}} {
-		if line := a.line(told.effect); line != "" {
-			e.recorder.Event(at, corev1.EventTypeWarning, told.reason, line[:min(len(line), maxEvent)])
+		if line := a.line(event.effect); line != "" {
+			e.recorder.Event(subject, corev1.EventTypeWarning, event.reason, line[:min(len(line), maxEventMessage)])
 		}
 	}
 }

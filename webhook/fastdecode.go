@@ -9,25 +9,29 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kfp-preflight/kfp-preflight/webhook/decodecost"
 )
 
-// open reads the review in a body, with its object where both can be read at once. done gives back the room for the object.
-func (h *handler) open(ctx context.Context, body []byte) (req *admissionv1.AdmissionRequest, object subject, done func(), err error) {
-	nothing := func() {}
-	if w := estimate(body); len(body) <= maxBody && !w.hasArgoV4Fields && w.exceedsLimits() == nil {
-		if done, err := h.limiter.objects.Acquire(ctx, int64(w.bytes(len(body)))); err == nil {
-			if req, object, err := h.attempt(body); err == nil {
-				return req, object, done, nil
+// decodeReview decodes the review in a body, together with its object where that is possible in one pass; otherwise object is nil.
+// release returns the memory of the object. The error is that of readReview.
+func (h *handler) decodeReview(
+	ctx context.Context, body []byte,
+) (req *admissionv1.AdmissionRequest, object subject, release func(), err error) {
+	if cost := decodecost.Of(body); len(body) <= maxBody && !cost.HasArgoV4Fields && cost.ExceedsLimits() == nil {
+		if release, err := h.limiter.objects.Acquire(ctx, int64(cost.Bytes())); err == nil {
+			if req, object, err := h.tryDecodeFast(body); err == nil {
+				return req, object, release, nil
 			}
-			done()
+			release()
 		}
 	}
 	req, err = readReview(body)
-	return req, nil, nothing, err
+	return req, nil, func() {}, err
 }
 
-// attempt is the quick way. What panics on it is left to the long one.
-func (h *handler) attempt(body []byte) (req *admissionv1.AdmissionRequest, object subject, err error) {
+// tryDecodeFast is kind.decodeFast with panics turned into errors: the slow way reports them.
+func (h *handler) tryDecodeFast(body []byte) (req *admissionv1.AdmissionRequest, object subject, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
@@ -36,23 +40,23 @@ func (h *handler) attempt(body []byte) (req *admissionv1.AdmissionRequest, objec
 	return h.kind.decodeFast(body)
 }
 
-// reviewOf is an AdmissionReview with objects of a type.
+// reviewOf is an AdmissionReview of objects of one type.
 type reviewOf[T any] struct {
 	metav1.TypeMeta `json:",inline"`
 	Request         *struct {
 		admissionv1.AdmissionRequest `json:",inline"`
 
-		// These take the place of those in the AdmissionRequest.
+		// These shadow the raw objects of the AdmissionRequest.
 		Object    *T `json:"object"`
 		OldObject *T `json:"oldObject"`
 	} `json:"request"`
 }
 
-// kubernetesJSON lets the library read JSON as k8s.io/apimachinery/pkg/util/json does, which takes half as long again: as encoding/json does, but
-// that the names of fields must be written as they are.
+// kubernetesJSON makes the library decode like k8s.io/apimachinery/pkg/util/json, which takes half as long again: like
+// encoding/json, but with case-sensitive field names.
 var kubernetesJSON = json.JoinOptions(jsonv1.DefaultOptionsV1(), json.MatchCaseInsensitiveNames(false))
 
-// decodeFast reads a review together with the objects in it. The error only says that it can't be read in this way.
+// decodeFast decodes a review and its objects in one pass. An error only means that this way does not work for the body.
 func decodeFast[T any](body []byte) (req *admissionv1.AdmissionRequest, object, old *T, err error) {
 	var review reviewOf[T]
 	if err := json.Unmarshal(body, &review, kubernetesJSON); err != nil {

@@ -18,11 +18,12 @@ import (
 
 	"github.com/kfp-preflight/kfp-preflight/hack/payload"
 	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/webhook/decodecost"
 )
 
-// FuzzInOnePass reads reviews in both ways: what the quick one takes, Kubernetes' own takes as well, and for the same. The seeds are
+// FuzzDecodeFast reads reviews in both ways: what the quick one takes, Kubernetes' own takes as well, and for the same. The seeds are
 // objects; CORPUS=DIR adds those of a folder.
-func FuzzInOnePass(f *testing.F) {
+func FuzzDecodeFast(f *testing.F) {
 	for _, p := range payload.All()[:1] {
 		f.Add(p.Review(p.Allowed))
 	}
@@ -61,12 +62,12 @@ func FuzzInOnePass(f *testing.F) {
 		f.Add([]byte(`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"a","dryRun":null,"userInfo":{"extra":{"a":["b"]}},"object":` + odd + `}}`))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		compareReads[wfv1.Workflow](t, body)
-		compareReads[validators.Profile](t, body)
+		compareDecoders[wfv1.Workflow](t, body)
+		compareDecoders[validators.Profile](t, body)
 	})
 }
 
-func compareReads[T any](t *testing.T, body []byte) {
+func compareDecoders[T any](t *testing.T, body []byte) {
 	t.Helper()
 	buffer := bytes.Clone(body)
 	req, object, old, err := decodeFast[T](buffer)
@@ -115,8 +116,8 @@ func TestIsASCII(t *testing.T) {
 	}
 }
 
-// TestOpen has reviews that are not read in one pass: they keep no room, and can be read all the same.
-func TestOpen(t *testing.T) {
+// TestDecodeReview has reviews that can't be decoded in one pass: they keep no memory, and can be decoded all the same.
+func TestDecodeReview(t *testing.T) {
 	b := newBench(t, workflows, nil)
 	for name, test := range map[string]struct {
 		body  string
@@ -125,31 +126,19 @@ func TestOpen(t *testing.T) {
 		"plain":                             {review(t, plainWorkflow), true},
 		"with what Argo's types don't have": {review(t, strings.Replace(plainWorkflow, `"spec":{`, `"spec":{"executorPlugins":[],`, 1)), false},
 		"unreadable":                        {review(t, strings.Replace(plainWorkflow, `"main"`, `7`, 1)), false},
-		"too many values":                   {review(t, strings.Replace(plainWorkflow, `"spec":{`, `"spec":{"x":[`+strings.Repeat("1,", maxValues)+`1],`, 1)), false},
+		"too many values":                   {review(t, strings.Replace(plainWorkflow, `"spec":{`, `"spec":{"x":[`+strings.Repeat("1,", decodecost.MaxValues)+`1],`, 1)), false},
 	} {
-		_, object, done, err := b.open(t.Context(), []byte(test.body))
+		_, object, release, err := b.decodeReview(t.Context(), []byte(test.body))
 		if err != nil || (object != nil) != test.quick {
 			t.Errorf("%s: %v, %v", name, object, err)
 		}
-		done()
+		release()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		giveBack, err := b.limiter.objects.Acquire(ctx, b.limiter.objects.total)
+		releaseAll, err := b.limiter.objects.Acquire(ctx, b.limiter.objects.total)
 		if err != nil {
-			t.Fatalf("%s: it keeps room", name)
+			t.Fatalf("%s: it keeps memory", name)
 		}
-		giveBack()
+		releaseAll()
 		cancel()
-	}
-}
-
-func TestWeigh(t *testing.T) {
-	for text, want := range map[string]decodeCost{
-		`{}`: {depth: 1, values: 1}, `{"a":[1,{"b":null}]}`: {depth: 3, values: 5}, `"a`: {}, `"a\`: {},
-		`{"a":"\"{{,[","b":"\\"}`: {depth: 1, values: 2}, `{"a":"x\\\"[","b":"\\\\",",":1}`: {depth: 1, values: 3},
-		`{"plugin":1}`: {depth: 1, values: 1, hasArgoV4Fields: true}, `{"a":"podResources"}`: {depth: 1, values: 1, hasArgoV4Fields: true}, `{"plugins":1}`: {depth: 1, values: 1},
-	} {
-		if got := estimate([]byte(text)); got != want {
-			t.Errorf("%s: %+v, want %+v", text, got, want)
-		}
 	}
 }

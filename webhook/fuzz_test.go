@@ -39,8 +39,9 @@ func handlerOver(tb testing.TB, k kind, config Config, api http.RoundTripper) *h
 	if err != nil {
 		tb.Fatal(err)
 	}
-	facts := newClusterFacts(client.RESTClient(), config, m, logr.Discard())
-	return &handler{kind: k, config: config, facts: facts, metrics: m, limiter: newMemoryLimiter(memoryLimit()), log: logr.Discard()}
+	h := &handler{kind: k, config: config, metrics: m, limiter: newMemoryLimiter(memoryLimit()), log: logr.Discard()}
+	h.lookups = newLookups(h, client.RESTClient())
+	return h
 }
 
 // FuzzHandler posts bodies: each is answered, with a review or with a plain error, and never by way of a panic.

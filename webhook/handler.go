@@ -13,183 +13,158 @@ import (
 
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/webhook/decodecost"
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 )
-
-// kind is what the handler has to know of one kind of object.
-type kind struct {
-	group, name string
-	// path on the webhook server, as the ValidatingWebhookConfiguration names it.
-	path string
-	// operations that are judged; others pass.
-	operations []admissionv1.Operation
-	// byNamespace says that the API server selects the mode by the namespace's label, and calls the path with the mode at its end.
-	byNamespace bool
-	// decode reads the object, and the old one on update, from a request.
-	decode func(*admissionv1.AdmissionRequest) (subject, error)
-	// decodeFast reads a whole review at once. Where it can't, decode can, or says why.
-	decodeFast func(body []byte) (*admissionv1.AdmissionRequest, subject, error)
-}
-
-// paths are where reviews of this kind are taken, each with the ceiling that it stands for.
-func (k kind) paths() map[string]validators.Mode {
-	paths := map[string]validators.Mode{k.path: ""}
-	if k.byNamespace {
-		for _, mode := range validators.AllModes {
-			paths[k.path+"/"+string(mode)] = mode
-		}
-	}
-	return paths
-}
-
-// subject is an object under review.
-type subject interface {
-	object() metav1.Object
-	// mode is what the object itself has as the mode of its namespace; empty if it has none. unknown is a value that is no mode.
-	mode() (mode validators.Mode, unknown string)
-	// pass returns why the object need not be judged; empty if it must be.
-	pass() string
-	// judge asks the rules that are on.
-	judge(facts validators.Facts, config Config, on func(rule string) bool) []validators.Finding
-}
-
-// Why a review passes without being judged: values of the metric's label.
-const (
-	passOperation  = "operation"  // not one that is judged
-	passExempt     = "exempt"     // by the configuration
-	passKind       = "kind"       // not the kind of this path
-	passDeleting   = "deleting"   // the object is on its way out
-	passUnchanged  = "unchanged"  // nothing changed that rules look at
-	passMode       = "mode"       // the namespace's label switches everything off
-	passBusy       = "busy"       // other reviews take up all memory there is
-	passUnreadable = "unreadable" // the object can't be decoded
-	passTooLarge   = "too_large"  // the review is over our bound
-	passPanic      = "panic"      // a bug of ours
-)
-
-// badBusy is why a request is turned away: it can't even be read, because others take up all memory there is.
-const badBusy = "busy"
 
 // handler answers the reviews of one kind.
 type handler struct {
 	kind    kind
 	config  Config
-	facts   *clusterFacts
+	lookups *lookup.Client
 	metrics *metrics
-	limiter    memoryLimiter
+	limiter memoryLimiter
 	events  *events
 	log     logr.Logger
 }
 
-// ServeHTTP answers one AdmissionReview. What is none gets a plain HTTP error, which the API server treats by the
-// webhook's failurePolicy.
+// ServeHTTP answers one AdmissionReview. A request that is not an AdmissionReview gets a plain HTTP error, which the API server
+// treats by the webhook's failurePolicy.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	began := time.Now()
+	started := time.Now()
 	h.metrics.inFlight.Inc()
 	defer h.metrics.inFlight.Dec()
-	// The server's contexts end when it is told to stop. What has come in is answered all the same.
+	// The request's own context ends when the server shuts down. A review that has arrived is answered all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeLeft(r))
 	defer cancel()
 	buffer := bodies.Get().(*bytes.Buffer)
 	defer bodies.Put(buffer)
-	body, done, err := h.read(ctx, w, r, buffer)
-	defer done()
+	body, release, err := h.readBody(ctx, w, r, buffer)
+	defer release()
 	var request *admissionv1.AdmissionRequest
 	var object subject
 	if err == nil {
-		var done func()
-		request, object, done, err = h.open(ctx, body)
-		defer done()
+		var release func()
+		request, object, release, err = h.decodeReview(ctx, body)
+		defer release()
 	}
 	var bad *badRequest
 	if errors.As(err, &bad) {
-		h.metrics.badRequests.WithLabelValues(bad.reason).Inc()
-		h.log.Info("refused a request that is no AdmissionReview", "reason", bad.reason, "error", bad.Error())
-		setWriteDeadline(w)
-		http.Error(w, bad.Error(), bad.status)
+		h.rejectRequest(w, bad)
 		return
 	}
 
 	var a answer
 	if err != nil {
-		a.letThrough(passTooLarge, err)
+		a.allowUnchecked(passTooLarge, err)
 	} else {
 		a = h.review(ctx, request, object)
 	}
-	h.record(request, &a, time.Since(began))
+	h.record(request, &a, time.Since(started))
 	if err := writeReview(w, a.response(h.kind, request)); err != nil {
-		h.log.Error(err, "the answer could not be sent", "uid", request.UID)
+		h.log.Error(err, "could not send the answer", "uid", request.UID)
 	}
 }
 
-// read reads a body when there is room for it, and gives up on one that comes in too slowly. done gives back the room.
-func (h *handler) read(ctx context.Context, w http.ResponseWriter, r *http.Request, into *bytes.Buffer) (body []byte, done func(), err error) {
+// readBody waits for memory and reads the body, which must arrive in time. release returns the memory.
+func (h *handler) readBody(
+	ctx context.Context, w http.ResponseWriter, r *http.Request, into *bytes.Buffer,
+) (body []byte, release func(), err error) {
 	size := r.ContentLength
 	if size < 0 || size > maxBody {
 		size = maxBody
 	}
-	done, err = h.limiter.bodies.Acquire(ctx, size)
+	release, err = h.limiter.bodies.Acquire(ctx, size)
 	if err != nil {
-		return nil, func() {}, &badRequest{http.StatusServiceUnavailable, badBusy, errors.New("too many reviews are under way")}
+		return nil, func() {}, &badRequest{http.StatusServiceUnavailable, badBusy, errors.New("too many reviews are in progress")}
 	}
 	if deadline, ok := ctx.Deadline(); ok {
-		_ = http.NewResponseController(w).SetReadDeadline(deadline) // what is no connection has none
+		_ = http.NewResponseController(w).SetReadDeadline(deadline) // a test's writer has no connection
 	}
 	body, err = readBody(r, into)
-	return body, done, err
+	return body, release, err
 }
 
-// review is the journey of one object: decode, pass, judge, judge again if what was found stands on what is not so any more, decide.
-// The object may have come with the request.
+func (h *handler) rejectRequest(w http.ResponseWriter, bad *badRequest) {
+	h.metrics.badRequests.WithLabelValues(bad.reason).Inc()
+	h.log.Info("rejected a request that is not an AdmissionReview", "reason", bad.reason, "error", bad.Error())
+	setWriteDeadline(w)
+	http.Error(w, bad.Error(), bad.status)
+}
+
+// review decides about one object. object is nil unless it was decoded together with the review.
 func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest, object subject) (a answer) {
 	defer func() {
 		if p := recover(); p != nil {
 			h.log.Error(fmt.Errorf("%v", p), "panic", "uid", req.UID, "stack", string(debug.Stack()))
 			a = answer{}
-			a.letThrough(passPanic, errors.New("a bug in kfp-preflight; see its log"))
+			a.allowUnchecked(passPanic, errors.New("a bug in kfp-preflight; see its log"))
 		}
 	}()
-	if req.SubResource != "" || !slices.Contains(h.kind.operations, req.Operation) {
-		return answer{passed: passOperation}
-	}
-	if h.config.Exempt.exempts(req) {
-		return answer{passed: passExempt}
-	}
-	if req.Kind.Group != h.kind.group || req.Kind.Kind != h.kind.name {
-		a.letThrough(passKind, fmt.Errorf("path %s judges %s.%s, not %s.%s: correct the rules of the ValidatingWebhookConfiguration",
-			h.kind.path, h.kind.name, h.kind.group, req.Kind.Kind, req.Kind.Group))
-		return a
+	if passed, err := h.screen(req); passed != "" {
+		return answer{passed: passed, trouble: err}
 	}
 	if object == nil {
-		w := estimate(req.Object.Raw)
-		if err := w.exceedsLimits(); err != nil {
-			a.letThrough(passUnreadable, fmt.Errorf("the %s can't be decoded: %w", h.kind.name, err))
-			return a
-		}
-		done, err := h.limiter.objects.Acquire(ctx, int64(w.bytes(len(req.Object.Raw))))
+		decoded, release, passed, err := h.decodeObject(ctx, req)
 		if err != nil {
-			a.letThrough(passBusy, errors.New("too many large reviews are under way"))
-			return a
+			return answer{passed: passed, trouble: err}
 		}
-		defer done()
-		if object, err = h.kind.decode(req); err != nil {
-			a.letThrough(passUnreadable, fmt.Errorf("the %s can't be decoded: %w", h.kind.name, err))
-			return a
-		}
+		defer release()
+		object = decoded
 	}
-	if why := object.pass(); why != "" {
-		return answer{passed: why}
+	if passed := object.passes(); passed != "" {
+		return answer{passed: passed}
 	}
-
-	mode, unknownMode := object.mode()
-	policy := h.config.Under(mode)
+	policy := h.policy(object, &a)
 	if policy.Ceiling == validators.Off {
 		return answer{passed: passMode}
 	}
+	enabled := func(rule string) bool { return policy.On(rule) && !slices.Contains(a.skipped, rule) }
+	a.decide(policy, h.judge(ctx, object, enabled))
+	return a
+}
+
+// screen returns why a request passes whatever its object holds; empty if it does not. The error is set if that is not as it should be.
+func (h *handler) screen(req *admissionv1.AdmissionRequest) (passed string, err error) {
+	switch {
+	case req.SubResource != "" || !slices.Contains(h.kind.operations, req.Operation):
+		return passOperation, nil
+	case h.config.Exempt.exempts(req):
+		return passExempt, nil
+	case req.Kind.Group != h.kind.group || req.Kind.Kind != h.kind.name:
+		return passKind, fmt.Errorf("path %s judges %s.%s, not %s.%s: correct the rules of the ValidatingWebhookConfiguration",
+			h.kind.path, h.kind.name, h.kind.group, req.Kind.Kind, req.Kind.Group)
+	}
+	return "", nil
+}
+
+// decodeObject waits for memory and decodes the object of a request. release returns the memory. If it fails, passed is the reason.
+func (h *handler) decodeObject(
+	ctx context.Context, req *admissionv1.AdmissionRequest,
+) (object subject, release func(), passed string, err error) {
+	cost := decodecost.Of(req.Object.Raw)
+	if err := cost.ExceedsLimits(); err != nil {
+		return nil, nil, passUnreadable, fmt.Errorf("the %s can't be decoded: %w", h.kind.name, err)
+	}
+	release, err = h.limiter.objects.Acquire(ctx, int64(cost.Bytes()))
+	if err != nil {
+		return nil, nil, passBusy, errors.New("too many large reviews are in progress")
+	}
+	if object, err = h.kind.decode(req); err != nil {
+		release()
+		return nil, nil, passUnreadable, fmt.Errorf("the %s can't be decoded: %w", h.kind.name, err)
+	}
+	return object, release, "", nil
+}
+
+// policy is the policy for an object. It notes in the answer which rules the object's annotation skips, and what the user has to
+// correct in labels and annotations.
+func (h *handler) policy(object subject, a *answer) validators.Policy {
+	mode, unknownMode := object.mode()
 	if unknownMode != "" {
-		a.remark("label %s is '%.100s', which is none of deny, warn, audit and off, and counts for nothing", validators.ModeLabel, unknownMode)
+		a.remark("label %s is '%.100s', which is none of deny, warn, audit and off, and is ignored", validators.ModeLabel, unknownMode)
 	}
 	if !h.config.IgnoreSkips {
 		var unknown []string
@@ -198,16 +173,20 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest,
 				validators.SkipAnnotation, strings.Join(unknown, "', '"), strings.Join(validators.RuleIDs(), ", "))
 		}
 	}
-	on := func(rule string) bool { return policy.On(rule) && !slices.Contains(a.skipped, rule) }
+	return h.config.Under(mode)
+}
+
+// judge applies the enabled rules to an object. While there are findings and one of them may be based on an outdated fact, the facts are
+// refreshed and the object is judged again.
+func (h *handler) judge(ctx context.Context, object subject, enabled func(rule string) bool) []validators.Finding {
 	ctx, cancel := context.WithTimeout(ctx, h.config.Lookups.Timeout.Duration)
 	defer cancel()
-	facts := h.facts.open(ctx)
-	findings := object.judge(facts, h.config, on)
-	for len(findings) > 0 && facts.refresh(rulesOf(findings)) {
-		findings = object.judge(facts, h.config, on)
+	session := h.lookups.NewSession(ctx)
+	findings := object.judge(session.Facts(), h.config, enabled)
+	for len(findings) > 0 && session.Refresh(rulesOf(findings)) {
+		findings = object.judge(session.Facts(), h.config, enabled)
 	}
-	a.decide(policy, findings)
-	return a
+	return findings
 }
 
 func rulesOf(findings []validators.Finding) (rules []string) {
@@ -219,14 +198,14 @@ func rulesOf(findings []validators.Finding) (rules []string) {
 	return rules
 }
 
-// record is the one place that counts, logs and tells of reviews.
+// record counts and logs a review, and records Events. Nothing else does.
 func (h *handler) record(req *admissionv1.AdmissionRequest, a *answer, took time.Duration) {
 	h.metrics.observe(h.kind, req, a, took)
 	if h.config.Events {
-		h.events.tell(h.kind, req, a)
+		h.events.record(h.kind, req, a)
 	}
 	if len(a.findings) == 0 && a.trouble == nil && !h.log.V(1).Enabled() {
-		return // nothing to say, which is nearly always, need not be put together
+		return // nearly always there is nothing to log
 	}
 	log := h.log.WithValues("uid", req.UID, "kind", h.kind.name, "operation", req.Operation,
 		"namespace", req.Namespace, "name", req.Name, "user", req.UserInfo.Username)
@@ -236,10 +215,10 @@ func (h *handler) record(req *admissionv1.AdmissionRequest, a *answer, took time
 	case len(a.with(validators.Audit)) > 0:
 		log.Info("audited", "rules", a.rules(validators.Audit), "message", a.line(validators.Audit))
 	case a.trouble != nil:
-		log.Error(a.trouble, "let through unchecked", "reason", a.passed)
+		log.Error(a.trouble, "admitted unchecked", "reason", a.passed)
 	case len(a.findings) > 0:
-		log.V(1).Info("let through", "warnings", strings.Join(a.warnings(), " | "))
+		log.V(1).Info("admitted", "warnings", strings.Join(a.warnings(), " | "))
 	default:
-		log.V(1).Info("let through", "passed", a.passed)
+		log.V(1).Info("admitted", "passed", a.passed)
 	}
 }

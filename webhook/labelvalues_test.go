@@ -12,10 +12,10 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
 )
 
 // ours are the metrics that the webhook really has.
@@ -97,9 +97,9 @@ func labelValues(t *testing.T) map[string]sets.Set[string] {
 func lookedUp(t *testing.T) sets.Set[string] {
 	t.Helper()
 	b := newBench(t, profiles, func(w http.ResponseWriter, _ *http.Request) {
-		apiError(w, http.StatusNotFound, metav1.StatusReasonNotFound)
+		lookuptest.NotFound(w)
 	})
-	facts := b.facts.open(t.Context())
+	facts := b.lookups.NewSession(t.Context()).Facts()
 	_, _ = facts.ControllerConfig("")
 	_, _ = facts.WorkflowTemplate("a", "a")
 	_, _ = facts.ClusterWorkflowTemplate("a")
@@ -109,11 +109,13 @@ func lookedUp(t *testing.T) sets.Set[string] {
 	_, _ = facts.ResourceQuotas("a")
 	_, _ = facts.PriorityClasses()
 	_, _ = facts.ServerVersion()
-	for kind := range resources {
-		facts.CheckObjects("a", []validators.ObjectQuery{wanted(kind, "a")})
+	for _, kind := range []string{
+		validators.Secret, validators.ConfigMap, validators.ServiceAccount, validators.PersistentVolumeClaim, validators.PriorityClass,
+	} {
+		facts.CheckObjects("a", []validators.ObjectQuery{{ObjectRef: validators.ObjectRef{Kind: kind, Name: "a"}}})
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(b.metrics.lookups)
+	registry.MustRegister(b.metrics.lookups.Collectors()[0])
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -162,14 +164,18 @@ func literals(t *testing.T, name string, at int) sets.Set[string] {
 	return out
 }
 
-// source walks through this package.
+// source walks through the code of this package and of lookup.
 func source(t *testing.T, see func(ast.Node)) {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range files {
+	ofLookups, err := filepath.Glob("lookup/*.go")
+	if err != nil || len(ofLookups) == 0 {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, ofLookups...) {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}

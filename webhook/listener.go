@@ -4,14 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log"
 	"net"
 	"net/http"
-	"os"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -19,10 +16,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
-// certificates are what the listener serves with. They may change at any time.
+// certificates provide the certificate that the listener serves with. It may change at any time.
 type certificates interface {
 	manager.Runnable
-	// GetCertificate returns the one that counts now.
+	// GetCertificate returns the current certificate.
 	GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
@@ -33,36 +30,36 @@ type listener struct {
 	handler      http.Handler
 	certificates certificates
 	clients      ClientCheck
-	// delay is how long it goes on serving, unready, when it is told to stop.
-	delay time.Duration
-	log   logr.Logger
+	// stopDelay is how long the listener goes on serving, not ready any more, when it is to stop.
+	stopDelay time.Duration
+	log       logr.Logger
 
 	bound    atomic.Pointer[net.TCPAddr]
 	stopping atomic.Bool
-	probing  atomic.Pointer[string] // where the newest connection of ready comes from
+	probing  atomic.Pointer[string] // local address of the newest connection of ready
 }
 
-// connectionErrors are what the server has to say of connections that came to nothing.
+// connectionErrors logs the errors of connections.
 type connectionErrors struct{ *listener }
 
-// Write implements io.Writer. That our own probe shows no certificate, where clients must, is no trouble.
+// Write implements io.Writer. It ignores the error of our own readiness probe, which shows no client certificate.
 func (t connectionErrors) Write(line []byte) (int, error) {
-	if own := t.probing.Load(); own == nil || !bytes.Contains(line, []byte(*own+":")) {
+	if probe := t.probing.Load(); probe == nil || !bytes.Contains(line, []byte(*probe+":")) {
 		t.log.Info(string(bytes.TrimSpace(line)))
 	}
 	return len(line), nil
 }
 
-// drain is how long calls may take that are under way when the listener stops. The API server waits for 30 s at the most.
-const drain = 30 * time.Second
+// drainTimeout bounds the calls that are in progress when the listener stops. The API server waits at most 30 s.
+const drainTimeout = 30 * time.Second
 
-// The bounds of one connection. It may buffer just under 4 MiB.
+// Limits of one connection. It may buffer just under 4 MiB.
 const maxStreams, streamBuffer = 60, 64 << 10
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: all replicas serve.
 func (*listener) NeedLeaderElection() bool { return false }
 
-// Start serves until ctx is done, goes on for the delay, and then answers what has come in.
+// Start serves until ctx is done and for stopDelay after that, then finishes the calls that are in progress.
 func (l *listener) Start(ctx context.Context) error {
 	config, err := l.tls()
 	if err != nil {
@@ -84,52 +81,54 @@ func (l *listener) Start(ctx context.Context) error {
 		},
 		ErrorLog: log.New(connectionErrors{l}, "", 0),
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.ServeTLS(socket, "", "") }()
+	served := make(chan error, 1)
+	go func() { served <- server.ServeTLS(socket, "", "") }()
 	l.bound.Store(socket.Addr().(*net.TCPAddr))
 	l.log.Info("serving", "address", socket.Addr().String())
 
 	select {
-	case err := <-ended:
+	case err := <-served:
 		return fmt.Errorf("serving: %w", err)
 	case <-ctx.Done():
 	}
 	l.stopping.Store(true)
-	l.log.Info("stopping", "delay", l.delay.String())
+	l.log.Info("stopping", "delay", l.stopDelay.String())
 	select {
-	case err := <-ended:
+	case err := <-served:
 		return fmt.Errorf("serving: %w", err)
-	case <-time.After(l.delay): // until nobody sends anything here any more
+	case <-time.After(l.stopDelay): // until no client sends requests here any more
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	return server.Shutdown(ctx)
 }
 
-// serve answers one request. On the way out it asks the client to look for another replica: it can be reached until the delay is over, but
-// who is connected would not leave by himself.
+// serve answers one request. While the listener stops, it asks connected clients to reconnect, which leads them to another
+// replica. They would not leave by themselves.
 func (l *listener) serve(w http.ResponseWriter, r *http.Request) {
 	if l.stopping.Load() {
-		w.Header().Set("Connection", "close") // HTTP/2 makes a GOAWAY of it
+		w.Header().Set("Connection", "close") // a GOAWAY in HTTP/2
 	}
 	l.handler.ServeHTTP(w, r)
 }
 
-// tls is the configuration of the listener. TLS 1.3 has none but modern suites.
+// tls is the TLS configuration of the listener. The cipher suites are those of TLS 1.2; all of TLS 1.3 are modern.
 func (l *listener) tls() (*tls.Config, error) {
 	config := &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		CipherSuites: []uint16{
-			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-			tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+			tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+			tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 		},
 		GetCertificate: l.certificates.GetCertificate,
 	}
 	return config, l.clients.add(config)
 }
 
-// ready says why the API server can't be served: the listener is not there or on its way out, or the certificate that it really serves
-// is not the one that counts, or not valid now.
+// ready returns an error while the API server can't be served: the listener has not started or is stopping, or it does not serve the
+// current certificate, or that is not valid now.
 func (l *listener) ready(request *http.Request) error {
 	at := l.bound.Load()
 	switch {
@@ -138,11 +137,11 @@ func (l *listener) ready(request *http.Request) error {
 	case at == nil:
 		return errors.New("not listening yet")
 	}
-	own, err := l.certificates.GetCertificate(nil)
+	current, err := l.certificates.GetCertificate(nil)
 	if err != nil {
 		return err
 	}
-	// Whether anybody trusts it is not asked here: who calls has the CA.
+	// The probe does not verify the chain: it has no CA to trust.
 	socket, err := new(net.Dialer).DialContext(request.Context(), "tcp", at.String())
 	if err != nil {
 		return err
@@ -153,72 +152,15 @@ func (l *listener) ready(request *http.Request) error {
 	if err := conn.HandshakeContext(request.Context()); err != nil {
 		return err
 	}
-	served := conn.ConnectionState().PeerCertificates[0]
+	leaf := conn.ConnectionState().PeerCertificates[0]
 	now := time.Now()
 	switch {
-	case !bytes.Equal(served.Raw, own.Certificate[0]):
-		return errors.New("another certificate than the newest is served")
-	case now.Before(served.NotBefore):
-		return fmt.Errorf("the certificate is not valid before %s", served.NotBefore)
-	case now.After(served.NotAfter):
-		return fmt.Errorf("the certificate has expired at %s", served.NotAfter)
+	case !bytes.Equal(leaf.Raw, current.Certificate[0]):
+		return errors.New("the certificate being served is not the current one")
+	case now.Before(leaf.NotBefore):
+		return fmt.Errorf("the certificate is not valid before %s", leaf.NotBefore)
+	case now.After(leaf.NotAfter):
+		return fmt.Errorf("the certificate expired at %s", leaf.NotAfter)
 	}
 	return nil
-}
-
-// ClientCheck lets nobody in but clients with a certificate. The zero value lets everybody in.
-type ClientCheck struct {
-	// CAFile holds the CAs, in PEM, that sign the clients' certificates. It is read again for each connection.
-	CAFile string
-	// Names are those that a certificate may be for, as its common name or a DNS name; none for all that the CAs have signed.
-	Names []string
-}
-
-// add makes a server's configuration check its clients.
-func (c ClientCheck) add(config *tls.Config) error {
-	if c.CAFile == "" {
-		return nil
-	}
-	if _, err := c.pool(); err != nil {
-		return err
-	}
-	base := config.Clone()
-	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		pool, err := c.pool()
-		if err != nil {
-			return nil, err
-		}
-		checked := base.Clone()
-		checked.ClientCAs, checked.ClientAuth = pool, tls.RequireAndVerifyClientCert
-		checked.NextProtos = []string{"h2", "http/1.1"}
-		checked.VerifyConnection = c.verify
-		return checked, nil
-	}
-	return nil
-}
-
-func (c ClientCheck) pool() (*x509.CertPool, error) {
-	text, err := os.ReadFile(c.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf("the CAs of clients can't be read: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("there is no certificate in %s, which is to have the CAs of clients", c.CAFile)
-	}
-	return pool, nil
-}
-
-// verify is asked when the certificate has been verified. It is asked for connections that are taken up again as well.
-func (c ClientCheck) verify(state tls.ConnectionState) error {
-	if len(c.Names) == 0 {
-		return nil
-	}
-	client := state.PeerCertificates[0]
-	for _, name := range append([]string{client.Subject.CommonName}, client.DNSNames...) {
-		if slices.Contains(c.Names, name) {
-			return nil
-		}
-	}
-	return fmt.Errorf("a client with a certificate for '%.100s' is not let in", client.Subject.CommonName)
 }

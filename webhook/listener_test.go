@@ -83,7 +83,7 @@ func newListener(t *testing.T, l *listener) (stop func() error) {
 func TestReady(t *testing.T) {
 	certificates := &given{}
 	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
-	l := &listener{certificates: certificates, delay: 300 * time.Millisecond}
+	l := &listener{certificates: certificates, stopDelay: 300 * time.Millisecond}
 	stop := newListener(t, l)
 	is := func(want string) {
 		t.Helper()
@@ -99,7 +99,7 @@ func TestReady(t *testing.T) {
 	}
 	is("")
 	certificates.Store(newCertificate(t, -time.Hour, -time.Minute, "old"))
-	is("the certificate has expired")
+	is("the certificate expired")
 	certificates.Store(newCertificate(t, time.Minute, time.Hour, "young"))
 	is("not valid before")
 	certificates.Store(newCertificate(t, -time.Minute, time.Hour, "b"))
@@ -216,7 +216,7 @@ func TestClientCheck(t *testing.T) {
 	if err := os.WriteFile(file, []byte("none"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := (&listener{certificates: certificates, clients: l.clients}).Start(t.Context()); err == nil || !strings.Contains(err.Error(), "there is no certificate in") {
+	if err := (&listener{certificates: certificates, clients: l.clients}).Start(t.Context()); err == nil || !strings.Contains(err.Error(), "has no certificate") {
 		t.Error(err)
 	}
 }
@@ -275,7 +275,7 @@ func TestWaitingStreamsBlockNobody(t *testing.T) {
 func TestStopAsksClientsToLeave(t *testing.T) {
 	certificates := &given{}
 	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
-	l := &listener{certificates: certificates, delay: 2 * time.Second}
+	l := &listener{certificates: certificates, stopDelay: 2 * time.Second}
 	stop := newListener(t, l)
 	var dials atomic.Int32
 	client := &http.Client{Transport: &http.Transport{

@@ -8,32 +8,35 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// memoryLimiter bounds the memory that reviews take up together: a burst of large Workflows waits instead of ending the process. Bodies come
-// before objects, so that nobody who holds what the other one needs waits for what he holds himself.
+// memoryLimiter bounds the memory of all reviews together: a burst of large Workflows waits instead of getting the process killed. A
+// review acquires memory for its body before memory for its object, and never the other way round, so that no two of them wait for
+// each other.
 type memoryLimiter struct{ bodies, objects *byteSemaphore }
 
-// newMemoryLimiter shares out a memory limit in bytes. What is left of it is for what does not grow: the program, what is remembered, and the
-// collector's slack.
+// newMemoryLimiter divides a memory limit in bytes. The rest of it is for what does not grow with the number of reviews: the
+// program, the cache of lookups, and the slack of the garbage collector.
 func newMemoryLimiter(limit int64) memoryLimiter {
 	if limit == math.MaxInt64 {
-		limit = 100 << 20 // nobody has set one
+		limit = 100 << 20 // no limit is set
 	}
 	return memoryLimiter{bodies: newByteSemaphore(max(limit/8, maxBody)), objects: newByteSemaphore(limit * 3 / 10)}
 }
 
-// memoryLimit is GOMEMLIMIT, or what was set in its place.
+// memoryLimit is GOMEMLIMIT, or what the program has set instead.
 func memoryLimit() int64 { return debug.SetMemoryLimit(-1) }
 
-// byteSemaphore is an amount of memory that can be had in parts.
+// byteSemaphore is an amount of memory that reviews acquire parts of.
 type byteSemaphore struct {
-	total  int64
-	free *semaphore.Weighted
+	total int64
+	free  *semaphore.Weighted
 }
 
-func newByteSemaphore(bytes int64) *byteSemaphore { return &byteSemaphore{bytes, semaphore.NewWeighted(bytes)} }
+func newByteSemaphore(bytes int64) *byteSemaphore {
+	return &byteSemaphore{bytes, semaphore.NewWeighted(bytes)}
+}
 
-// Acquire waits for bytes, at the most for all there are, and returns what gives them back. The error is that of ctx.
-func (s *byteSemaphore) Acquire(ctx context.Context, bytes int64) (giveBack func(), err error) {
+// Acquire waits until bytes are free, or the total if that is less. The caller must call release. The error is that of ctx.
+func (s *byteSemaphore) Acquire(ctx context.Context, bytes int64) (release func(), err error) {
 	bytes = min(bytes, s.total)
 	if err := s.free.Acquire(ctx, bytes); err != nil {
 		return nil, err

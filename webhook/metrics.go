@@ -7,26 +7,28 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
+
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 )
 
-// metrics of the judgement. The API server counts a denial as an answered call, so only these show what was decided. No
-// label ever holds a name or a namespace. docs/monitoring.md has all of them, and a test compares.
+// metrics count reviews. The API server counts a denial as a successful call, so only these metrics show what was decided. No label
+// ever holds a name or a namespace. docs/monitoring.md lists them all; a test compares.
 type metrics struct {
-	reviews      *prometheus.CounterVec
-	durations    *prometheus.HistogramVec
-	inFlight     prometheus.Gauge
-	findings     *prometheus.CounterVec
-	skips        *prometheus.CounterVec
-	lookups      *prometheus.HistogramVec
-	lookupErrors *prometheus.CounterVec
-	badRequests  *prometheus.CounterVec
+	reviews     *prometheus.CounterVec
+	durations   *prometheus.HistogramVec
+	inFlight    prometheus.Gauge
+	findings    *prometheus.CounterVec
+	skips       *prometheus.CounterVec
+	badRequests *prometheus.CounterVec
+	lookups     *lookup.Metrics
 }
 
 func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		reviews: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kfp_preflight_reviews_total",
-			Help: "Objects reviewed, by decision (allow, deny). passed says why an object was let in without being judged; it is empty for one that was judged.",
+			Help: "Objects reviewed, by decision (allow, deny). passed says why an object was let in without being judged; " +
+				"it is empty for one that was judged.",
 		}, []string{"kind", "operation", "decision", "passed", "dry_run"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "kfp_preflight_review_duration_seconds",
@@ -45,31 +47,24 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 			Name: "kfp_preflight_skips_total",
 			Help: "Reviews in which an annotation of the object switched a rule off.",
 		}, []string{"rule"}),
-		lookups: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "kfp_preflight_lookup_duration_seconds",
-			Help:    "Time that the API server took for one call of ours, by resource, whatever came of it. What is answered from memory is not counted.",
-			Buckets: []float64{.0005, .001, .002, .003, .005, .0075, .01, .015, .025, .05, .1, .25, .5, 1, 2, 3, 5},
-		}, []string{"resource"}),
-		lookupErrors: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kfp_preflight_lookup_errors_total",
-			Help: "Lookups that gave no answer, by resource and reason. No object is denied for what they would have told.",
-		}, []string{"resource", "reason"}),
 		badRequests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kfp_preflight_bad_requests_total",
 			Help: "Requests that were no AdmissionReview, by reason.",
 		}, []string{"reason"}),
+		lookups: lookup.NewMetrics(),
 	}
 	return m, register(registry, m.all())
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.reviews, m.durations, m.inFlight, m.findings, m.skips, m.lookups, m.lookupErrors, m.badRequests}
+	own := []prometheus.Collector{m.reviews, m.durations, m.inFlight, m.findings, m.skips, m.badRequests}
+	return append(own, m.lookups.Collectors()...)
 }
 
-// unregister makes room for another server in the same process.
+// unregister allows another server in the same process.
 func (m *metrics) unregister(registry prometheus.Registerer) { unregister(registry, m.all()) }
 
-// register registers all or none.
+// register registers all collectors, or none.
 func register(registry prometheus.Registerer, collectors []prometheus.Collector) error {
 	for i, c := range collectors {
 		if err := registry.Register(c); err != nil {
@@ -86,8 +81,8 @@ func unregister(registry prometheus.Registerer, collectors []prometheus.Collecto
 	}
 }
 
-// begin lets the counters that alerts stand on begin at zero: where the first thing to be seen of one is a 1, Prometheus sees no increase.
-func (m *metrics) begin(kinds ...kind) {
+// initialize sets the counters that alerts use to zero. If the first sample of a counter is 1, Prometheus sees no increase.
+func (m *metrics) initialize(kinds ...kind) {
 	for _, k := range kinds {
 		for _, operation := range k.operations {
 			for _, passed := range []string{passKind, passBusy, passUnreadable, passPanic} {
@@ -96,7 +91,7 @@ func (m *metrics) begin(kinds ...kind) {
 				}
 			}
 		}
-		m.reviews.WithLabelValues(k.name, "other", "allow", passTooLarge, "false") // of which nothing else is known
+		m.reviews.WithLabelValues(k.name, "other", "allow", passTooLarge, "false") // nothing else is known of such a review
 	}
 	m.badRequests.WithLabelValues(badBusy)
 }
@@ -121,3 +116,6 @@ func (m *metrics) observe(k kind, req *admissionv1.AdmissionRequest, a *answer, 
 		m.skips.WithLabelValues(rule).Inc()
 	}
 }
+
+// badBusy is the reason of a request that can't even be read, because other reviews occupy all memory.
+const badBusy = "busy"

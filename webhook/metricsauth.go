@@ -13,8 +13,8 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
-// metricsAuth lets those read the metrics whose token the API server knows and whom it lets get the path. Whoever can't be asked about is
-// not let in. controller-runtime has such a filter too, but brings half of an API server along.
+// metricsAuth serves the metrics to clients whose token the API server authenticates and authorizes to get the path. If the API server can't be
+// asked, access is refused. controller-runtime has such a filter too, but it links half of an API server.
 func metricsAuth(config *rest.Config, client *http.Client) (metricsserver.Filter, error) {
 	api, err := kubernetes.NewForConfigAndClient(config, client)
 	if err != nil {
@@ -24,18 +24,18 @@ func metricsAuth(config *rest.Config, client *http.Client) (metricsserver.Filter
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 			if !ok || token == "" {
-				http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
+				http.Error(w, "a bearer token is required", http.StatusUnauthorized)
 				return
 			}
 			review, err := api.AuthenticationV1().TokenReviews().Create(r.Context(),
 				&authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}, metav1.CreateOptions{})
 			if err != nil {
-				log.Error(err, "the API server could not be asked whose token it is")
+				log.Error(err, "could not authenticate the client with the API server")
 				http.Error(w, "the token could not be reviewed", http.StatusInternalServerError)
 				return
 			}
 			if !review.Status.Authenticated {
-				http.Error(w, "the token is not known", http.StatusUnauthorized)
+				http.Error(w, "the token is invalid", http.StatusUnauthorized)
 				return
 			}
 			user := review.Status.User
@@ -50,7 +50,7 @@ func metricsAuth(config *rest.Config, client *http.Client) (metricsserver.Filter
 				},
 			}, metav1.CreateOptions{})
 			if err != nil {
-				log.Error(err, "the API server could not be asked who may read the metrics", "user", user.Username)
+				log.Error(err, "could not authorize the client with the API server", "user", user.Username)
 				http.Error(w, "the access could not be reviewed", http.StatusInternalServerError)
 				return
 			}

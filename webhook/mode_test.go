@@ -12,9 +12,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	admissionv1 "k8s.io/api/admission/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
 )
 
 // emptyCluster answers the lookups of a cluster with nothing in it but a stock workflow-controller.
@@ -23,7 +23,7 @@ func emptyCluster(w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(r.URL.Path, "/configmaps/workflow-controller-configmap"):
 		fmt.Fprint(w, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"workflow-controller-configmap"}}`)
 	case !noLimits(w, r):
-		apiError(w, http.StatusNotFound, metav1.StatusReasonNotFound)
+		lookuptest.NotFound(w)
 	}
 }
 

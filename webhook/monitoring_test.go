@@ -95,7 +95,7 @@ func TestAlertsBegin(t *testing.T) {
 	for _, k := range []kind{profiles, workflows} {
 		t.Run(k.name, func(t *testing.T) {
 			b := newBench(t, k, nil)
-			b.metrics.begin(k)
+			b.metrics.initialize(k)
 			began := b.series(t, "kfp_preflight_reviews_total")
 			for _, passed := range []string{passKind, passBusy, passUnreadable, passPanic} {
 				if !regexp.MustCompile(`passed="` + passed + `"`).MatchString(strings.Join(began, "\n")) {

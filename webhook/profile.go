@@ -9,9 +9,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// profiles reviews Kubeflow Profiles on CREATE and UPDATE. The Profile controller updates a Profile at every reconcile
-// and to remove its finalizer, so an update that leaves the quota as it is, and one of a Profile that is being deleted,
-// pass whatever the quota says.
+// profiles are reviewed on CREATE and UPDATE. The Profile controller updates a Profile at every reconcile and to remove its
+// finalizer. So an update that does not change the quota passes, and so does one of a Profile that is being deleted.
 var profiles = kind{
 	group:      "kubeflow.org",
 	name:       "Profile",
@@ -46,10 +45,10 @@ type profileChange validators.ProfileChange
 
 func (c profileChange) object() metav1.Object { return c.New }
 
-// mode: the namespace may not be there yet, so that the Profile has its own label.
+// mode is read from the Profile's own label, because its namespace may not exist yet.
 func (c profileChange) mode() (validators.Mode, string) { return validators.LabelMode(c.New.Labels) }
 
-func (c profileChange) pass() string {
+func (c profileChange) passes() string {
 	switch {
 	case c.New.DeletionTimestamp != nil, c.Old != nil && c.Old.DeletionTimestamp != nil:
 		return passDeleting

@@ -21,30 +21,32 @@ const maxBody = 7 << 20
 
 var reviewType = metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"}
 
-// badRequest is a request that can't be answered as a review, because it is none.
+// badRequest is the error of a request that is not an AdmissionReview.
 type badRequest struct {
 	status int
 	reason string // for the metric
 	err    error
 }
 
-// Error says what is wrong with the request.
+// Error implements error.
 func (b *badRequest) Error() string { return b.err.Error() }
 
-// errTooLarge is a review that is over maxBody, of which only the UID is known.
+// errTooLarge is the error of a review that is larger than maxBody. Only its UID is known.
 var errTooLarge = fmt.Errorf("the AdmissionReview is larger than %d MiB", maxBody>>20)
 
-// bodies are buffers for what comes in. Nothing that outlives a review may refer to one.
+// bodies are buffers for request bodies. Nothing that outlives a review may refer to one.
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// readBody reads what was posted into a buffer. The error is a badRequest.
+// readBody reads the body of a request into a buffer. The error is a badRequest.
 func readBody(r *http.Request, into *bytes.Buffer) ([]byte, error) {
 	if r.Method != http.MethodPost {
-		return nil, &badRequest{http.StatusMethodNotAllowed, "method", fmt.Errorf("method %s is not allowed: POST an AdmissionReview", r.Method)}
+		return nil, &badRequest{
+			http.StatusMethodNotAllowed, "method", fmt.Errorf("method %s is not allowed: POST an AdmissionReview", r.Method),
+		}
 	}
 	into.Reset()
 	if r.ContentLength > 0 {
-		into.Grow(int(min(r.ContentLength, maxBody)) + bytes.MinRead) // so that it need not grow when it is full
+		into.Grow(int(min(r.ContentLength, maxBody)) + bytes.MinRead) // so that it does not grow when it is full
 	}
 	switch _, err := into.ReadFrom(io.LimitReader(r.Body, maxBody+1)); {
 	case err != nil:
@@ -55,8 +57,8 @@ func readBody(r *http.Request, into *bytes.Buffer) ([]byte, error) {
 	return into.Bytes(), nil
 }
 
-// readReview reads an AdmissionReview, of which the objects stay JSON. The error is a badRequest, or errTooLarge, with which the returned
-// request has a UID and nothing else.
+// readReview decodes an AdmissionReview but not its objects. The error is a badRequest, or errTooLarge; then the returned request
+// has a UID and nothing else.
 func readReview(body []byte) (*admissionv1.AdmissionRequest, error) {
 	if len(body) > maxBody {
 		if uid := findUID(body); uid != "" {
@@ -66,20 +68,20 @@ func readReview(body []byte) (*admissionv1.AdmissionRequest, error) {
 	}
 	var review admissionv1.AdmissionReview
 	if err := kjson.Unmarshal(body, &review); err != nil {
-		return nil, &badRequest{http.StatusBadRequest, "not_json", fmt.Errorf("the body is no AdmissionReview: %w", err)}
+		return nil, &badRequest{http.StatusBadRequest, "not_json", fmt.Errorf("the body is not an AdmissionReview: %w", err)}
 	}
 	if review.TypeMeta != reviewType || review.Request == nil || review.Request.UID == "" {
 		return nil, &badRequest{http.StatusBadRequest, "not_a_review", fmt.Errorf(
-			"the body is no AdmissionReview with a request: expected apiVersion %s, kind %s, got apiVersion '%s', kind '%s'",
+			"the body is not an AdmissionReview with a request: expected apiVersion %s, kind %s, got apiVersion '%s', kind '%s'",
 			reviewType.APIVersion, reviewType.Kind, review.APIVersion, review.Kind)}
 	}
 	return review.Request, nil
 }
 
-// findUID looks for request.uid at the head of a review that is cut off. The API server writes it first.
+// findUID finds request.uid in the beginning of a review. The API server writes it first.
 func findUID(head []byte) types.UID {
 	decoder := json.NewDecoder(bytes.NewReader(head))
-	var path []string // the keys of the objects that are open
+	var path []string // the keys of the enclosing objects
 	key, isKey := "", false
 	for range 64 {
 		token, err := decoder.Token()
@@ -108,12 +110,12 @@ func findUID(head []byte) types.UID {
 	return ""
 }
 
-// maxWrite is how long sending an answer may take. Who does not read his must not keep the memory of his review for ever.
+// maxWrite bounds the sending of an answer, so that a client that does not read it can't occupy memory.
 const maxWrite = 5 * time.Second
 
-// setWriteDeadline gives an answer its deadline, each its own: that of the one before stays with a connection of HTTP/1.1. What is no connection has none.
+// setWriteDeadline sets the deadline of one answer. Each answer needs its own: on HTTP/1.1 the previous one stays with the connection.
 func setWriteDeadline(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(maxWrite))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(maxWrite)) // a test's writer has no connection
 }
 
 // writeReview sends the answer to a review.
@@ -123,10 +125,10 @@ func writeReview(w http.ResponseWriter, response *admissionv1.AdmissionResponse)
 	return json.NewEncoder(w).Encode(admissionv1.AdmissionReview{TypeMeta: reviewType, Response: response})
 }
 
-// maxReview is how long a review may take whose caller does not say how long it waits: the API server's own default.
+// maxReview is how long a review may take if the caller does not say how long it waits: the API server's own default.
 const maxReview = 10 * time.Second
 
-// timeLeft is how long a review may take. A tenth of the time that the API server waits is left for the way back.
+// timeLeft is how long a review may take. A tenth of the API server's timeout is left for the response to travel.
 func timeLeft(r *http.Request) time.Duration {
 	asked, err := time.ParseDuration(r.URL.Query().Get("timeout"))
 	if err != nil || asked <= 0 {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -25,43 +23,42 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/selfsigned"
 )
 
-// Server is the webhook server: TLS with certificates that are read or made again in time, probes, metrics, and a stop that answers
-// what has come in.
+// Server is the webhook server. It serves reviews over TLS with certificates that are reloaded or renewed in time, probes and metrics,
+// and it stops without dropping a request.
 type Server struct {
-	// Cluster says how to reach the API server.
+	// Cluster is how to reach the API server.
 	Cluster *rest.Config
-	// Config of the judgement.
+	// Config is the configuration at the start.
 	Config Config
-	// ConfigFile is read again when it changes; empty for none. Config is what it had at the start.
+	// ConfigFile is where Config was read from. It is read again when it changes. Empty if there is no file.
 	ConfigFile string
-	// WebhookAddress, MetricsAddress and ProbeAddress are what to listen on, as HOST:PORT. MetricsAddress may be "0" for
-	// no metrics.
+	// WebhookAddress, MetricsAddress and ProbeAddress are what to listen on, as HOST:PORT. MetricsAddress may be "0" for no metrics.
 	WebhookAddress, MetricsAddress, ProbeAddress string
-	// MetricsAuth serves the metrics over TLS, to those whom the API server knows and lets get /metrics.
+	// MetricsAuth serves the metrics over TLS, to clients that the API server authenticates and authorizes to get /metrics.
 	MetricsAuth bool
-	// CertDir holds tls.crt and tls.key. It is not looked at where SelfSigned is set.
+	// CertDir holds tls.crt and tls.key. It is not used if SelfSigned is set.
 	CertDir string
-	// SelfSigned makes the certificates. Its client and its log are the server's.
+	// SelfSigned makes the certificates. The server sets its client and its log.
 	SelfSigned *selfsigned.Rotation
 	// Clients says who may connect.
 	Clients ClientCheck
-	// StopDelay is how long the server goes on, unready, when it is told to stop: until no API server calls it any more.
+	// StopDelay is how long the server goes on serving, not ready any more, when it is to stop: until no API server calls it.
 	StopDelay time.Duration
-	// Version is what this program calls itself, for the metrics.
+	// Version is the version of this program, for the metrics.
 	Version string
-	// Log receives one line per denial, and our own trouble.
+	// Log receives one line per denial, and failures on our side.
 	Log logr.Logger
-	// Registry receives the metrics; controller-runtime's own, which the metrics address serves, if nil.
+	// Registry receives the metrics. If nil, it is controller-runtime's, which MetricsAddress serves.
 	Registry prometheus.Registerer
 }
 
-// Run serves until ctx is done, then finishes what it has begun. It returns an error if it could not start or broke.
+// Run serves until ctx is done, then finishes the requests in progress. It returns an error if the server could not start or failed.
 func (s Server) Run(ctx context.Context) error {
 	if _, _, err := net.SplitHostPort(s.WebhookAddress); err != nil {
 		return fmt.Errorf("webhook address %s: %w", s.WebhookAddress, err)
 	}
 	cluster := rest.CopyConfig(s.Cluster)
-	// No queue of our own: each lookup answers a request that is waiting, and the API server sheds load by itself.
+	// No client-side rate limit: each lookup belongs to a request that is waiting, and the API server sheds load by itself.
 	cluster.QPS = -1
 	server, err := s.manager(cluster)
 	if err != nil {
@@ -84,37 +81,24 @@ func (s Server) Run(ctx context.Context) error {
 		return fmt.Errorf("registering the metrics: %w", err)
 	}
 	defer metrics.unregister(registry)
-	metrics.begin(profiles, workflows)
-	about, err := newServerMetrics(registry, s.Version, certificates)
+	metrics.initialize(profiles, workflows)
+	serverMetrics, err := newServerMetrics(registry, s.Version, certificates)
 	if err != nil {
 		return fmt.Errorf("registering the metrics: %w", err)
 	}
-	defer about.unregister(registry)
+	defer serverMetrics.unregister(registry)
 	events := newEvents(client)
 	defer events.stop()
 
-	log := s.Log.WithName("admission")
-	paths, mux := map[string]*replaceable{}, http.NewServeMux()
-	room := newMemoryLimiter(memoryLimit())
-	configure := func(config Config) {
-		facts := newClusterFacts(client.RESTClient(), config, metrics, log)
-		for _, k := range []kind{profiles, workflows} {
-			for path, ceiling := range k.paths() {
-				decided := config
-				decided.Policy = config.Under(ceiling)
-				if paths[path] == nil {
-					paths[path] = &replaceable{}
-					mux.Handle(path, paths[path])
-				}
-				paths[path].Store(&handler{kind: k, config: decided, facts: facts, metrics: metrics, limiter: room, events: events, log: log})
-			}
-		}
-	}
-	configure(s.Config)
+	reviews := newReviewMux(handler{
+		metrics: metrics, limiter: newMemoryLimiter(memoryLimit()), events: events, log: s.Log.WithName("admission"),
+	}, client.RESTClient())
+	reviews.configure(s.Config)
 	listener := &listener{
-		address: s.WebhookAddress, handler: mux, certificates: certificates, clients: s.Clients, delay: s.StopDelay, log: s.Log.WithName("listener"),
+		address: s.WebhookAddress, handler: reviews, certificates: certificates, clients: s.Clients,
+		stopDelay: s.StopDelay, log: s.Log.WithName("listener"),
 	}
-	for _, part := range []manager.Runnable{certificates, listener, s.watch(about, configure)} {
+	for _, part := range []manager.Runnable{certificates, listener, s.configWatcher(serverMetrics, reviews.configure)} {
 		if err := server.Add(part); err != nil {
 			return err
 		}
@@ -128,14 +112,14 @@ func (s Server) Run(ctx context.Context) error {
 	return server.Start(ctx)
 }
 
-// manager serves probes and metrics, and runs the parts.
+// manager serves probes and metrics, and runs the server's parts.
 func (s Server) manager(cluster *rest.Config) (manager.Manager, error) {
 	options := ctrl.Options{
-		Scheme:                  runtime.NewScheme(), // the manager itself reads no objects
+		Scheme:                  runtime.NewScheme(), // the manager reads no objects
 		Logger:                  s.Log,
 		Metrics:                 metricsserver.Options{BindAddress: s.MetricsAddress, SecureServing: s.MetricsAuth},
 		HealthProbeBindAddress:  s.ProbeAddress,
-		GracefulShutdownTimeout: new(s.StopDelay + drain + 5*time.Second),
+		GracefulShutdownTimeout: new(s.StopDelay + drainTimeout + 5*time.Second),
 	}
 	if s.MetricsAuth {
 		options.Metrics.FilterProvider = metricsAuth
@@ -143,12 +127,12 @@ func (s Server) manager(cluster *rest.Config) (manager.Manager, error) {
 	return ctrl.NewManager(cluster, options)
 }
 
-// certificates are read from files, or made.
+// certificates returns the certificates, from files or self-signed.
 func (s Server) certificates(cluster *rest.Config) (certificates, error) {
 	if s.SelfSigned == nil {
 		watched, err := certwatcher.New(filepath.Join(s.CertDir, "tls.crt"), filepath.Join(s.CertDir, "tls.key"))
 		if err != nil {
-			return nil, fmt.Errorf("the certificate can't be read: %w", err)
+			return nil, fmt.Errorf("can't read the certificate: %w", err)
 		}
 		return watched, nil
 	}
@@ -160,31 +144,25 @@ func (s Server) certificates(cluster *rest.Config) (certificates, error) {
 	return s.SelfSigned, nil
 }
 
-// replaceable is a handler that another one can take the place of. What the first has begun, it finishes.
-type replaceable struct{ atomic.Pointer[handler] }
+// configInterval is how often the configuration file is read.
+const configInterval = 2 * time.Second
 
-// ServeHTTP implements http.Handler.
-func (r *replaceable) ServeHTTP(w http.ResponseWriter, req *http.Request) { r.Load().ServeHTTP(w, req) }
-
-// configEvery is how often the configuration is looked at.
-const configEvery = 2 * time.Second
-
-// watch follows the changes of the configuration. A wrong one is kept out, and told.
-func (s Server) watch(metrics *serverMetrics, configure func(Config)) manager.RunnableFunc {
+// configWatcher applies changes of the configuration file. An invalid file is reported; the previous configuration stays active.
+func (s Server) configWatcher(metrics *serverMetrics, apply func(Config)) manager.RunnableFunc {
 	log := s.Log.WithName("config").WithValues("file", s.ConfigFile)
 	return func(ctx context.Context) error {
 		if s.ConfigFile == "" {
 			return nil
 		}
-		watchConfig(ctx, s.ConfigFile, s.Config, configEvery, func(config Config, err error) {
+		watchConfig(ctx, s.ConfigFile, s.Config, configInterval, func(config Config, err error) {
 			if err != nil {
 				metrics.reloaded(err)
-				log.Error(err, "the configuration can't be taken; the one before stays in force")
+				log.Error(err, "the configuration is invalid; the previous one stays active")
 				return
 			}
-			configure(config)
+			apply(config)
 			metrics.reloaded(nil)
-			log.Info("the configuration has changed and is in force")
+			log.Info("the configuration was reloaded")
 		})
 		return nil
 	}

@@ -19,9 +19,10 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/cert"
+
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
 )
 
 // TestServer runs the server from its start to its stop: probes, metrics, a certificate that changes, and a call that is
@@ -33,7 +34,7 @@ func TestServer(t *testing.T) {
 			arrived <- struct{}{}
 			<-release
 		}
-		apiError(w, 404, metav1.StatusReasonNotFound)
+		lookuptest.NotFound(w)
 	}))
 	defer api.Close()
 

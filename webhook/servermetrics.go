@@ -7,12 +7,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// serverMetrics tell of the server itself: which version it is, by which configuration it judges, how long its certificate is good for.
+// serverMetrics describe the server itself: its version, its configuration, the expiry of its certificate.
 type serverMetrics struct {
 	configReloads *prometheus.CounterVec
-	// configRight is 0 while the file has a configuration that was refused.
-	configRight prometheus.Gauge
-	// configTime is when the configuration in force was read.
+	// configValid is 0 while the file has an invalid configuration.
+	configValid prometheus.Gauge
+	// configTime is when the active configuration was read.
 	configTime  prometheus.Gauge
 	build       prometheus.Gauge
 	certificate prometheus.Collector
@@ -24,7 +24,7 @@ func newServerMetrics(registry prometheus.Registerer, version string, certificat
 			Name: "kfp_preflight_config_reloads_total",
 			Help: "Changes of the configuration file, by result: applied, or refused because it was wrong.",
 		}, []string{"result"}),
-		configRight: prometheus.NewGauge(prometheus.GaugeOpts{
+		configValid: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "kfp_preflight_config_last_reload_successful",
 			Help: "1 if the configuration in the file is in force, 0 if it was refused and the one before is.",
 		}),
@@ -49,13 +49,13 @@ func newServerMetrics(registry prometheus.Registerer, version string, certificat
 }
 
 func (m *serverMetrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.configReloads, m.configRight, m.configTime, m.build, m.certificate}
+	return []prometheus.Collector{m.configReloads, m.configValid, m.configTime, m.build, m.certificate}
 }
 
-// unregister makes room for another server in the same process.
+// unregister allows another server in the same process.
 func (m *serverMetrics) unregister(registry prometheus.Registerer) { unregister(registry, m.all()) }
 
-// reloaded counts a change of the configuration; err is what was wrong with it.
+// reloaded counts a change of the configuration file; err is set if it was invalid.
 func (m *serverMetrics) reloaded(err error) {
 	result := "applied"
 	if err != nil {
@@ -65,17 +65,17 @@ func (m *serverMetrics) reloaded(err error) {
 	m.configured(err)
 }
 
-// configured says by which configuration the server judges from now on.
+// configured records whether the configuration file is active.
 func (m *serverMetrics) configured(err error) {
 	if err != nil {
-		m.configRight.Set(0)
+		m.configValid.Set(0)
 		return
 	}
-	m.configRight.Set(1)
+	m.configValid.Set(1)
 	m.configTime.SetToCurrentTime()
 }
 
-// expiry reads from the certificate that is served now when it expires.
+// expiry collects when the current certificate expires.
 type expiry struct {
 	certificates certificates
 	desc         *prometheus.Desc
@@ -86,13 +86,13 @@ func (e expiry) Describe(out chan<- *prometheus.Desc) { out <- e.desc }
 
 // Collect implements prometheus.Collector.
 func (e expiry) Collect(out chan<- prometheus.Metric) {
-	served, err := e.certificates.GetCertificate(nil)
-	if err != nil || served == nil || len(served.Certificate) == 0 {
+	current, err := e.certificates.GetCertificate(nil)
+	if err != nil || current == nil || len(current.Certificate) == 0 {
 		return // the readiness probe and the log say why
 	}
-	leaf := served.Leaf
+	leaf := current.Leaf
 	if leaf == nil {
-		if leaf, err = x509.ParseCertificate(served.Certificate[0]); err != nil {
+		if leaf, err = x509.ParseCertificate(current.Certificate[0]); err != nil {
 			return
 		}
 	}

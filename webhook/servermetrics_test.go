@@ -61,15 +61,15 @@ func TestServerMetrics(t *testing.T) {
 	}
 
 	read := testutil.ToFloat64(m.configTime)
-	if right := testutil.ToFloat64(m.configRight); right != 1 || read == 0 {
+	if right := testutil.ToFloat64(m.configValid); right != 1 || read == 0 {
 		t.Errorf("at the start: right %v, read at %v", right, read)
 	}
 	m.reloaded(errors.New("no such rule"))
-	if right := testutil.ToFloat64(m.configRight); right != 0 || testutil.ToFloat64(m.configTime) != read {
+	if right := testutil.ToFloat64(m.configValid); right != 0 || testutil.ToFloat64(m.configTime) != read {
 		t.Errorf("with a wrong configuration: right %v, read at %v, not %v", right, testutil.ToFloat64(m.configTime), read)
 	}
 	m.reloaded(nil)
-	if right := testutil.ToFloat64(m.configRight); right != 1 || testutil.ToFloat64(m.configTime) < read {
+	if right := testutil.ToFloat64(m.configValid); right != 1 || testutil.ToFloat64(m.configTime) < read {
 		t.Errorf("with the right one: right %v, read at %v", right, testutil.ToFloat64(m.configTime))
 	}
 

@@ -15,14 +15,14 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// workflows reviews Argo Workflows on CREATE only: the CRD has no status subresource, so that the controller's every
-// progress is an UPDATE, and one that were denied would strand the run.
+// workflows are reviewed on CREATE only. The CRD has no status subresource: the controller reports all progress by UPDATE, and a denied
+// one would strand the run.
 var workflows = kind{
-	group:       "argoproj.io",
-	name:        "Workflow",
-	path:        "/validate-workflow",
-	operations:  []admissionv1.Operation{admissionv1.Create},
-	byNamespace: true,
+	group:      "argoproj.io",
+	name:       "Workflow",
+	path:       "/validate-workflow",
+	operations: []admissionv1.Operation{admissionv1.Create},
+	modeInPath: true,
 	decode: func(req *admissionv1.AdmissionRequest) (subject, error) {
 		wf, err := forecast.Decode[wfv1.Workflow](req.Object.Raw)
 		if err != nil {
@@ -43,7 +43,7 @@ var workflows = kind{
 
 func newWorkflowCreation(req *admissionv1.AdmissionRequest, wf *wfv1.Workflow) (workflowCreation, error) {
 	if len(validation.IsDNS1123Label(req.Namespace)) > 0 {
-		return workflowCreation{}, fmt.Errorf("nothing is in a namespace called '%.100s'", req.Namespace)
+		return workflowCreation{}, fmt.Errorf("no namespace can have the name '%.100s'", req.Namespace)
 	}
 	// Lookups never leave the request's namespace, whatever the object says.
 	wf.Namespace = req.Namespace
@@ -52,31 +52,31 @@ func newWorkflowCreation(req *admissionv1.AdmissionRequest, wf *wfv1.Workflow) (
 
 type workflowCreation struct {
 	workflow *wfv1.Workflow
-	// ascii says that there is no other character in it, as in nearly all.
+	// ascii says that the Workflow has only ASCII characters, as nearly all have.
 	ascii bool
 }
 
 func (c workflowCreation) object() metav1.Object { return c.workflow }
 
-// mode: authors have no say in that of their namespace.
+// mode is not the author's to set: only the namespace's label counts.
 func (workflowCreation) mode() (validators.Mode, string) { return "", "" }
 
-func (c workflowCreation) pass() string {
+func (c workflowCreation) passes() string {
 	if c.workflow.DeletionTimestamp != nil {
 		return passDeleting
 	}
 	return ""
 }
 
-func (c workflowCreation) judge(facts validators.Facts, config Config, on func(string) bool) []validators.Finding {
+func (c workflowCreation) judge(facts validators.Facts, config Config, enabled func(string) bool) []validators.Finding {
 	if c.ascii {
-		all := on // what is stored everywhere need not be looked for
-		on = func(rule string) bool { return rule != validators.WorkflowTextCharset && all(rule) }
+		all := enabled // every database can store ASCII
+		enabled = func(rule string) bool { return rule != validators.WorkflowTextCharset && all(rule) }
 	}
-	return validators.JudgeWorkflow(c.workflow, facts, config.KFP, on)
+	return validators.JudgeWorkflow(c.workflow, facts, config.KFP, enabled)
 }
 
-// isASCII reports whether JSON has no other character, neither as it is nor by its number.
+// isASCII reports whether JSON has only ASCII characters, escaped or not.
 func isASCII(raw []byte) bool {
 	rest := raw
 	for ; len(rest) >= 8; rest = rest[8:] {

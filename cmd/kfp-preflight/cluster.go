@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
@@ -13,6 +12,7 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 	"github.com/kfp-preflight/kfp-preflight/validators/report"
 	"github.com/kfp-preflight/kfp-preflight/webhook"
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 )
 
 // clusterFlags say which cluster to ask, as kubectl's do.
@@ -36,8 +36,8 @@ func (c *clusterFlags) ask(cmd *cobra.Command, judge *report.Judge, config webho
 		judge.Namespace = namespace
 	}
 	config.Lookups.Timeout.Duration, config.Lookups.Remember.Duration = 20*time.Second, time.Minute // nobody waits at an API server
-	facts, err := webhook.NewFacts(reach, config, logr.Discard())
-	judge.Facts = func() validators.Facts { return facts.For(cmd.Context()) }
+	lookups, err := lookup.Connect(reach, config.LookupOptions())
+	judge.Facts = func() validators.Facts { return lookups.NewSession(cmd.Context()).Facts() }
 	return reach, err
 }
 

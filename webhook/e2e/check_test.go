@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/objects"
 	"github.com/kfp-preflight/kfp-preflight/validators/report"
 	"github.com/kfp-preflight/kfp-preflight/webhook"
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 )
 
 // checkSaysTheSame judges an object as the command line does and compares that with what the webhook answered when it was created.
@@ -29,11 +29,11 @@ func checkSaysTheSame(t *testing.T, judged *unstructured.Unstructured, answer er
 	}
 	config := webhook.DefaultConfig()
 	config.Lookups.Remember.Duration = time.Nanosecond
-	facts, err := webhook.NewFacts(env.cluster.Webhook, config, logr.Discard())
+	lookups, err := lookup.Connect(env.cluster.Webhook, config.LookupOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
-	result := report.Judge{Facts: func() validators.Facts { return facts.For(t.Context()) }}.Object(o)
+	result := report.Judge{Facts: func() validators.Facts { return lookups.NewSession(t.Context()).Facts() }}.Object(o)
 	var denials, others []string
 	for _, f := range result.Findings {
 		if f.Level() == report.Denied {

@@ -146,8 +146,8 @@ func (l lab) refuses(t *testing.T, namespace, what string, wf *wfv1.Workflow, co
 		}
 		return false
 	}
-	_, quoted, _ := strings.Cut(findings[0].Outcome, "('")
-	quoted = strings.TrimSuffix(quoted, "')")
+	_, quoted, _ := strings.Cut(findings[0].Outcome, ": '")
+	quoted = strings.TrimSuffix(quoted, "'")
 	if !slices.ContainsFunc(errs, func(message string) bool { return strings.Contains(message, quoted) }) {
 		t.Errorf("%s in %s: denied with '%s'; %d pods, errors %s", what, namespace, quoted, len(pods.Items), errs)
 	}
@@ -156,6 +156,9 @@ func (l lab) refuses(t *testing.T, namespace, what string, wf *wfv1.Workflow, co
 
 // enforced are facts with the quotas and LimitRanges of the lab.
 type enforced struct{ facts }
+
+// ForRule implements validators.Facts.
+func (e enforced) ForRule(string) validators.Facts { return e }
 
 // ResourceQuotas implements validators.Facts.
 func (e enforced) ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error) {

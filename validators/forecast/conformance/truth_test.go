@@ -25,6 +25,9 @@ type world struct {
 	secrets secrets
 }
 
+// ForRule implements validators.Facts.
+func (w world) ForRule(string) validators.Facts { return w }
+
 // LimitRanges implements validators.Facts.
 func (world) LimitRanges(string) ([]corev1.LimitRange, error) { return nil, nil }
 

@@ -1,58 +1,60 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/sets"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
+
+	"github.com/kfp-preflight/kfp-preflight/webhook/decodecost"
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
 )
 
-// apiError answers as an API server does.
-func apiError(w http.ResponseWriter, code int, reason metav1.StatusReason) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(metav1.Status{
-		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: int32(code), Reason: reason,
-		Message: "internal words that no user should see",
-	})
-}
-
-// apiObject answers with an object as it was asked for: under its name, and without what it holds if only metadata are wanted.
-func apiObject(w http.ResponseWriter, r *http.Request, object any) {
-	raw, _ := json.Marshal(object)
-	var content map[string]any
-	_ = json.Unmarshal(raw, &content)
-	content["metadata"] = map[string]any{"name": path.Base(r.URL.Path)}
-	if strings.Contains(r.Header.Get("Accept"), onlyMetadata.Kind) {
-		content = map[string]any{"apiVersion": onlyMetadata.APIVersion, "kind": onlyMetadata.Kind, "metadata": content["metadata"]}
+// lookupErrors are the failed lookups that were counted, by resource and reason.
+func (b bench) lookupErrors(t *testing.T) map[string]float64 {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(b.metrics.lookups.Collectors()...)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(content)
+	out := map[string]float64{}
+	for _, family := range families {
+		if family.GetName() == "kfp_preflight_lookup_errors_total" {
+			for _, m := range family.GetMetric() { // labels are sorted by name
+				out[m.GetLabel()[1].GetValue()+" "+m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+			}
+		}
+	}
+	return out
 }
 
 // TestLookupFails has an API server that fails in every way there is: nothing is denied, and it is said, logged and
 // counted, in time.
 func TestLookupFails(t *testing.T) {
 	for reason, fail := range map[string]http.HandlerFunc{
-		"timeout":      func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
-		"forbidden":    func(w http.ResponseWriter, _ *http.Request) { apiError(w, 403, metav1.StatusReasonForbidden) },
-		"throttled":    func(w http.ResponseWriter, _ *http.Request) { apiError(w, 429, metav1.StatusReasonTooManyRequests) },
-		"server_error": func(w http.ResponseWriter, r *http.Request) { apiError(w, 500, metav1.StatusReasonInternalError) },
-		"connection":   func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Length", "99") },
+		"timeout":   func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"forbidden": func(w http.ResponseWriter, _ *http.Request) { lookuptest.Error(w, 403, metav1.StatusReasonForbidden) },
+		"throttled": func(w http.ResponseWriter, _ *http.Request) {
+			lookuptest.Error(w, 429, metav1.StatusReasonTooManyRequests)
+		},
+		"server_error": func(w http.ResponseWriter, r *http.Request) {
+			lookuptest.Error(w, 500, metav1.StatusReasonInternalError)
+		},
+		"connection": func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Length", "99") },
 	} {
 		for _, test := range []struct {
 			kind             kind
@@ -64,7 +66,7 @@ func TestLookupFails(t *testing.T) {
 						fail(w, r)
 						return
 					}
-					apiObject(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
+					lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
 				})
 				began := time.Now()
 				_, answer := b.post(t, review(t, test.object))
@@ -75,14 +77,14 @@ func TestLookupFails(t *testing.T) {
 					t.Errorf("answered %+v", answer)
 				}
 				for _, warning := range answer.Warnings {
-					if !strings.Contains(warning, " not checked") || strings.Contains(warning, "internal words") {
+					if !strings.Contains(warning, " not checked") || strings.Contains(warning, lookuptest.ErrorMessage) {
 						t.Errorf("the warning says: %s", warning)
 					}
 				}
-				if got := testutil.ToFloat64(b.metrics.lookupErrors.WithLabelValues(test.resource, reason)); got < 1 {
+				if got := b.lookupErrors(t)[test.resource+" "+reason]; got < 1 {
 					t.Errorf("counted %v times", got)
 				}
-				if !strings.Contains(b.log.String(), `"a lookup gave no answer"`) {
+				if !strings.Contains(b.log.String(), `"lookup failed"`) {
 					t.Errorf("log: %s", b.log)
 				}
 			})
@@ -105,7 +107,7 @@ func TestConnectionReset(t *testing.T) {
 				_ = conn.Close()
 				return
 			}
-			apiError(w, 404, metav1.StatusReasonNotFound)
+			lookuptest.NotFound(w)
 		})
 		b.withTimeout(3 * time.Second)
 		began := time.Now()
@@ -129,9 +131,9 @@ func TestUnknownController(t *testing.T) {
 		answer http.HandlerFunc
 		says   string
 	}{
-		"not there": {func(w http.ResponseWriter, r *http.Request) { apiError(w, 404, metav1.StatusReasonNotFound) }, "in namespace 'kubeflow': it was not found"},
+		"not there": {func(w http.ResponseWriter, r *http.Request) { lookuptest.NotFound(w) }, "in namespace 'kubeflow': it was not found"},
 		"unreadable": {func(w http.ResponseWriter, r *http.Request) {
-			apiObject(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}, Data: map[string]string{"executor": "resources: 7"}})
+			lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}, Data: map[string]string{"executor": "resources: 7"}})
 		}, "could not be understood"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,38 +146,42 @@ func TestUnknownController(t *testing.T) {
 	}
 }
 
-// TestDeniedOnlyOnFreshFacts has memory that is out of date: it may let an object in for a moment, never keep one out.
+// TestDeniedOnlyOnFreshFacts has a cache that is out of date: it may let an object in for a moment, never keep one out.
 func TestDeniedOnlyOnFreshFacts(t *testing.T) {
-	const key = "keys token:api/v1/namespaces/team-a/secrets/credentials"
+	const missing = "missing"
 	for name, test := range map[string]struct {
-		remembered sets.Set[string] // nil for nothing
-		now        map[string][]byte
-		allowed    bool
-		lookups    int32
+		cached  string // a key that the Secret had when it was cached; empty if it was not
+		now     string // a key that the Secret has now, or missing
+		allowed bool
+		lookups int32
 	}{
-		"remembered without the key, which has come since": {sets.New[string](), map[string][]byte{"token": nil}, true, 1},
-		"remembered without the key, which has not come":   {sets.New[string](), map[string][]byte{"other": nil}, false, 1},
-		"remembered with the key, which has gone":          {sets.New("token"), map[string][]byte{}, true, 0},
-		"not remembered and there":                         {nil, map[string][]byte{"token": nil}, true, 1},
-		"not remembered and not there: asked once":         {nil, nil, false, 1},
+		"cached without the key, which was added":     {"other", "token", true, 1},
+		"cached without the key, which was not added": {"other", "other", false, 1},
+		"cached with the key, which was removed":      {"token", "other", true, 0},
+		"not cached, exists":                          {"", "token", true, 1},
+		"not cached, missing: asked once":             {"", missing, false, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
+			var key atomic.Value
 			var lookups atomic.Int32
 			b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 				switch {
 				case !strings.HasSuffix(r.URL.Path, "/namespaces/team-a/secrets/credentials"):
-					apiObject(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
-				case test.now == nil:
+					lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
+				case key.Load() == missing:
 					lookups.Add(1)
-					apiError(w, 404, metav1.StatusReasonNotFound)
+					lookuptest.NotFound(w)
 				default:
 					lookups.Add(1)
-					apiObject(w, r, &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}, Data: test.now})
+					lookuptest.Object(w, r, secretWith(key.Load().(string)))
 				}
 			})
-			if test.remembered != nil {
-				b.facts.memory.keep(key, fact{answer: test.remembered})
+			if test.cached != "" {
+				key.Store(test.cached)
+				b.post(t, review(t, needy))
+				lookups.Store(0)
 			}
+			key.Store(test.now)
 			_, answer := b.post(t, review(t, needy))
 			if answer.Allowed != test.allowed || len(answer.Warnings) > 0 {
 				t.Errorf("answered %+v", answer)
@@ -183,25 +189,32 @@ func TestDeniedOnlyOnFreshFacts(t *testing.T) {
 			if got := lookups.Load(); got != test.lookups {
 				t.Errorf("%d lookups, want %d", got, test.lookups)
 			}
-			if _, ok := b.facts.memory.get(key); ok != (test.remembered != nil || test.now != nil) {
-				t.Error("a Secret that is not there is remembered, or one that is there is not")
-			}
 		})
 	}
 }
 
-// TestSecondLookFails has the second look fail after the first one would have denied.
-func TestSecondLookFails(t *testing.T) {
+func secretWith(key string) *corev1.Secret {
+	return &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}, Data: map[string][]byte{key: nil}}
+}
+
+// TestRefreshFails has a cached fact that denies, and an API server that fails when it is asked again.
+func TestRefreshFails(t *testing.T) {
+	var fails atomic.Bool
 	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.Path, "secrets") {
-			apiError(w, 500, metav1.StatusReasonInternalError)
-			return
+		switch {
+		case !strings.Contains(r.URL.Path, "secrets"):
+			lookuptest.NotFound(w)
+		case fails.Load():
+			lookuptest.Error(w, 500, metav1.StatusReasonInternalError)
+		default:
+			lookuptest.Object(w, r, secretWith("other"))
 		}
-		apiError(w, 404, metav1.StatusReasonNotFound)
 	})
-	b.facts.memory.keep("keys token:api/v1/namespaces/team-a/secrets/credentials", fact{answer: sets.New[string]()})
-	_, answer := b.post(t, review(t, needy))
-	if !answer.Allowed || len(answer.Warnings) != 1 {
+	if _, answer := b.post(t, review(t, needy)); answer.Allowed {
+		t.Fatalf("answered %+v", answer)
+	}
+	fails.Store(true)
+	if _, answer := b.post(t, review(t, needy)); !answer.Allowed || len(answer.Warnings) != 1 {
 		t.Errorf("answered %+v", answer)
 	}
 }
@@ -219,15 +232,15 @@ func TestOtherLookupFails(t *testing.T) {
 		t.Run(resource, func(t *testing.T) {
 			b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 				if strings.Contains(r.URL.Path, resource) {
-					apiError(w, 500, metav1.StatusReasonInternalError)
+					lookuptest.Error(w, 500, metav1.StatusReasonInternalError)
 					return
 				}
-				apiError(w, 404, metav1.StatusReasonNotFound)
+				lookuptest.NotFound(w)
 			})
 			if _, answer := b.post(t, review(t, workflow(templates))); !answer.Allowed {
 				t.Errorf("denied: %s", answer.Result.Message)
 			}
-			if got := testutil.CollectAndCount(b.metrics.lookupErrors); got != 1 {
+			if got := len(b.lookupErrors(t)); got != 1 {
 				t.Errorf("%d series of lookup errors", got)
 			}
 		})
@@ -253,7 +266,7 @@ func TestLookupsAreBounded(t *testing.T) {
 			var lookups atomic.Int32
 			b := newBench(t, workflows, func(w http.ResponseWriter, _ *http.Request) {
 				lookups.Add(1)
-				apiError(w, 404, metav1.StatusReasonNotFound)
+				lookuptest.NotFound(w)
 			})
 			b.withTimeout(10 * time.Second)
 			_, answer := b.post(t, review(t, workflow(test.templates)))
@@ -273,7 +286,7 @@ func TestImpossibleName(t *testing.T) {
 		if strings.Contains(r.URL.Path, "/secrets/") {
 			t.Errorf("lookup of %s", r.URL.Path)
 		}
-		apiError(w, 404, metav1.StatusReasonNotFound)
+		lookuptest.NotFound(w)
 	})
 	for _, name := range []string{"A_B", "a/b", "..", "a%b"} {
 		if _, answer := b.post(t, review(t, strings.Replace(needy, "credentials", name, 1))); answer.Allowed {
@@ -288,7 +301,7 @@ func TestNamespaceOfTheRequest(t *testing.T) {
 		if strings.Contains(r.URL.Path, "elsewhere") {
 			t.Errorf("lookup of %s", r.URL.Path)
 		}
-		apiError(w, 404, metav1.StatusReasonNotFound)
+		lookuptest.NotFound(w)
 	})
 	body := strings.Replace(review(t, needy), `"metadata":{"name":"run","namespace":"team-a"}`, `"metadata":{"name":"run","namespace":"elsewhere"}`, 1)
 	if _, answer := b.post(t, body); answer.Allowed || strings.Contains(answer.Result.Message, "elsewhere") {
@@ -302,7 +315,7 @@ func TestNameThatIsNoNamespace(t *testing.T) {
 		if strings.Contains(r.URL.Path, "limitranges") {
 			t.Errorf("lookup of %s", r.URL.Path)
 		}
-		apiError(w, 404, metav1.StatusReasonNotFound)
+		lookuptest.NotFound(w)
 	})
 	for _, name := range []string{"", "a.b", "..", "A"} {
 		body := strings.ReplaceAll(review(t, badProfile), `"name":"team-a"`, fmt.Sprintf(`"name":%q`, name))
@@ -313,8 +326,8 @@ func TestNameThatIsNoNamespace(t *testing.T) {
 	}
 }
 
-// TestRenewed has a denial that may stand on memory. What it stands on is asked again, and nothing else is.
-func TestRenewed(t *testing.T) {
+// TestRefreshed has a denial that may be based on cached facts. Those facts are asked for again, and nothing else is.
+func TestRefreshed(t *testing.T) {
 	const (
 		configMap  = "/api/v1/namespaces/kubeflow/configmaps/workflow-controller-configmap"
 		repository = "/api/v1/namespaces/team-a/configmaps/artifact-repositories"
@@ -332,12 +345,12 @@ func TestRenewed(t *testing.T) {
 		asked[r.URL.Path]++
 		switch {
 		case r.URL.Path == configMap:
-			apiObject(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
+			lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
 		case noLimits(w, r):
 		case r.URL.Path == present:
-			apiObject(w, r, &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}})
+			lookuptest.Object(w, r, &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}})
 		default:
-			apiError(w, 404, metav1.StatusReasonNotFound)
+			lookuptest.NotFound(w)
 		}
 	}))
 	defer server.Close()
@@ -345,7 +358,7 @@ func TestRenewed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.facts.client = client.RESTClient()
+	b.lookups = newLookups(b.handler, client.RESTClient())
 	post := func(what, object string, allowed bool, want map[string]int) {
 		t.Helper()
 		lock.Lock()
@@ -369,16 +382,16 @@ func TestRenewed(t *testing.T) {
 
 const plainWorkflow = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"run","namespace":"team-a"},"spec":{"entrypoint":"main","templates":[{"name":"main","container":{"image":"a"}}]}}`
 
-// TestRenewedConfiguration has a denial that stood on a configuration that is another one by now.
-func TestRenewedConfiguration(t *testing.T) {
+// TestRefreshedConfiguration has a denial that stood on a configuration that is another one by now.
+func TestRefreshedConfiguration(t *testing.T) {
 	var executor atomic.Value
 	executor.Store(map[string]string{"mainContainer": "envFrom: [{secretRef: {name: credentials}}]"})
 	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "workflow-controller-configmap") {
-			apiObject(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}, Data: executor.Load().(map[string]string)})
+			lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}, Data: executor.Load().(map[string]string)})
 			return
 		}
-		apiError(w, 404, metav1.StatusReasonNotFound)
+		lookuptest.NotFound(w)
 	})
 	if _, answer := b.post(t, review(t, plainWorkflow)); answer.Allowed {
 		t.Errorf("answered %+v", answer)
@@ -386,5 +399,81 @@ func TestRenewedConfiguration(t *testing.T) {
 	executor.Store(map[string]string{})
 	if _, answer := b.post(t, review(t, plainWorkflow)); !answer.Allowed || len(answer.Warnings) > 0 {
 		t.Errorf("denied for a configuration that is gone: %+v", answer)
+	}
+}
+
+// TestNotTheObject has something in the API server's place that answers everything with status 200: nobody is denied.
+func TestNotTheObject(t *testing.T) {
+	for name, body := range lookuptest.NotTheObject {
+		for object, k := range map[string]kind{needy: workflows, badProfile: profiles} {
+			b := newBench(t, k, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				fmt.Fprint(w, body)
+			})
+			if _, answer := b.post(t, review(t, object)); !answer.Allowed || len(answer.Warnings) == 0 {
+				t.Errorf("%s, %s: answered %+v", name, k.name, answer)
+			}
+		}
+	}
+}
+
+// TestNotTheAPIServer has a proxy without a backend: its 404 denies nobody.
+func TestNotTheAPIServer(t *testing.T) {
+	b := newBench(t, workflows, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte("<html>no backend</html>"))
+	})
+	if _, answer := b.post(t, review(t, needy)); !answer.Allowed || len(answer.Warnings) == 0 {
+		t.Errorf("answered %+v", answer)
+	}
+}
+
+// TestSameLookupOnce has a Workflow that names one missing ConfigMap a thousand times, and Workflows that name more than any real one.
+func TestSameLookupOnce(t *testing.T) {
+	const parameter = `{"name":"p%%[1]d","valueFrom":{"configMapKeyRef":{"name":"%s","key":"k"}}}`
+	for name, test := range map[string]struct {
+		configMap string
+		most      int32
+	}{
+		"the same":               {"gone", 10},
+		"all different":          {"gone-%[1]d", 1010},
+		"all different, no time": {"slow-%[1]d", 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked atomic.Int32
+			b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+				asked.Add(1)
+				if strings.Contains(r.URL.Path, "slow") {
+					<-r.Context().Done()
+				}
+				lookuptest.NotFound(w)
+			})
+			var parameters []string
+			for i := range 1500 {
+				parameters = append(parameters, fmt.Sprintf(fmt.Sprintf(parameter, test.configMap), i))
+			}
+			arguments := `"arguments":{"parameters":[` + strings.Join(parameters, ",") + `]},"entrypoint"`
+			b.post(t, review(t, strings.Replace(needy, `"entrypoint"`, arguments, 1)))
+			if got := asked.Load(); got > test.most {
+				t.Errorf("%d lookups", got)
+			}
+			if lines := strings.Count(b.log.String(), "lookup failed"); strings.Contains(name, "no time") && lines > 10 {
+				t.Errorf("%d lines of log", lines)
+			}
+		})
+	}
+}
+
+// TestTooManyValues has a Workflow that is small on the wire and large in memory.
+func TestTooManyValues(t *testing.T) {
+	b := newBench(t, workflows, nil)
+	object := strings.Replace(needy, `"templates":[`, `"templates":[`+strings.Repeat("{},", decodecost.MaxValues), 1)
+	_, answer := b.post(t, review(t, object))
+	if !answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "values, more than") {
+		t.Errorf("answered %.300v", answer)
+	}
+	if got := testutil.CollectAndCount(b.metrics.reviews); got == 0 {
+		t.Error("not counted")
 	}
 }

@@ -1,4 +1,4 @@
-package webhook
+package lookup
 
 import (
 	"context"
@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// TestFlights has questions that are asked while a lookup is under way. Whoever insists on a fresh answer never gets one that
-// was on its way before they asked; all of them together cost one more lookup.
-func TestFlights(t *testing.T) {
+// TestLookupGroup asks while a lookup is running. A caller that wants a fresh answer never gets one that was requested before the caller
+// asked; all such callers together cost one more lookup.
+func TestLookupGroup(t *testing.T) {
 	var f lookupGroup
 	var lookups int
 	release := make(chan bool)
-	begun := make(chan int, 10)
-	read := func(context.Context) (fact, error) {
+	started := make(chan int, 10)
+	read := func(context.Context) (answer, error) {
 		lookups++
 		mine := lookups
-		begun <- mine
+		started <- mine
 		<-release
-		return fact{answer: mine}, nil
+		return answer{value: mine}, nil
 	}
 	type result struct {
-		answer any
+		value  any
 		shared bool
 	}
 	results := map[string]result{}
@@ -39,21 +39,21 @@ func TestFlights(t *testing.T) {
 			}
 			lock.Lock()
 			defer lock.Unlock()
-			results[name] = result{found.answer, shared}
+			results[name] = result{found.value, shared}
 		}()
 	}
 	ask("first", false)
-	<-begun
+	<-started
 	ask("any", false)
 	ask("fresh", true)
 	ask("as fresh", true)
 	time.Sleep(20 * time.Millisecond) // until they wait
 	release <- true
-	<-begun
+	<-started
 	ask("fresher", true)
 	time.Sleep(20 * time.Millisecond)
 	release <- true
-	<-begun
+	<-started
 	release <- true
 	group.Wait()
 	for name, want := range map[string]result{
@@ -70,20 +70,22 @@ func TestFlights(t *testing.T) {
 	}
 }
 
-// TestFlightsEnd has waiters that run out of time, and a lookup that panics.
-func TestFlightsEnd(t *testing.T) {
+// TestLookupGroupFailures has waiters that run out of time, and a lookup that panics.
+func TestLookupGroupFailures(t *testing.T) {
 	var f lookupGroup
 	release := make(chan bool)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, _, err := f.do(ctx, "slow", true, func(context.Context) (fact, error) { <-release; return fact{}, nil }); !errors.Is(err, context.DeadlineExceeded) {
+	slow := func(context.Context) (answer, error) { <-release; return answer{}, nil }
+	if _, _, err := f.do(ctx, "slow", true, slow); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 	close(release)
-	if _, _, err := f.do(t.Context(), "broken", true, func(context.Context) (fact, error) { panic("oh") }); err == nil {
+	if _, _, err := f.do(t.Context(), "broken", true, func(context.Context) (answer, error) { panic("oh") }); err == nil {
 		t.Error("a panic is an answer")
 	}
-	if found, _, err := f.do(t.Context(), "broken", true, func(context.Context) (fact, error) { return fact{answer: 1}, nil }); err != nil || found.answer != 1 {
+	works := func(context.Context) (answer, error) { return answer{value: 1}, nil }
+	if found, _, err := f.do(t.Context(), "broken", true, works); err != nil || found.value != 1 {
 		t.Error(found, err)
 	}
 }

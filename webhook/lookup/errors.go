@@ -1,4 +1,4 @@
-package webhook
+package lookup
 
 import (
 	"context"
@@ -16,51 +16,51 @@ import (
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 )
 
-// lookupError is a lookup that gave no answer, in words for the user; the API server's own words may say more than the
-// user should see, and go to the log.
+// lookupError is a failed lookup, worded for the user. The API server's own words may say more than the user should see; they go
+// to the log.
 type lookupError struct {
-	reason string // for the metric
-	words  string
-	cause  error
+	reason  string // label of the metric
+	message string
+	cause   error
 }
 
-// Error is fit for a user to read.
-func (e *lookupError) Error() string { return e.words }
+// Error returns text that a user may read.
+func (e *lookupError) Error() string { return e.message }
 
-// Unwrap is what really went wrong.
+// Unwrap returns what really went wrong.
 func (e *lookupError) Unwrap() error { return e.cause }
 
-// unreadable is an answer that could not be understood.
-type unreadable struct{ cause error }
+// unreadableError is a response that could not be decoded.
+type unreadableError struct{ cause error }
 
-// Error says so.
-func (u *unreadable) Error() string { return "it could not be understood: " + u.cause.Error() }
+// Error implements error.
+func (e *unreadableError) Error() string { return "it could not be understood: " + e.cause.Error() }
 
-// bug is a panic in a lookup.
-type bug struct {
-	panicked any
-	stack    []byte
+// panicError is a panic in a lookup.
+type panicError struct {
+	value any
+	stack []byte
 }
 
-// Error is for the log.
-func (b *bug) Error() string { return fmt.Sprintf("panic: %v\n%s", b.panicked, b.stack) }
+// Error returns text for the log.
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
 
-// errTooMany is the answer to a judgement that has asked for more than anybody needs.
+// errTooMany is the answer to a session that has used up its lookups.
 var errTooMany = errors.New("too many lookups for one object")
 
-// isNotFound reports whether an error is the API server's answer that there is no such object. A 404 of anything else that stands
-// in its place, such as a proxy without a backend, is none.
+// isNotFound reports whether the API server said that the object does not exist. A 404 by something else in its place, such as a
+// proxy without a backend, does not count.
 func isNotFound(err error) bool {
 	return apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
 func newLookupError(err error) *lookupError {
 	switch {
-	case errors.As(err, new(*bug)):
+	case errors.As(err, new(*panicError)):
 		return &lookupError{"panic", "a bug in kfp-preflight; see its log", err}
 	case errors.Is(err, errTooMany):
 		return &lookupError{"too_many", errTooMany.Error(), err}
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, os.ErrDeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err):
+	case isTimeout(err):
 		return &lookupError{"timeout", "the API server did not answer in time", err}
 	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 		return &lookupError{"forbidden", "kfp-preflight is not permitted to read it", err}
@@ -74,7 +74,12 @@ func newLookupError(err error) *lookupError {
 	return &lookupError{"unreadable", "it could not be understood", err}
 }
 
-// retryable reports whether a lookup that has failed may succeed if it is done again.
+func isTimeout(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err)
+}
+
+// retryable reports whether a failed lookup may succeed if it is repeated.
 func retryable(err error) bool {
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
@@ -84,11 +89,10 @@ func retryable(err error) bool {
 	return isNetworkError(err)
 }
 
-// isNetworkError reports whether an error is the network's.
 func isNetworkError(err error) bool {
 	var request *url.Error
 	if errors.As(err, &request) {
-		err = request.Err // the one around it looks like a network's whatever it is, a wrong certificate too
+		err = request.Err // url.Error itself is a net.Error, whatever it wraps, such as a wrong certificate
 	}
 	return errors.As(err, new(net.Error)) || errors.As(err, new(http2.StreamError)) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		utilnet.IsProbableEOF(err) || utilnet.IsHTTP2ConnectionLost(err)

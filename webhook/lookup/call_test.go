@@ -1,0 +1,124 @@
+package lookup
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
+)
+
+// TestRetry has an API server that fails for a while: it is asked again as long as there is time.
+func TestRetry(t *testing.T) {
+	q := query(validators.Secret, "a", "key")
+	for code, reason := range map[int]metav1.StatusReason{
+		429: metav1.StatusReasonTooManyRequests, 500: metav1.StatusReasonInternalError,
+		503: metav1.StatusReasonServiceUnavailable, 504: metav1.StatusReasonTimeout,
+	} {
+		var asked atomic.Int32
+		c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+			if asked.Add(1) <= 2 {
+				lookuptest.Error(w, code, reason)
+				return
+			}
+			lookuptest.NotFound(w)
+		})
+		if status := check(liveFacts(t, c), q); status.Err != nil || status.Exists {
+			t.Errorf("%d: %+v", code, status)
+		}
+	}
+	var asked atomic.Int32
+	c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		lookuptest.Error(w, 403, metav1.StatusReasonForbidden)
+	})
+	if status := check(liveFacts(t, c), q); status.Err == nil || asked.Load() != 1 {
+		t.Errorf("%d times asked for what is forbidden: %+v", asked.Load(), status)
+	}
+}
+
+// TestNotTheAPIServer has a proxy without a backend: its 404 says nothing about the object.
+func TestNotTheAPIServer(t *testing.T) {
+	c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte("<html>no backend</html>"))
+	})
+	facts := liveFacts(t, c)
+	if status := check(facts, query(validators.Secret, "a", "key")); status.Err == nil {
+		t.Errorf("%+v", status)
+	}
+	if template, err := facts.WorkflowTemplate("team-a", "a"); err == nil {
+		t.Errorf("%+v", template)
+	}
+}
+
+// TestNotTheObject has something in the API server's place that answers everything with status 200. What is not the requested object says
+// nothing about it.
+func TestNotTheObject(t *testing.T) {
+	for name, body := range lookuptest.NotTheObject {
+		t.Run(name, func(t *testing.T) {
+			c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				fmt.Fprint(w, body)
+			})
+			facts := liveFacts(t, c)
+			if status := check(facts, query(validators.Secret, "a")); status.Err == nil {
+				t.Errorf("a Secret is found: %+v", status)
+			}
+			if quotas, err := facts.ResourceQuotas("team-b"); err == nil {
+				t.Errorf("quotas: %v", quotas)
+			}
+			if version, err := facts.ServerVersion(); err == nil {
+				t.Errorf("version: %s", version)
+			}
+		})
+	}
+}
+
+// TestSharedFailure shares a request that is about to fail: a session that joined it late asks again.
+func TestSharedFailure(t *testing.T) {
+	var asked atomic.Int32
+	started := make(chan bool, 1)
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == 1 {
+			started <- true
+			<-r.Context().Done()
+			return
+		}
+		lookuptest.Object(w, r, secret())
+	}, withTimeout(400*time.Millisecond))
+	q := query(validators.Secret, "a")
+	go check(c.NewSession(t.Context()).Facts(), q)
+	<-started
+	time.Sleep(100 * time.Millisecond)
+	if status := check(c.NewSession(t.Context()).Facts(), q); !status.Exists {
+		t.Errorf("%+v", status)
+	}
+}
+
+// TestBackoffOccupiesNoCall has as many lookups as there may be concurrent calls back off from a busy API server. Other lookups go on.
+func TestBackoffOccupiesNoCall(t *testing.T) {
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "busy") {
+			w.Header().Set("Retry-After", "1")
+			lookuptest.Error(w, 429, metav1.StatusReasonTooManyRequests)
+			return
+		}
+		lookuptest.Object(w, r, secret())
+	}, withTimeout(3*time.Second))
+	for i := range maxConcurrentCalls {
+		go check(liveFacts(t, c), query(validators.Secret, fmt.Sprintf("busy-%d", i)))
+	}
+	time.Sleep(100 * time.Millisecond)
+	started := time.Now()
+	if status := check(liveFacts(t, c), query(validators.Secret, "a")); !status.Exists || time.Since(started) > time.Second {
+		t.Errorf("%+v after %v", status, time.Since(started))
+	}
+}

@@ -1,0 +1,49 @@
+package lookup
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-logr/logr"
+	"golang.org/x/sync/semaphore"
+	"k8s.io/client-go/rest"
+)
+
+// Options configure a Client.
+type Options struct {
+	// Argo says where the workflow-controllers have their configuration.
+	Argo ArgoConfig
+	// Timeout bounds one lookup, retries included.
+	Timeout time.Duration
+	// CacheTTL is how long an answer may be reused by later reviews.
+	CacheTTL time.Duration
+	// Metrics count the lookups.
+	Metrics *Metrics
+	// Log receives the lookups that failed.
+	Log logr.Logger
+}
+
+// Client reads facts about a cluster from its API server. It is safe for concurrent use.
+type Client struct {
+	api     rest.Interface
+	options Options
+	cache   *cache
+	group   lookupGroup
+	calls   *semaphore.Weighted
+}
+
+// maxConcurrentCalls bounds the requests of all reviews that the API server sees at once.
+const maxConcurrentCalls = 64
+
+// NewClient returns a Client that sends its requests through api. It sends none itself.
+func NewClient(api rest.Interface, options Options) *Client {
+	return &Client{
+		api: api, options: options,
+		cache: newCache(options.CacheTTL), calls: semaphore.NewWeighted(maxConcurrentCalls),
+	}
+}
+
+// NewSession returns the session of one review. Its lookups end with ctx.
+func (c *Client) NewSession(ctx context.Context) *Session {
+	return &Session{client: c, ctx: ctx, results: map[string]*result{}, reported: map[string]bool{}}
+}

@@ -67,7 +67,7 @@ fuzz: ## throw made-up input at all that reads input; FOR=10m each
 
 .PHONY: cases
 cases: ## write what is generated: what the rules say beside the cases in testdata, docs/errors.md
-	go test ./validators/ -run TestCases -update
+	go test ./validators/ -run 'TestCases|TestMessages' -update
 	go test ./validators/explain/ -run TestPage -update
 
 .PHONY: demo

@@ -96,6 +96,7 @@ func judgeDependencies(rule string, subject WorkflowForecast, facts Facts, kinds
 			missing = append(missing, m)
 		}
 	}
+	expectObjects(missing, namespace, &subject.Forecast, facts)
 	for _, group := range groupMissing(missing) {
 		f := group.finding(namespace)
 		f.Rule, f.Type = rule, metav1.CauseTypeFieldValueNotFound
@@ -115,6 +116,8 @@ type missingObject struct {
 	first     stepConsumer
 	certainty Certainty
 	condition condition
+	// expected says who may create the object; only for expectedSoon.
+	expected string
 }
 
 // condition is why a missing object may do no harm.
@@ -124,7 +127,8 @@ const (
 	unconditional condition = iota
 	ifStepRuns              // the step that needs it may not run
 	ifPodStays              // the pod may turn out not to need it
-	unlessCreated           // a step before may create it
+	unlessCreated           // a step of the Workflow may create it
+	expectedSoon            // something else may be about to create it
 )
 
 // missing returns what is missing of a dependency; ok is false if nothing is.

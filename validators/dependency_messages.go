@@ -16,12 +16,13 @@ func groupMissing(missing []missingObject) []missingGroup {
 		certainty     Certainty
 		condition     condition
 		unknown       string
+		expected      string
 		outcome       outcomeClass
 	}
 	var groups []missingGroup
 	index := map[cure]int{}
 	for _, m := range missing {
-		c := cure{m.Kind, m.tokenAccount(), m.exists, m.certainty, m.condition, "", m.first.outcomeClass()}
+		c := cure{m.Kind, m.tokenAccount(), m.exists, m.certainty, m.condition, "", m.expected, m.first.outcomeClass()}
 		if m.condition == ifPodStays {
 			c.unknown = m.first.unknown
 		}
@@ -207,6 +208,8 @@ func (g missingGroup) outcome(namespace, it string, steps int) string {
 		return fmt.Sprintf("If such a step runs without %s, %s", it, what)
 	case ifPodStays:
 		return fmt.Sprintf("Without %s %s. That may change: %s", it, what, c.unknown)
+	case expectedSoon:
+		return fmt.Sprintf("Until it exists, %s. Perhaps it is about to: %s", what, m.expected)
 	case unlessCreated:
 		return fmt.Sprintf("Unless a step creates %s first, %s", it, what)
 	}

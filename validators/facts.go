@@ -20,6 +20,11 @@ type Facts interface {
 	ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error)
 	// PriorityClasses are those of the cluster.
 	PriorityClasses() ([]schedulingv1.PriorityClass, error)
+	// SecretSources are the objects of a namespace whose controllers create Secrets. With an error some are missing from the list; it
+	// says which.
+	SecretSources(namespace string) ([]SecretSource, error)
+	// NamespaceIsNew reports whether a namespace was created so recently that controllers may still be creating its objects.
+	NamespaceIsNew(namespace string) (bool, error)
 	// ServerVersion is the version of the API server, such as v1.37.2.
 	ServerVersion() (string, error)
 	// CheckObjects reports for each query whether the object exists: in the namespace, if it is of a namespaced kind. Queries are

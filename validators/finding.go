@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
@@ -32,6 +33,9 @@ type Finding struct {
 	Field string
 	// OtherFields are further places that the same fix applies to.
 	OtherFields []string
+
+	// Pod is a pod that the API server refuses according to the finding; nil if the finding is about something else.
+	Pod *corev1.Pod
 
 	// Fix says what to do, with the names. It begins in lower case: it follows the rule's ID.
 	Fix string

@@ -84,8 +84,8 @@ func (r *workflowQuota) judge(pod *forecast.Pod) {
 
 // add adds a violation to its group. Violations of one quota are one group, whatever each pod lacks: they have one cure.
 func (r *workflowQuota) add(violation quota.Violation, certainty Certainty, pod *forecast.Pod) {
-	if violation.Gate == quota.Validation {
-		// The index of the container in its pod makes no difference to the user.
+	if violation.Gate == quota.Validation && violation.Container != "" {
+		// The index of a container that has a name makes no difference to the user.
 		if _, reason, ok := strings.Cut(violation.Message, ": "); ok {
 			violation.Message = reason
 		}
@@ -149,6 +149,10 @@ func (g violationGroup) finding(namespace string) Finding {
 			f.Problem += ", which come from a LimitRange"
 		}
 	case quota.Validation:
+		if g.Resource == "" {
+			f.Fix = "correct the podSpecPatch that leaves no valid container in the pod of " + plural("step", g.steps.list)
+			break
+		}
 		f.Fix = fmt.Sprintf("correct the requests or limits of %s%s", where, g.inConfigMap())
 		if g.Defaulted {
 			f.Fix = fmt.Sprintf("set the %s limit of %s, too%s", g.Resource, where, g.inConfigMap())

@@ -99,11 +99,13 @@ func newBench(t *testing.T, k kind, api http.HandlerFunc) bench {
 	return bench{h, client.RESTClient(), log, ""}
 }
 
-// noLimits answers that a namespace has neither quotas nor LimitRanges, if that is what is asked.
+// noLimits answers that a namespace has neither quotas nor LimitRanges, and that the cluster has no kind that creates Secrets.
 func noLimits(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/resourcequotas"):
 		fmt.Fprint(w, `{"apiVersion":"v1","kind":"ResourceQuotaList","items":[]}`)
+	case r.URL.Path == "/apis":
+		fmt.Fprint(w, `{"apiVersion":"v1","kind":"APIGroupList","groups":[]}`)
 	case strings.HasSuffix(r.URL.Path, "/limitranges"):
 		fmt.Fprint(w, `{"apiVersion":"v1","kind":"LimitRangeList","items":[]}`)
 	default:

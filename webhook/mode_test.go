@@ -27,7 +27,8 @@ func emptyCluster(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestNamespaceModes has the same finding in each mode of a namespace: from the path for a Workflow, from the object's own label for a Profile.
+// TestNamespaceModes has the same finding in each mode of a namespace: from the path for a Workflow, from the object's own label
+// for a Profile.
 func TestNamespaceModes(t *testing.T) {
 	for name, want := range map[validators.Mode]struct {
 		allowed  bool

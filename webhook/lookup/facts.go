@@ -3,6 +3,7 @@ package lookup
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
@@ -101,6 +102,29 @@ func (f Facts) PriorityClasses() ([]schedulingv1.PriorityClass, error) {
 		return nil, fmt.Errorf("the PriorityClasses could not be read: %w", err)
 	}
 	return found.Items, nil
+}
+
+// NamespaceIsNew implements validators.Facts.
+func (f Facts) NamespaceIsNew(namespace string) (bool, error) {
+	age := f.client.options.NewNamespaceAge
+	if age == 0 {
+		return false, nil
+	}
+	found, err := f.get(lookup{
+		resource: "namespaces", path: apiPath(coreKind("Namespace"), "", "namespaces", namespace), form: "creation",
+		kind: onlyMetadata, name: namespace,
+		decode: func(raw []byte) (any, error) {
+			object, err := decodeAs[metav1.PartialObjectMetadata](raw)
+			return object.CreationTimestamp.Time, err
+		},
+	})
+	switch {
+	case isNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("its age could not be read: %w", err)
+	}
+	return time.Since(found.(time.Time)) < age, nil
 }
 
 // ServerVersion implements validators.Facts.

@@ -8,20 +8,20 @@ import (
 // tokenSecretAnnotation on a ServiceAccount names the Secret of its token.
 const tokenSecretAnnotation = "workflows.argoproj.io/service-account-token.name"
 
-// agent adds the pod that runs all HTTP and plugin templates of a Workflow, or one more step to it.
+// addToAgentPod adds the pod that runs all HTTP and plugin templates of a Workflow, or one more step to it.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/agent.go createAgentPod.
-func (w *walker) agent(t placed, at position) {
-	w.headers(t, at)
-	if t.Plugin != nil || w.marked(executorPluginsMark) {
-		w.gap(at.steps, "the executor plugins of the cluster add containers to the Workflow's agent pod")
+func (w *walker) addToAgentPod(t scopedTemplate, pos position) {
+	w.recordHeaderSecrets(t, pos)
+	if t.Plugin != nil || w.podsMarked(executorPluginsMark) {
+		w.addGap(pos.steps, "the executor plugins of the cluster add containers to the Workflow's agent pod")
 	}
-	if i, ok := w.pods[agentKey]; ok {
-		w.reach(i, at)
+	if i, ok := w.podIndex[agentKey]; ok {
+		w.recordPath(i, pos)
 		return
 	}
 	token, missing, err := w.tokenSecret(w.wf.Spec.ServiceAccountName)
 	if err != nil {
-		w.gap(at.steps, err.Error())
+		w.addGap(pos.steps, err.Error())
 		return
 	}
 	container := corev1.Container{
@@ -33,7 +33,7 @@ func (w *walker) agent(t placed, at position) {
 	}
 	initContainer, mainContainer := container, container
 	initContainer.Name, mainContainer.Name = InitContainer, MainContainer
-	pod := Pod{sources: sources{template: t.path}, Origin: Origin{Template: t.Name, Path: t.path}, MissingServiceAccount: missing, ArgoContainers: []string{InitContainer, MainContainer}}
+	pod := Pod{sources: podSources{templatePath: t.path}, Origin: Origin{Template: t.Name, Path: t.path}, MissingServiceAccount: missing, ArgoContainers: []string{InitContainer, MainContainer}}
 	pod.Spec = corev1.PodSpec{
 		RestartPolicy:      corev1.RestartPolicyOnFailure,
 		ImagePullSecrets:   w.wf.Spec.ImagePullSecrets,
@@ -45,15 +45,15 @@ func (w *walker) agent(t placed, at position) {
 			Secret: &corev1.SecretVolumeSource{SecretName: token},
 		}}},
 	}
-	if err := pod.patch(w.work, resolveText(w.work, w.wf.Spec.PodSpecPatch, w.globals)); err != nil {
-		w.gap(at.steps, err.Error())
+	if err := pod.applyPatch(w.budget, resolveTagsInText(w.budget, w.wf.Spec.PodSpecPatch, w.globals)); err != nil {
+		w.addGap(pos.steps, err.Error())
 		return
 	}
-	w.add(agentKey, pod, at)
+	w.addPod(agentKey, pod, pos)
 }
 
-// headers records the Secrets in the headers of an HTTP template.
-func (w *walker) headers(t placed, at position) {
+// recordHeaderSecrets records the Secrets in the headers of an HTTP template.
+func (w *walker) recordHeaderSecrets(t scopedTemplate, pos position) {
 	if t.HTTP == nil {
 		return
 	}
@@ -62,10 +62,10 @@ func (w *walker) headers(t placed, at position) {
 			continue
 		}
 		s, path := h.ValueFrom.SecretKeyRef, t.path
-		if t.scope.at == nil {
+		if t.scope.refPath == nil {
 			path = t.path.Child("http", "headers").Index(i).Child("valueFrom", "secretKeyRef")
 		}
-		w.out.HeaderSecrets = append(w.out.HeaderSecrets, HeaderSecret{s.Name, s.Key, Origin{Template: t.Name, Steps: []string{at.step()}, Certainty: at.certainty, Path: path}})
+		w.out.HeaderSecrets = append(w.out.HeaderSecrets, HeaderSecret{s.Name, s.Key, Origin{Template: t.Name, Steps: []string{pos.stepPath()}, Certainty: pos.certainty, Path: path}})
 	}
 }
 
@@ -77,10 +77,10 @@ const agentKey, tokenVolume = "agent", "kube-api-access"
 // Source: argoproj/argo-workflows v3.7.3 util/secrets TokenNameForServiceAccount.
 func (w *walker) tokenSecret(name string) (secret, missing string, err error) {
 	name = firstSet(name, "default")
-	t, ok := w.tokens[name]
+	t, ok := w.tokenLookups[name]
 	if !ok {
 		t.secret, t.err = w.readTokenSecret(name)
-		w.tokens[name] = t
+		w.tokenLookups[name] = t
 	}
 	if t.secret == "" && t.err == nil {
 		missing = name
@@ -88,8 +88,8 @@ func (w *walker) tokenSecret(name string) (secret, missing string, err error) {
 	return t.secret, missing, t.err
 }
 
-// token is what is known of the token of a ServiceAccount: it is asked for once.
-type token struct {
+// tokenLookup is what is known of the token of a ServiceAccount: it is asked for once.
+type tokenLookup struct {
 	secret string
 	err    error
 }

@@ -28,7 +28,7 @@ const (
 // versions of Argo know. Names are case-sensitive, as they are for the API server.
 func Decode[T wfv1.Workflow | wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTemplate](raw []byte) (*T, error) {
 	object := new(T)
-	if !mayHaveNewer(raw) {
+	if !mayHaveArgoV4Field(raw) {
 		return object, kjson.Unmarshal(raw, object)
 	}
 	var tree map[string]any
@@ -54,17 +54,17 @@ func DecodeYAML[T wfv1.Workflow | wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTe
 	return Decode[T](raw)
 }
 
-// newerFields are those that Argo's types don't have, or not everywhere.
-var newerFields = []string{"plugin", "podResources", "executorPlugins"}
+// argoV4Fields are those that Argo's types don't have, or not everywhere.
+var argoV4Fields = []string{"plugin", "podResources", "executorPlugins"}
 
-// mayHaveNewer spares what has none of the fields the second decoding.
-func mayHaveNewer(raw []byte) bool {
-	return slices.ContainsFunc(newerFields, func(name string) bool { return bytes.Contains(raw, []byte(`"`+name+`"`)) })
+// mayHaveArgoV4Field spares what has none of the fields the second decoding.
+func mayHaveArgoV4Field(raw []byte) bool {
+	return slices.ContainsFunc(argoV4Fields, func(name string) bool { return bytes.Contains(raw, []byte(`"`+name+`"`)) })
 }
 
 // IsArgoV4Field reports whether a field of this name may be one that Argo's types don't have and Decode heeds.
 func IsArgoV4Field(name []byte) bool {
-	return slices.ContainsFunc(newerFields, func(field string) bool { return field == string(name) })
+	return slices.ContainsFunc(argoV4Fields, func(field string) bool { return field == string(name) })
 }
 
 func markSpec(spec map[string]any) {
@@ -148,24 +148,24 @@ func (r *ArtifactRepository) ToArtifactLocation() *wfv1.ArtifactLocation {
 	return r.ArtifactRepository.ToArtifactLocation()
 }
 
-// marked reports whether the Workflow has a mark on all its pods.
-func (w *walker) marked(mark string) bool {
+// podsMarked reports whether the Workflow has a mark on all its pods.
+func (w *walker) podsMarked(mark string) bool {
 	m := w.wf.Spec.PodMetadata
 	return m != nil && m.Annotations[mark] != ""
 }
 
-// noteNewer says of a pod what its template's marks mean.
-func (w *walker) noteNewer(pod *Pod, t *wfv1.Template) {
-	pod.noteNewer(locations(t))
-	if w.marked(podResourcesMark) || t.Metadata.Annotations[podResourcesMark] != "" {
+// noteArgoV4Fields says of a pod what its template's marks mean.
+func (w *walker) noteArgoV4Fields(pod *Pod, t *wfv1.Template) {
+	pod.notePlugins(locations(t))
+	if w.podsMarked(podResourcesMark) || t.Metadata.Annotations[podResourcesMark] != "" {
 		pod.RuntimeResources = append(pod.RuntimeResources, RuntimeResource{
 			Resource: "podResources", Reason: "Argo heeds it from v4.1 on, and then what the containers set is not all that counts",
 		})
 	}
 }
 
-// noteNewer says of a pod what the marks on artifacts that it handles mean.
-func (p *Pod) noteNewer(locations []*wfv1.ArtifactLocation) {
+// notePlugins says of a pod what the marks on artifacts that it handles mean.
+func (p *Pod) notePlugins(locations []*wfv1.ArtifactLocation) {
 	for _, l := range locations {
 		if l != nil && l.Raw != nil && l.Raw.Data == pluginMark {
 			p.Unknown = "it has an artifact in a plugin of Argo v4"

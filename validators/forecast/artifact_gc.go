@@ -10,25 +10,19 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// garbage is what a pod leaves behind and one artifact-GC pod deletes.
-type garbage struct {
-	pod       int // index in out.Pods
-	locations []*wfv1.ArtifactLocation
-}
-
-// collector is an artifact-GC pod to be: there is one for each time and each set of permissions.
-type collector struct {
-	patch, account string
-	garbage        []garbage
+// gcPod is an artifact-GC pod to be: there is one for each time and each set of permissions.
+type gcPod struct {
+	patch, serviceAccount string
+	locations             []*wfv1.ArtifactLocation // of the artifacts to delete
 }
 
 // ArtifactGC stands in Origin.Steps for the pods that delete artifacts when the run is over.
 const ArtifactGC = "artifact-gc"
 
-// leaves notes which artifacts of a template's pod are to be deleted, among them its logs where those are kept.
+// recordArtifactGC notes which artifacts of a template's pod are to be deleted, among them its logs where those are kept.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/artifact_gc.go processArtifactGCStrategy, findArtifactsToGC,
 // getArtifactGCPodInfo.
-func (w *walker) leaves(t *wfv1.Template, pod int) {
+func (w *walker) recordArtifactGC(t *wfv1.Template) {
 	if t.Name == "" {
 		return // Argo finds no template by the name that an inline one doesn't have
 	}
@@ -46,11 +40,10 @@ func (w *walker) leaves(t *wfv1.Template, pod int) {
 		if strategy != wfv1.ArtifactGCOnWorkflowCompletion && strategy != wfv1.ArtifactGCOnWorkflowDeletion {
 			continue
 		}
-		g := garbage{pod: pod, locations: []*wfv1.ArtifactLocation{home, &a.ArtifactLocation}}
-		var c collector
+		var c gcPod
 		metadata := wfv1.Metadata{Labels: map[string]string{}, Annotations: map[string]string{}}
 		take := func(gc *wfv1.ArtifactGC) {
-			c.account = firstSet(gc.ServiceAccountName, c.account)
+			c.serviceAccount = firstSet(gc.ServiceAccountName, c.serviceAccount)
 			if gc.PodMetadata != nil {
 				maps.Copy(metadata.Labels, gc.PodMetadata.Labels)
 				maps.Copy(metadata.Annotations, gc.PodMetadata.Annotations)
@@ -63,30 +56,30 @@ func (w *walker) leaves(t *wfv1.Template, pod int) {
 		if a.ArtifactGC != nil {
 			take(a.ArtifactGC)
 		}
-		w.collect(strategy, metadata, c, g)
+		w.addToGCPod(strategy, metadata, c, home, &a.ArtifactLocation)
 	}
 }
 
-func (w *walker) collect(strategy wfv1.ArtifactGCStrategy, metadata wfv1.Metadata, c collector, g garbage) {
-	key, err := json.Marshal([]any{strategy, metadata, c.account})
+func (w *walker) addToGCPod(strategy wfv1.ArtifactGCStrategy, metadata wfv1.Metadata, c gcPod, locations ...*wfv1.ArtifactLocation) {
+	key, err := json.Marshal([]any{strategy, metadata, c.serviceAccount})
 	if err != nil {
-		w.note("", err.Error())
+		w.addNote("", err.Error())
 		return
 	}
-	found, ok := w.collectors[string(key)]
+	found, ok := w.gcPods[string(key)]
 	if !ok {
 		found = &c
-		w.collectors[string(key)] = found
-		w.collectorKeys = append(w.collectorKeys, string(key))
+		w.gcPods[string(key)] = found
+		w.gcPodKeys = append(w.gcPodKeys, string(key))
 	}
-	found.garbage = append(found.garbage, g)
+	found.locations = append(found.locations, locations...)
 }
 
-// artifactGC adds the pods that delete artifacts, when all others are known.
+// addGCPods adds the pods that delete artifacts, when all others are known.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/artifact_gc.go createArtifactGCPod.
-func (w *walker) artifactGC() {
-	for _, key := range w.collectorKeys {
-		c := w.collectors[key]
+func (w *walker) addGCPods() {
+	for _, key := range w.gcPodKeys {
+		c := w.gcPods[key]
 		spec := corev1.PodSpec{
 			RestartPolicy: corev1.RestartPolicyNever,
 			Containers: []corev1.Container{{
@@ -98,23 +91,19 @@ func (w *walker) artifactGC() {
 			}},
 		}
 		path := field.NewPath("spec", "artifactGC")
-		pod := Pod{Origin: Origin{Path: path}, sources: sources{template: path}}
-		var locations []*wfv1.ArtifactLocation
-		for _, g := range c.garbage {
-			locations = append(locations, g.locations...)
-		}
-		volumes, mounts := credentialVolumes(locations)
+		pod := Pod{Origin: Origin{Path: path}, sources: podSources{templatePath: path}}
+		volumes, mounts := credentialVolumes(c.locations)
 		spec.Volumes, spec.Containers[0].VolumeMounts = volumes, mounts
-		err := resolve(w.work, &spec, w.globals)
+		err := resolveTags(w.budget, &spec, w.globals)
 		if pod.Spec = spec; err == nil {
-			err = pod.patch(w.work, resolveText(w.work, c.patch, w.globals))
+			err = pod.applyPatch(w.budget, resolveTagsInText(w.budget, c.patch, w.globals))
 		}
 		if err != nil {
-			w.note(ArtifactGC, err.Error())
+			w.addNote(ArtifactGC, err.Error())
 			continue
 		}
-		pod.Spec.ServiceAccountName = firstSet(c.account, pod.Spec.ServiceAccountName)
-		pod.noteNewer(locations)
+		pod.Spec.ServiceAccountName = firstSet(c.serviceAccount, pod.Spec.ServiceAccountName)
+		pod.notePlugins(c.locations)
 		pod.Origin.addStep(position{steps: []string{ArtifactGC}, certainty: Possible}) // when the run is over, and has kept the artifact
 		w.out.Pods = append(w.out.Pods, pod)
 	}

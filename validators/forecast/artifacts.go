@@ -69,7 +69,7 @@ func (w *walker) archiveLocation(t *wfv1.Template) *wfv1.ArtifactLocation {
 			logs = *t.ArchiveLocation.ArchiveLogs
 		}
 	}
-	if !logs && !keptElsewhere(t.Inputs.Artifacts) && !keptElsewhere(t.Outputs.Artifacts) {
+	if !logs && !anyWithoutLocation(t.Inputs.Artifacts) && !anyWithoutLocation(t.Outputs.Artifacts) {
 		return t.ArchiveLocation
 	}
 	location := w.repositoryLocation()
@@ -81,8 +81,8 @@ func (w *walker) archiveLocation(t *wfv1.Template) *wfv1.ArtifactLocation {
 	return &own
 }
 
-// keptElsewhere reports whether an artifact does not say where it is kept.
-func keptElsewhere(artifacts []wfv1.Artifact) bool {
+// anyWithoutLocation reports whether an artifact does not say where it is kept.
+func anyWithoutLocation(artifacts []wfv1.Artifact) bool {
 	for i := range artifacts {
 		if !artifacts[i].HasLocation() {
 			return true
@@ -99,9 +99,9 @@ func (w *walker) repositoryLocation() *wfv1.ArtifactLocation {
 	return w.location
 }
 
-// withArguments returns the inputs of a template, each artifact that the caller gives in place of its own.
+// withArtifactArguments returns the inputs of a template, each artifact that the caller gives in place of its own.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/util.go ProcessArgs.
-func withArguments(inputs []wfv1.Artifact, args wfv1.Arguments) []wfv1.Artifact {
+func withArtifactArguments(inputs []wfv1.Artifact, args wfv1.Arguments) []wfv1.Artifact {
 	out := slices.Clone(inputs)
 	for i, in := range inputs {
 		if arg := args.GetArtifactByName(in.Name); arg != nil {
@@ -209,11 +209,11 @@ func credentials(l *wfv1.ArtifactLocation) []*corev1.SecretKeySelector {
 // artifactSource matches where an argument's artifact comes from: {{inputs.artifacts.A}}, or {{tasks.T.outputs.artifacts.A}}.
 var artifactSource = regexp.MustCompile(`^\{\{\s*(?:inputs|(?:tasks|steps)\.([\w-]+)\.outputs)\.artifacts\.([\w-]+)\s*\}\}$`)
 
-// located returns the arguments of a call in t with the artifacts that come from t's inputs or from another step as far
+// resolveArtifactArguments returns the arguments of a call in t with the artifacts that come from t's inputs or from another step as far
 // as their location is written down there; what the run decides, such as a key in the default repository, needs no
 // Secrets of its own. callees are the templates of the other steps, by the steps' names.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/dag.go and steps.go, resolveReferences.
-func located(t placed, args wfv1.Arguments, callees map[string]string) wfv1.Arguments {
+func resolveArtifactArguments(t scopedTemplate, args wfv1.Arguments, callees map[string]string) wfv1.Arguments {
 	out := args
 	out.Artifacts = slices.Clone(args.Artifacts)
 	for i, a := range args.Artifacts {
@@ -223,7 +223,7 @@ func located(t placed, args wfv1.Arguments, callees map[string]string) wfv1.Argu
 		}
 		from := t.Inputs.Artifacts
 		if step := m[1]; step != "" {
-			callee, _ := t.scope.template(callees[step])
+			callee, _ := t.scope.lookup(callees[step])
 			if callee.Template == nil {
 				continue
 			}

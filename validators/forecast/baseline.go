@@ -36,7 +36,7 @@ func Baselines(controller ControllerConfig) ([]BaselineRun, error) {
 		for _, t := range run.templates {
 			t.Name = "step"
 			wf := &wfv1.Workflow{Spec: wfv1.WorkflowSpec{Entrypoint: t.Name, Templates: []wfv1.Template{t}}}
-			f := Workflow(wf, onlyController(controller), Options{})
+			f := Workflow(wf, controllerOnlyFacts(controller), Options{})
 			if len(f.Pods) == 0 {
 				return nil, errors.New("no pipeline pod can be worked out under this controller configuration: " + f.Gaps[0].Reason)
 			}
@@ -47,24 +47,28 @@ func Baselines(controller ControllerConfig) ([]BaselineRun, error) {
 	return out, nil
 }
 
-// onlyController are the Facts of a cluster with nothing but a workflow-controller.
-type onlyController ControllerConfig
+// controllerOnlyFacts are the Facts of a cluster with nothing but a workflow-controller.
+type controllerOnlyFacts ControllerConfig
 
 // ControllerConfig implements Facts.
-func (c onlyController) ControllerConfig(string) (ControllerConfig, error) { return ControllerConfig(c), nil }
+func (c controllerOnlyFacts) ControllerConfig(string) (ControllerConfig, error) {
+	return ControllerConfig(c), nil
+}
 
 // WorkflowTemplate implements Facts: there are none.
-func (onlyController) WorkflowTemplate(string, string) (*wfv1.WorkflowTemplate, error) {
+func (controllerOnlyFacts) WorkflowTemplate(string, string) (*wfv1.WorkflowTemplate, error) {
 	return nil, nil
 }
 
 // ClusterWorkflowTemplate implements Facts: there are none.
-func (onlyController) ClusterWorkflowTemplate(string) (*wfv1.ClusterWorkflowTemplate, error) {
+func (controllerOnlyFacts) ClusterWorkflowTemplate(string) (*wfv1.ClusterWorkflowTemplate, error) {
 	return nil, nil
 }
 
 // ConfigMap implements Facts: there are none.
-func (onlyController) ConfigMap(string, string) (*corev1.ConfigMap, error) { return nil, nil }
+func (controllerOnlyFacts) ConfigMap(string, string) (*corev1.ConfigMap, error) { return nil, nil }
 
 // ServiceAccount implements Facts: there are none.
-func (onlyController) ServiceAccount(string, string) (*corev1.ServiceAccount, error) { return nil, nil }
+func (controllerOnlyFacts) ServiceAccount(string, string) (*corev1.ServiceAccount, error) {
+	return nil, nil
+}

@@ -43,7 +43,7 @@ type KubeConfig struct {
 // read as well. The error names the key that can't be read.
 // Source: argoproj/argo-workflows v3.7.3 config/controller.go parseConfigMap.
 func ParseControllerConfig(data map[string]string) (ControllerConfig, error) {
-	documents, err := documents(data)
+	documents, err := configDocuments(data)
 	if err != nil {
 		return ControllerConfig{}, err
 	}
@@ -66,8 +66,8 @@ func ParseControllerConfig(data map[string]string) (ControllerConfig, error) {
 	return c, nil
 }
 
-// documents are the values of the keys that shape pods, as JSON.
-func documents(data map[string]string) (map[string]json.RawMessage, error) {
+// configDocuments are the values of the keys that shape pods, as JSON.
+func configDocuments(data map[string]string) (map[string]json.RawMessage, error) {
 	out := map[string]json.RawMessage{}
 	if whole, ok := data["config"]; ok {
 		if err := yaml.Unmarshal([]byte(whole), &out); err != nil {

@@ -13,9 +13,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// created lists the objects that a resource template makes in namespace. A manifest that can't be read before run time
+// createdObjects lists the objects that a resource template makes in namespace. A manifest that can't be read before run time
 // gives one Created without a Kind.
-func created(r *wfv1.ResourceTemplate, namespace string) []Created {
+func createdObjects(r *wfv1.ResourceTemplate, namespace string) []Created {
 	if r.Action == "get" || r.Action == "delete" {
 		return nil
 	}
@@ -58,8 +58,8 @@ func (c Created) Provides(kind, name string) Certainty {
 		return Unknown
 	case c.Kind == "StatefulSet" && kind == "PersistentVolumeClaim":
 		return Possible // its claims have names of their own
-	case usesOnly[c.Kind]:
-		if mentions(c.Manifest, name) && makesObjects.MatchString(c.Manifest) {
+	case consumerKinds[c.Kind]:
+		if mentionsName(c.Manifest, name) && createsObjects.MatchString(c.Manifest) {
 			return Possible // a Job that runs kubectl
 		}
 		return Unknown
@@ -82,41 +82,41 @@ func (f Forecast) Provides(kind, name string) Certainty {
 		return c
 	}
 	run := f.programs()
-	if run.anything {
+	if run.incomplete {
 		return Possible
 	}
 	for _, program := range run.texts {
-		if c == Unknown && mentions(program, name) && speaksOf(strings.ReplaceAll(program, name, ""), kind) {
+		if c == Unknown && mentionsName(program, name) && mentionsKind(strings.ReplaceAll(program, name, ""), kind) {
 			c = Possible
 		}
 	}
 	return c
 }
 
-// otherWords are how programs speak of kinds beside the kind itself: to kubectl, and in client libraries.
-var otherWords = map[string]*regexp.Regexp{
+// kindAliases are how programs speak of kinds beside the kind itself: to kubectl, and in client libraries.
+var kindAliases = map[string]*regexp.Regexp{
 	"ConfigMap":             regexp.MustCompile(`(?i)config_map|\bcm\b`),
 	"ServiceAccount":        regexp.MustCompile(`(?i)service_account|\bsa\b`),
 	"PersistentVolumeClaim": regexp.MustCompile(`(?i)persistent_volume_claim|\bpvc\b`),
 	"PriorityClass":         regexp.MustCompile(`(?i)priority_class|\bpc\b`),
 }
 
-func speaksOf(program, kind string) bool {
-	if words := otherWords[kind]; words != nil && words.MatchString(program) {
+func mentionsKind(program, kind string) bool {
+	if words := kindAliases[kind]; words != nil && words.MatchString(program) {
 		return true
 	}
 	return strings.Contains(strings.ToLower(program), strings.ToLower(kind))
 }
 
-// mentions reports whether a text has a name, and not only as a part of a longer one.
-func mentions(text, name string) bool {
+// mentionsName reports whether a text has a name, and not only as a part of a longer one.
+func mentionsName(text, name string) bool {
 	for from := 0; name != ""; {
 		i := strings.Index(text[from:], name)
 		if i < 0 {
 			return false
 		}
 		start, end := from+i, from+i+len(name)
-		if (start == 0 || !ofName(text[start-1])) && (end == len(text) || !ofName(text[end])) {
+		if (start == 0 || !isNameByte(text[start-1])) && (end == len(text) || !isNameByte(text[end])) {
 			return true
 		}
 		from = start + 1
@@ -124,22 +124,22 @@ func mentions(text, name string) bool {
 	return false
 }
 
-func ofName(c byte) bool {
+func isNameByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-'
 }
 
-// makesObjects matches what programs say to make objects: to kubectl and its like, in a client library, to the API itself.
-var makesObjects = regexp.MustCompile(`(?i)kubectl|\boc\b|helm|namespaced_|V1Secret|V1ConfigMap|/secrets\b|/configmaps\b|kind: *(secret|configmap|serviceaccount|persistentvolumeclaim)`)
+// createsObjects matches what programs say to make objects: to kubectl and its like, in a client library, to the API itself.
+var createsObjects = regexp.MustCompile(`(?i)kubectl|\boc\b|helm|namespaced_|V1Secret|V1ConfigMap|/secrets\b|/configmaps\b|kind: *(secret|configmap|serviceaccount|persistentvolumeclaim)`)
 
 // programOf is the text that a template executes, without its variables: those are how it uses Secrets. A driver of KFP v2
 // is given all that there is to say of a step, and executes none of it; what counts is the step's own program. open says that it may
 // make anything.
-func (w *walker) programOf(t *wfv1.Template) (program string, open bool) {
-	if w.isKFP && t.Container != nil {
-		if commands, values, open, ok := w.kfp.Program(t.Container.Args); ok {
+func (w *walker) programOf(t *wfv1.Template) (program string, incomplete bool) {
+	if w.isKFPv2 && t.Container != nil {
+		if commands, values, incomplete, ok := w.kfpRun.Program(t.Container.Args); ok {
 			// A component that makes objects is told by its inputs which.
-			if told := commands + " " + values; makesObjects.MatchString(told) {
-				return told, open
+			if inputs := commands + " " + values; createsObjects.MatchString(inputs) {
+				return inputs, incomplete
 			}
 			return commands, false
 		}
@@ -169,15 +169,15 @@ func (w *walker) programOf(t *wfv1.Template) (program string, open bool) {
 	return strings.Join(parts, " "), false
 }
 
-// usesOnly are Kubernetes' own kinds that mention other objects because they need them, and don't bring them about.
-var usesOnly = map[string]bool{
+// consumerKinds are Kubernetes' own kinds that mention other objects because they need them, and don't bring them about.
+var consumerKinds = map[string]bool{
 	"Pod": true, "Job": true, "CronJob": true, "Deployment": true, "StatefulSet": true, "DaemonSet": true, "ReplicaSet": true,
 	"ServiceAccount": true, "Role": true, "RoleBinding": true, "ConfigMap": true, "PersistentVolumeClaim": true, "Service": true,
 }
 
-var tag = regexp.MustCompile(`\\{\\{.*?\\}\\}`)
+var quotedTag = regexp.MustCompile(`\\{\\{.*?\\}\\}`)
 
 // tagPattern matches every text that a text with tags may become.
 func tagPattern(text string) *regexp.Regexp {
-	return regexp.MustCompile("^" + tag.ReplaceAllString(regexp.QuoteMeta(text), ".*") + "$")
+	return regexp.MustCompile("^" + quotedTag.ReplaceAllString(regexp.QuoteMeta(text), ".*") + "$")
 }

@@ -15,53 +15,53 @@ import (
 // loop is what withItems, withParam or withSequence make of a step.
 type loop struct {
 	// items are what the item tags stand for in each round; nil where there is no loop, or it is not known.
-	items     []wfv1.Item
-	rounds    int
-	certainty Certainty
+	items      []wfv1.Item
+	iterations int
+	certainty  Certainty
 }
 
-// values are what is known in a round.
-func (l loop) values(round int) values {
+// tagValues are what is known in a round.
+func (l loop) tagValues(round int) tagValues {
 	if round >= len(l.items) {
 		return nil
 	}
 	return itemValues(&l.items[round])
 }
 
-// once is a step that is no loop, or one of which nothing is known.
-func once(c Certainty) loop { return loop{rounds: 1, certainty: c} }
+// singleIteration is a step that is no loop, or one of which nothing is known.
+func singleIteration(c Certainty) loop { return loop{iterations: 1, certainty: c} }
 
-// expand unrolls a step's loop as far as it is known, to no more rounds than the walk would look at.
+// expandLoop unrolls a step's loop as far as it is known, to no more rounds than the walk would look at.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/steps.go expandStep, processItem.
-func expand(b *budget, items []wfv1.Item, param string, sequence *wfv1.Sequence) loop {
+func expandLoop(b *budget, items []wfv1.Item, param string, sequence *wfv1.Sequence) loop {
 	switch {
 	case len(items) > 0:
-		return rounds(items)
+		return loopOver(items)
 	case param != "":
 		var list []wfv1.Item // each of which is slow to read
-		if HasTag(param) || b.take(8*len(param)) != nil || json.Unmarshal([]byte(param), &list) != nil {
-			return once(Possible)
+		if HasTag(param) || b.spend(8*len(param)) != nil || json.Unmarshal([]byte(param), &list) != nil {
+			return singleIteration(Possible)
 		}
 		if len(list) > maxVisits {
 			list = slices.Clone(list[:maxVisits+1]) // the rest need not stay in memory
 		}
-		return rounds(list)
+		return loopOver(list)
 	case sequence != nil:
 		numbers, ok := sequenceNumbers(sequence)
 		if !ok {
-			return once(Possible)
+			return singleIteration(Possible)
 		}
-		return rounds(numbers)
+		return loopOver(numbers)
 	}
-	return once(Certain)
+	return singleIteration(Certain)
 }
 
-func rounds(items []wfv1.Item) loop {
-	return loop{items: items, rounds: len(items), certainty: Certain}
+func loopOver(items []wfv1.Item) loop {
+	return loop{items: items, iterations: len(items), certainty: Certain}
 }
 
-func itemValues(item *wfv1.Item) values {
-	known := values{"item": item.String()}
+func itemValues(item *wfv1.Item) tagValues {
+	known := tagValues{"item": item.String()}
 	if item.GetType() == wfv1.Map {
 		for key, v := range item.GetMapVal() {
 			known["item."+key] = v.String()
@@ -116,19 +116,19 @@ func sequenceNumbers(s *wfv1.Sequence) (items []wfv1.Item, ok bool) {
 	return items, true
 }
 
-// reachedTasks says for each task of a DAG that can run at all how sure it is that it does, the DAG itself running and
+// reachableTasks says for each task of a DAG that can run at all how sure it is that it does, the DAG itself running and
 // nothing failing. daemon reports whether a task may go on running instead of succeeding.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/dag.go (target, depends), workflow/common/ancestry.go.
-func reachedTasks(dag *wfv1.DAGTemplate, daemon func(*wfv1.DAGTask) bool) map[string]Certainty {
+func reachableTasks(dag *wfv1.DAGTemplate, daemon func(*wfv1.DAGTask) bool) map[string]Certainty {
 	tasks := map[string]*wfv1.DAGTask{}
 	for i := range dag.Tasks {
 		tasks[dag.Tasks[i].Name] = &dag.Tasks[i]
 	}
-	wanted, known := targets(dag, tasks)
-	r := reach{tasks: tasks, daemon: daemon, memo: map[string]Certainty{}}
+	wanted, known := targetTasks(dag, tasks)
+	r := reachability{tasks: tasks, mayBeDaemon: daemon, memo: map[string]Certainty{}}
 	out := map[string]Certainty{}
 	for name := range wanted {
-		out[name] = r.certainty(name)
+		out[name] = r.ofTask(name)
 		if !known {
 			out[name] = min(out[name], Possible)
 		}
@@ -136,9 +136,9 @@ func reachedTasks(dag *wfv1.DAGTemplate, daemon func(*wfv1.DAGTask) bool) map[st
 	return out
 }
 
-// targets are the tasks that the DAG's target leads to, all of them where it names none. known is false where the
+// targetTasks are the tasks that the DAG's target leads to, all of them where it names none. known is false where the
 // target is known only at run time.
-func targets(dag *wfv1.DAGTemplate, tasks map[string]*wfv1.DAGTask) (wanted map[string]bool, known bool) {
+func targetTasks(dag *wfv1.DAGTemplate, tasks map[string]*wfv1.DAGTask) (wanted map[string]bool, known bool) {
 	wanted = map[string]bool{}
 	if dag.Target == "" || HasTag(dag.Target) {
 		for name := range tasks {
@@ -161,35 +161,35 @@ func targets(dag *wfv1.DAGTemplate, tasks map[string]*wfv1.DAGTask) (wanted map[
 	return wanted, true
 }
 
-// reach works out how sure it is that a task runs, from the tasks that it depends on.
-type reach struct {
+// reachability works out how sure it is that a task runs, from the tasks that it depends on.
+type reachability struct {
 	tasks map[string]*wfv1.DAGTask
-	// daemon reports whether a task may go on running instead of succeeding.
-	daemon func(*wfv1.DAGTask) bool
-	memo   map[string]Certainty
+	// mayBeDaemon reports whether a task may go on running instead of succeeding.
+	mayBeDaemon func(*wfv1.DAGTask) bool
+	memo        map[string]Certainty
 }
 
-func (r *reach) certainty(name string) Certainty {
+func (r *reachability) ofTask(name string) Certainty {
 	if c, ok := r.memo[name]; ok {
 		return c
 	}
 	r.memo[name] = Possible // while it is being worked out: a cycle, which Argo refuses, is never certain
-	c := r.dependsCertainty(r.tasks[name])
+	c := r.ofDependencies(r.tasks[name])
 	r.memo[name] = c
 	return c
 }
 
 var (
 	taskResult  = regexp.MustCompile(`([\w-]+)(?:\.(\w+))?`)
-	onlySuccess = regexp.MustCompile(`^[\s\w.()&|-]*$`)
+	successOnly = regexp.MustCompile(`^[\s\w.()&|-]*$`)
 )
 
-// dependsCertainty says how sure it is that a task's dependencies let it run. It is certain where every term asks for a
+// ofDependencies says how sure it is that a task's dependencies let it run. It is certain where every term asks for a
 // task that surely gets its turn, and for its success; anything that asks for a failure, or for the success of a task
 // that may be skipped, is not. A bare name is also content with a skipped task, but not with one that is left out because
 // its own dependencies did not come true.
-func (r *reach) dependsCertainty(task *wfv1.DAGTask) Certainty {
-	if !onlySuccess.MatchString(task.Depends) {
+func (r *reachability) ofDependencies(task *wfv1.DAGTask) Certainty {
+	if !successOnly.MatchString(task.Depends) {
 		return Possible
 	}
 	terms := taskResult.FindAllStringSubmatch(task.Depends, -1)
@@ -199,10 +199,10 @@ func (r *reach) dependsCertainty(task *wfv1.DAGTask) Certainty {
 	for _, term := range terms {
 		on, result := r.tasks[term[1]], term[2]
 		switch {
-		case on == nil, r.certainty(on.Name) != Certain:
+		case on == nil, r.ofTask(on.Name) != Certain:
 			return Possible
 		case result == "":
-		case result == "Succeeded" && !mayBeSkipped(on) && !r.daemon(on):
+		case result == "Succeeded" && !mayBeSkipped(on) && !r.mayBeDaemon(on):
 		default:
 			return Possible
 		}
@@ -210,17 +210,17 @@ func (r *reach) dependsCertainty(task *wfv1.DAGTask) Certainty {
 	return Certain
 }
 
-// mayFollow matches what lets a task run although one before it did not succeed, by the phase of that one.
-var mayFollow = map[wfv1.NodePhase]*regexp.Regexp{
+// toleratesPhase matches what lets a task run although one before it did not succeed, by the phase of that one.
+var toleratesPhase = map[wfv1.NodePhase]*regexp.Regexp{
 	wfv1.NodeError:  regexp.MustCompile(`\|\||!|\.(Errored|Omitted|AnySucceeded)`),
 	wfv1.NodeFailed: regexp.MustCompile(`\|\||!|\.(Failed|AllFailed|Omitted|AnySucceeded)`),
 }
 
-// goesOnAfter reports for each phase whether a DAG may succeed although one of its tasks has ended in it: that of what comes last decides,
+// toleratedPhases reports for each phase whether a DAG may succeed although one of its tasks has ended in it: that of what comes last decides,
 // and some task may run for all that. One that is left out counts as having ended like what came before it, be that a hook, and its
 // own continueOn decides whether that matters.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/dag.go assessDAGPhase, workflow/common/ancestry.go.
-func goesOnAfter(dag *wfv1.DAGTemplate) map[wfv1.NodePhase]bool {
+func toleratedPhases(dag *wfv1.DAGTemplate) map[wfv1.NodePhase]bool {
 	before := map[string]bool{}
 	for i := range dag.Tasks {
 		for _, name := range dependencies(&dag.Tasks[i]) {
@@ -233,7 +233,7 @@ func goesOnAfter(dag *wfv1.DAGTemplate) map[wfv1.NodePhase]bool {
 		follows := len(dependencies(task)) > 0
 		hooked := len(task.Hooks) > 0 || task.OnExit != ""
 		for _, phase := range []wfv1.NodePhase{wfv1.NodeError, wfv1.NodeFailed} {
-			if task.Depends != "" && mayFollow[phase].MatchString(task.Depends) || follows && task.ContinuesOn(phase) || hooked && before[task.Name] {
+			if task.Depends != "" && toleratesPhase[phase].MatchString(task.Depends) || follows && task.ContinuesOn(phase) || hooked && before[task.Name] {
 				out[phase] = true
 			}
 		}
@@ -241,17 +241,17 @@ func goesOnAfter(dag *wfv1.DAGTemplate) map[wfv1.NodePhase]bool {
 	return out
 }
 
-// hooked reports whether a step has a hook.
-func hooked(groups []wfv1.ParallelSteps) bool {
+// hasHooks reports whether a step has a hook.
+func hasHooks(groups []wfv1.ParallelSteps) bool {
 	return slices.ContainsFunc(groups, func(group wfv1.ParallelSteps) bool {
 		return slices.ContainsFunc(group.Steps, func(s wfv1.WorkflowStep) bool { return len(s.Hooks) > 0 || s.OnExit != "" })
 	})
 }
 
-func mayBeSkipped(task *wfv1.DAGTask) bool { return task.When != "" || mayLoop(task) }
+func mayBeSkipped(task *wfv1.DAGTask) bool { return task.When != "" || isLoop(task) }
 
-// mayLoop reports whether a task stands for any number of rounds, also none.
-func mayLoop(task *wfv1.DAGTask) bool {
+// isLoop reports whether a task stands for any number of rounds, also none.
+func isLoop(task *wfv1.DAGTask) bool {
 	return len(task.WithItems) > 0 || task.WithParam != "" || task.WithSequence != nil
 }
 

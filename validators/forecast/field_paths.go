@@ -9,81 +9,81 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// sources remember where in the Workflow the parts of a pod are written, so that a finding about the pod can point at
+// podSources remember where in the Workflow the parts of a pod are written, so that a finding about the pod can point at
 // the line that the author can change.
-type sources struct {
-	template *field.Path
-	// written is the template that the parts come from. Nil where they have no places of their own: what comes from a WorkflowTemplate
+type podSources struct {
+	templatePath *field.Path
+	// ownTemplate is the template that the parts come from. Nil where they have no places of their own: what comes from a WorkflowTemplate
 	// has its place where the Workflow refers to that.
-	written *wfv1.Template
-	shared  map[string]*field.Path // the Workflow's volumes
-	// fields says that fields which the template sets have their place there.
-	fields *wfv1.Template
-	// config is where KFP v2 has the step's Kubernetes configuration, and configured what comes from there: the main
+	ownTemplate     *wfv1.Template
+	workflowVolumes map[string]*field.Path // the Workflow's volumes
+	// original says that fields which the template sets have their place there.
+	original *wfv1.Template
+	// kfpConfigPath is where KFP v2 has the step's Kubernetes configuration, and configured what comes from there: the main
 	// container's variables, and volumes.
-	config     *field.Path
-	configured sets.Set[string]
+	kfpConfigPath *field.Path
+	kfpConfigured sets.Set[string]
 }
 
-type source struct {
+type containerSource struct {
 	path      *field.Path
 	container *corev1.Container
 }
 
 // sourcesOf says where the parts of a template's pod come from.
-func (w *walker) sourcesOf(t placed) sources {
-	s := sources{template: t.path, fields: t.written, shared: w.volumePaths}
-	if t.scope.at == nil {
-		s.written = t.written
+func (w *walker) sourcesOf(t scopedTemplate) podSources {
+	s := podSources{templatePath: t.path, original: t.original, workflowVolumes: w.volumePaths}
+	if t.scope.refPath == nil {
+		s.ownTemplate = t.original
 	}
 	return s
 }
 
 // container is where a container of the pod is written.
-func (s sources) container(name string) (found source, ok bool) {
-	t := s.written
+func (s podSources) container(name string) (found containerSource, ok bool) {
+	t := s.ownTemplate
 	if t == nil {
-		return source{}, false
+		return containerSource{}, false
 	}
 	switch {
 	case name == MainContainer && t.Container != nil:
-		found = source{s.template.Child("container"), t.Container}
+		found = containerSource{s.templatePath.Child("container"), t.Container}
 	case name == MainContainer && t.Script != nil:
-		found = source{s.template.Child("script"), &t.Script.Container}
+		found = containerSource{s.templatePath.Child("script"), &t.Script.Container}
 	case t.ContainerSet != nil:
 		for i := range t.ContainerSet.Containers {
 			if c := &t.ContainerSet.Containers[i].Container; c.Name == name {
-				found = source{s.template.Child("containerSet", "containers").Index(i), c}
+				found = containerSource{s.templatePath.Child("containerSet", "containers").Index(i), c}
 			}
 		}
 	}
 	of := func(path *field.Path, containers []wfv1.UserContainer) {
 		for i := range containers {
 			if c := &containers[i].Container; c.Name == name {
-				found = source{path.Index(i), c}
+				found = containerSource{path.Index(i), c}
 			}
 		}
 	}
-	of(s.template.Child("initContainers"), t.InitContainers)
-	of(s.template.Child("sidecars"), t.Sidecars)
+	of(s.templatePath.Child("initContainers"), t.InitContainers)
+	of(s.templatePath.Child("sidecars"), t.Sidecars)
 	return found, found.container != nil
 }
 
-// volume is where a volume of the pod is written; nil if that is not in the Workflow.
-func (s sources) volume(name string) *field.Path {
-	if s.written != nil {
-		for i, v := range slices.Backward(s.written.Volumes) {
+// volumePath is where a volume of the pod is written; nil if that is not in the Workflow.
+func (s podSources) volumePath(name string) *field.Path {
+	if s.ownTemplate != nil {
+		for i, v := range slices.Backward(s.ownTemplate.Volumes) {
 			if v.Name == name {
-				return s.template.Child("volumes").Index(i)
+				return s.templatePath.Child("volumes").Index(i)
 			}
 		}
 	}
-	return s.shared[name]
+	return s.workflowVolumes[name]
 }
 
-// field is the place of a field that the template sets; nil if it does not.
-func (s sources) field(name string) *field.Path {
-	t := s.fields
+// fieldPath is the place of a field that the template sets; nil if it does not.
+func (s podSources) fieldPath(name string) *field.Path {
+	t := s.original
 	if t == nil {
 		return nil
 	}
@@ -94,10 +94,10 @@ func (s sources) field(name string) *field.Path {
 	switch {
 	case value == "":
 		return nil
-	case s.written == nil:
-		return s.template
+	case s.ownTemplate == nil:
+		return s.templatePath
 	}
-	return s.template.Child(name)
+	return s.templatePath.Child(name)
 }
 
 // SubPath leads from the place of a part to a place inside of it.
@@ -108,14 +108,14 @@ type SubPath func(*field.Path) *field.Path
 func (p *Pod) EnvPath(container, variable string, within SubPath) *field.Path {
 	src, ok := p.sources.container(container)
 	if !ok {
-		return p.sources.template
+		return p.sources.templatePath
 	}
 	i := slices.IndexFunc(src.container.Env, func(e corev1.EnvVar) bool { return e.Name == variable })
 	if i < 0 && container == MainContainer {
-		return p.sources.of("env/" + variable)
+		return p.sources.partPath("env/" + variable)
 	}
 	if i < 0 {
-		return p.sources.template
+		return p.sources.templatePath
 	}
 	return within(src.path.Child("env").Index(i))
 }
@@ -124,7 +124,7 @@ func (p *Pod) EnvPath(container, variable string, within SubPath) *field.Path {
 func (p *Pod) EnvFromPath(container string, from *corev1.EnvFromSource, within SubPath) *field.Path {
 	src, ok := p.sources.container(container)
 	if !ok {
-		return p.sources.template
+		return p.sources.templatePath
 	}
 	i := slices.IndexFunc(src.container.EnvFrom, func(e corev1.EnvFromSource) bool {
 		if from.SecretRef != nil {
@@ -133,7 +133,7 @@ func (p *Pod) EnvFromPath(container string, from *corev1.EnvFromSource, within S
 		return from.ConfigMapRef != nil && e.ConfigMapRef != nil && sameOrTag(e.ConfigMapRef.Name, from.ConfigMapRef.Name)
 	})
 	if i < 0 {
-		return p.sources.template
+		return p.sources.templatePath
 	}
 	return within(src.path.Child("envFrom").Index(i))
 }
@@ -142,8 +142,8 @@ func sameOrTag(written, name string) bool { return written == name || HasTag(wri
 
 // PullSecretPath is the place where an image pull secret is named.
 func (p *Pod) PullSecretPath(name string) *field.Path {
-	if p.sources.config != nil && p.sources.configured.Has("pull/"+name) {
-		return p.sources.config
+	if p.sources.kfpConfigPath != nil && p.sources.kfpConfigured.Has("pull/"+name) {
+		return p.sources.kfpConfigPath
 	}
 	return field.NewPath("spec", "imagePullSecrets")
 }
@@ -151,7 +151,7 @@ func (p *Pod) PullSecretPath(name string) *field.Path {
 // FieldPath is the place of a field that a template may set, or else the Workflow's spec for all: where the template sets it,
 // that, and otherwise the spec's field of the other name.
 func (p *Pod) FieldPath(ofTemplate, ofSpec string) *field.Path {
-	if path := p.sources.field(ofTemplate); path != nil {
+	if path := p.sources.fieldPath(ofTemplate); path != nil {
 		return path
 	}
 	return field.NewPath("spec").Child(ofSpec)
@@ -159,16 +159,16 @@ func (p *Pod) FieldPath(ofTemplate, ofSpec string) *field.Path {
 
 // VolumePath is the same for the place where a volume is written.
 func (p *Pod) VolumePath(name string, within SubPath) *field.Path {
-	if path := p.sources.volume(name); path != nil {
+	if path := p.sources.volumePath(name); path != nil {
 		return within(path)
 	}
-	return p.sources.of("volume/" + name)
+	return p.sources.partPath("volume/" + name)
 }
 
-// of is the place of something that the template doesn't have.
-func (s sources) of(part string) *field.Path {
-	if s.config != nil && s.configured.Has(part) {
-		return s.config
+// partPath is the place of something that the template doesn't have.
+func (s podSources) partPath(part string) *field.Path {
+	if s.kfpConfigPath != nil && s.kfpConfigured.Has(part) {
+		return s.kfpConfigPath
 	}
-	return s.template
+	return s.templatePath
 }

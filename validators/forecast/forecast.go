@@ -76,7 +76,7 @@ type Pod struct {
 	// RuntimeResources are resources that are set to an amount which exists only at run time. They are not in Spec.
 	RuntimeResources []RuntimeResource
 
-	sources sources
+	sources podSources
 }
 
 // RuntimeResource is a resource of a container whose amount exists only at run time. Without a container it is the pod's.
@@ -127,27 +127,27 @@ func Workflow(wf *wfv1.Workflow, facts Facts, options Options) Forecast {
 	if neverRuns(wf) {
 		return Forecast{}
 	}
-	var before []Gap
+	var gaps []Gap
 	controller, err := facts.ControllerConfig(wf.Labels[InstanceLabel])
 	if err != nil {
-		before = append(before, Gap{Reason: err.Error()})
+		gaps = append(gaps, Gap{Reason: err.Error()})
 	}
 	var controllerError error
 	if err != nil && !errors.Is(err, ErrConfigNotFound) {
 		controllerError = err
 	}
-	work := &budget{maxWork}
-	home, merged, err := effective(work, wf, facts, controller)
+	b := &budget{maxWork}
+	workflowScope, merged, err := effectiveWorkflow(b, wf, facts, controller)
 	if err != nil {
-		before = append(before, Gap{Reason: err.Error()})
+		gaps = append(gaps, Gap{Reason: err.Error()})
 	}
-	w := newWalker(work, merged, home, facts, controller)
-	w.kfp.CacheMayHit = options.CacheMayHit
-	w.out.Gaps, w.out.ControllerConfigError = append(before, w.out.Gaps...), controllerError
+	w := newWalker(b, merged, workflowScope, facts, controller)
+	w.kfpRun.CacheMayHit = options.CacheMayHit
+	w.out.Gaps, w.out.ControllerConfigError = append(gaps, w.out.Gaps...), controllerError
 	if err != nil {
-		w.mayMakeAnything()
+		w.recordUnknownCreated()
 	}
-	w.workflow()
+	w.walk()
 	w.out.programs = sync.OnceValue(w.programs)
 	return w.out
 }
@@ -163,9 +163,9 @@ func neverRuns(wf *wfv1.Workflow) bool {
 	return wf.Labels["workflows.argoproj.io/completed"] == "true" || wf.Status.Fulfilled() || wf.Spec.Shutdown != ""
 }
 
-// resumed reports that wf arrives in the middle of a run: a retry, or a resubmission with memoized nodes. Some of its
+// isResumed reports that wf arrives in the middle of a run: a retry, or a resubmission with memoized nodes. Some of its
 // steps are done, and which ones can't be told from the templates.
-func resumed(wf *wfv1.Workflow) bool {
+func isResumed(wf *wfv1.Workflow) bool {
 	s := &wf.Status
 	return s.Phase != "" || len(s.Nodes) > 0 || s.CompressedNodes != "" || s.OffloadNodeStatusVersion != ""
 }
@@ -174,10 +174,10 @@ func resumed(wf *wfv1.Workflow) bool {
 const maxSteps = 500
 
 // addStep records one more step that leads here.
-func (o *Origin) addStep(at position) {
-	if step := at.step(); len(o.Steps) < maxSteps && !slices.Contains(o.Steps, step) {
+func (o *Origin) addStep(pos position) {
+	if step := pos.stepPath(); len(o.Steps) < maxSteps && !slices.Contains(o.Steps, step) {
 		o.Steps = append(o.Steps, step)
 	}
-	o.Certainty = max(o.Certainty, at.certainty)
-	o.EndsRun = max(o.EndsRun, at.endsRun())
+	o.Certainty = max(o.Certainty, pos.certainty)
+	o.EndsRun = max(o.EndsRun, pos.endsRun())
 }

@@ -24,10 +24,10 @@ type InvalidCondition struct {
 }
 
 // defaultOutputs are what the output parameters of steps or tasks are if the programs put out nothing, by their tags.
-func defaultOutputs(in *scope, group string, callees map[string]string) values {
-	out := values{}
+func defaultOutputs(in *scope, group string, callees map[string]string) tagValues {
+	out := tagValues{}
 	for name, template := range callees {
-		t, ok := in.template(template)
+		t, ok := in.lookup(template)
 		if !ok {
 			continue
 		}
@@ -43,15 +43,15 @@ func defaultOutputs(in *scope, group string, callees map[string]string) values {
 // maxConditions bounds how many conditions a forecast lists.
 const maxConditions = 100
 
-// broken records a condition that can't be evaluated.
-func (w *walker) broken(c call, known values, err *conditionError, at position) {
+// recordInvalidCondition records a condition that can't be evaluated.
+func (w *walker) recordInvalidCondition(c templateCall, known tagValues, err *conditionError, pos position) {
 	text := c.when
-	open := err == nil
-	if open {
-		outputs := c.outputs()
-		known = with(known, outputs) // the values that may come to be there
-		text = resolveText(w.work, text, outputs)
-		if err = w.breaks(c.written, text, known); err == nil {
+	partial := err == nil
+	if partial {
+		outputs := c.defaultOutputs()
+		known = mergeValues(known, outputs) // the values that may come to be there
+		text = resolveTagsInText(w.budget, text, outputs)
+		if err = w.partialConditionError(c.originalWhen, text, known); err == nil {
 			return
 		}
 	}
@@ -63,38 +63,38 @@ func (w *walker) broken(c call, known values, err *conditionError, at position) 
 		}
 		i = len(w.out.InvalidConditions)
 		w.out.InvalidConditions = append(w.out.InvalidConditions, InvalidCondition{
-			Origin: Origin{Path: path}, Text: text, Partial: open, Reason: err.reason, Tags: w.carriers(c.written, known),
+			Origin: Origin{Path: path}, Text: text, Partial: partial, Reason: err.reason, Tags: w.tagsAtFault(c.originalWhen, known),
 		})
 	}
-	if open {
-		at = at.atMost(Possible)
+	if partial {
+		pos = pos.capCertainty(Possible)
 	}
-	w.out.InvalidConditions[i].Origin.addStep(at)
+	w.out.InvalidConditions[i].Origin.addStep(pos)
 }
 
 var conditionTag = regexp.MustCompile(`\{\{\s*([^{}=][^{}]*?)\s*\}\}`)
 
-// neutral is a value that fits into every condition.
-const neutral = "x"
+// placeholderValue is a value that fits into every condition.
+const placeholderValue = "x"
 
-// breaks says why a condition of which part exists only at run time can't be an expression: what is known of it makes it none,
+// partialConditionError says why a condition of which part exists only at run time can't be an expression: what is known of it makes it none,
 // where anything else in its place would not.
-func (w *walker) breaks(written, text string, known values) *conditionError {
-	if tooLong(w.work, text) || len(w.tagsWithValues(written, known)) == 0 {
+func (w *walker) partialConditionError(written, text string, known tagValues) *conditionError {
+	if tooCostly(w.budget, text) || len(w.knownTags(written, known)) == 0 {
 		return nil
 	}
-	if _, err := evaluateWhen(conditionTag.ReplaceAllString(written, neutral)); err != nil && err.unparsable {
+	if _, err := evaluateWhen(conditionTag.ReplaceAllString(written, placeholderValue)); err != nil && err.unparsable {
 		return nil // it may be the placeholder
 	}
-	_, err := evaluateWhen(conditionTag.ReplaceAllString(text, neutral))
+	_, err := evaluateWhen(conditionTag.ReplaceAllString(text, placeholderValue))
 	if err == nil || !err.unparsable {
 		return nil
 	}
 	return err
 }
 
-// tagsWithValues are the tags of a condition that have a value, each once.
-func (w *walker) tagsWithValues(written string, known values) []string {
+// knownTags are the tags of a condition that have a value, each once.
+func (w *walker) knownTags(written string, known tagValues) []string {
 	var tags []string
 	for _, m := range conditionTag.FindAllStringSubmatch(written, -1) {
 		if _, ok := w.valueOf(m[1], known); ok && !slices.Contains(tags, m[1]) {
@@ -104,7 +104,7 @@ func (w *walker) tagsWithValues(written string, known values) []string {
 	return tags
 }
 
-func (w *walker) valueOf(tag string, known values) (string, bool) {
+func (w *walker) valueOf(tag string, known tagValues) (string, bool) {
 	if value, ok := known[tag]; ok {
 		return value, true
 	}
@@ -112,28 +112,28 @@ func (w *walker) valueOf(tag string, known values) (string, bool) {
 	return value, ok
 }
 
-// carriers are the tags without whose values the condition could be evaluated or, if it takes more than one, those with
+// tagsAtFault are the tags without whose values the condition could be evaluated or, if it takes more than one, those with
 // quotes. An input that has its value from a parameter of the run is called by that.
-func (w *walker) carriers(written string, known values) []string {
+func (w *walker) tagsAtFault(written string, known tagValues) []string {
 	var cures, quoted []string
-	tags := w.tagsWithValues(written, known)
+	tags := w.knownTags(written, known)
 	for _, tag := range tags {
 		text := conditionTag.ReplaceAllStringFunc(written, func(match string) string {
 			name := conditionTag.FindStringSubmatch(match)[1]
 			if value, ok := w.valueOf(name, known); ok && name != tag {
 				return value
 			}
-			return neutral
+			return placeholderValue
 		})
 		value, _ := w.valueOf(tag, known)
-		if tooLong(w.work, text) {
+		if tooCostly(w.budget, text) {
 			continue
 		}
 		if _, err := evaluateWhen(text); err == nil {
-			cures = append(cures, w.source(tag, value))
+			cures = append(cures, w.parameterBehind(tag, value))
 		}
 		if strings.ContainsAny(value, `'"\`) {
-			quoted = append(quoted, w.source(tag, value))
+			quoted = append(quoted, w.parameterBehind(tag, value))
 		}
 	}
 	if len(cures) > 0 {
@@ -142,8 +142,8 @@ func (w *walker) carriers(written string, known values) []string {
 	return quoted
 }
 
-// source is the parameter of the run that a value comes from, as far as can be seen, or the tag.
-func (w *walker) source(tag, value string) string {
+// parameterBehind is the parameter of the run that a value comes from, as far as can be seen, or the tag.
+func (w *walker) parameterBehind(tag, value string) string {
 	if !strings.HasPrefix(tag, "workflow.") {
 		for _, p := range w.wf.Spec.Arguments.Parameters {
 			if p.Value != nil && p.Value.String() == value {
@@ -154,17 +154,17 @@ func (w *walker) source(tag, value string) string {
 	return tag
 }
 
-// writtenStep and writtenTask are as their author wrote them. What templateDefaults have added nobody wrote.
-func writtenStep(t placed, group, i int) wfv1.WorkflowStep {
-	if group < len(t.written.Steps) && i < len(t.written.Steps[group].Steps) {
-		return t.written.Steps[group].Steps[i]
+// originalStep and writtenTask are as their author wrote them. What templateDefaults have added nobody wrote.
+func originalStep(t scopedTemplate, group, i int) wfv1.WorkflowStep {
+	if group < len(t.original.Steps) && i < len(t.original.Steps[group].Steps) {
+		return t.original.Steps[group].Steps[i]
 	}
 	return wfv1.WorkflowStep{}
 }
 
-func writtenTask(t placed, i int) wfv1.DAGTask {
-	if t.written.DAG != nil && i < len(t.written.DAG.Tasks) {
-		return t.written.DAG.Tasks[i]
+func originalTask(t scopedTemplate, i int) wfv1.DAGTask {
+	if t.original.DAG != nil && i < len(t.original.DAG.Tasks) {
+		return t.original.DAG.Tasks[i]
 	}
 	return wfv1.DAGTask{}
 }

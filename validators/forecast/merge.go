@@ -10,12 +10,12 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// mergeUnder returns over laid on top of base, by the strategic merge that Argo uses for everything: lists of named
+// strategicMerge returns over laid on top of base, by the strategic merge that Argo uses for everything: lists of named
 // things are merged by name, other lists replaced.
-func mergeUnder[T any](b *budget, base, over T) (T, error) {
+func strategicMerge[T any](b *budget, base, over T) (T, error) {
 	var out T
 	if b.left == 0 {
-		return out, errSpent
+		return out, errBudgetSpent
 	}
 	baseJSON, err := json.Marshal(base)
 	if err != nil {
@@ -25,7 +25,7 @@ func mergeUnder[T any](b *budget, base, over T) (T, error) {
 	if err != nil {
 		return out, err
 	}
-	if err := b.take(len(baseJSON) + len(overJSON)); err != nil {
+	if err := b.spend(len(baseJSON) + len(overJSON)); err != nil {
 		return out, err
 	}
 	merged, err := strategicpatch.StrategicMergePatch(baseJSON, overJSON, out)
@@ -36,15 +36,15 @@ func mergeUnder[T any](b *budget, base, over T) (T, error) {
 	return out, err
 }
 
-// withDefaults returns wf on top of the controller's workflowDefaults; wf itself where there are none.
+// mergeWorkflow returns wf on top of the controller's workflowDefaults; wf itself where there are none.
 // Source: argoproj/argo-workflows v3.7.3 workflow/util/merge.go MergeTo.
-func withDefaults(b *budget, wf, defaults *wfv1.Workflow) (*wfv1.Workflow, error) {
+func mergeWorkflow(b *budget, wf, defaults *wfv1.Workflow) (*wfv1.Workflow, error) {
 	if defaults == nil {
 		return wf, nil
 	}
 	base := *defaults
 	base.Spec.Hooks = nil // hooks don't merge
-	merged, err := mergeUnder(b, base, *wf)
+	merged, err := strategicMerge(b, base, *wf)
 	if err != nil {
 		return nil, err
 	}
@@ -59,15 +59,15 @@ func withDefaults(b *budget, wf, defaults *wfv1.Workflow) (*wfv1.Workflow, error
 	return &merged, nil
 }
 
-// withTemplateDefaults returns t on top of the Workflow's templateDefaults; t itself where there are none. A template
+// mergeTemplateDefaults returns t on top of the Workflow's templateDefaults; t itself where there are none. A template
 // keeps its type, with Argo's own exception: defaults for a container turn a containerSet, HTTP or plugin template,
 // which SetType does not know, into a container.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go mergedTemplateDefaultsInto.
-func withTemplateDefaults(b *budget, t, defaults *wfv1.Template) (*wfv1.Template, error) {
+func mergeTemplateDefaults(b *budget, t, defaults *wfv1.Template) (*wfv1.Template, error) {
 	if defaults == nil {
 		return t, nil
 	}
-	merged, err := mergeUnder(b, *defaults, *t)
+	merged, err := strategicMerge(b, *defaults, *t)
 	if err != nil {
 		return nil, err
 	}
@@ -75,10 +75,10 @@ func withTemplateDefaults(b *budget, t, defaults *wfv1.Template) (*wfv1.Template
 	return &merged, nil
 }
 
-// patched returns the pod after a podSpecPatch in YAML or JSON.
+// applyPodSpecPatch returns the pod after a podSpecPatch in YAML or JSON.
 // Source: argoproj/argo-workflows v3.7.3 workflow/util/util.go ApplyPodSpecPatch.
-func patched(b *budget, spec corev1.PodSpec, patch string) (corev1.PodSpec, error) {
-	if err := b.take(4 * len(patch)); err != nil { // YAML is slow to read
+func applyPodSpecPatch(b *budget, spec corev1.PodSpec, patch string) (corev1.PodSpec, error) {
+	if err := b.spend(4 * len(patch)); err != nil { // YAML is slow to read
 		return spec, err
 	}
 	patchJSON, err := yaml.YAMLToJSON([]byte(patch))
@@ -89,7 +89,7 @@ func patched(b *budget, spec corev1.PodSpec, patch string) (corev1.PodSpec, erro
 	if err != nil {
 		return spec, err
 	}
-	if err := b.take(len(specJSON)); err != nil {
+	if err := b.spend(len(specJSON)); err != nil {
 		return spec, err
 	}
 	merged, err := strategicpatch.StrategicMergePatch(specJSON, patchJSON, spec)

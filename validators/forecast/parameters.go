@@ -12,9 +12,9 @@ import (
 
 // globalValues are the workflow.* tags that are known at admission.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go setGlobalParameters.
-func (w *walker) globalValues() values {
+func (w *walker) globalValues() tagValues {
 	wf := w.wf
-	known := values{
+	known := tagValues{
 		"workflow.mainEntrypoint":     wf.Spec.Entrypoint,
 		"workflow.serviceAccountName": wf.Spec.ServiceAccountName,
 	}
@@ -34,7 +34,7 @@ func (w *walker) globalValues() values {
 	if wf.Spec.Priority != nil {
 		known["workflow.priority"] = strconv.Itoa(int(*wf.Spec.Priority))
 	}
-	w.metadataValues(known)
+	w.addMetadataValues(known)
 	for _, p := range wf.Spec.Arguments.Parameters {
 		tag := "workflow.parameters." + p.Name
 		switch {
@@ -49,8 +49,8 @@ func (w *walker) globalValues() values {
 	return known
 }
 
-// metadataValues adds the tags of labels and annotations. Those that are made from an expression come later.
-func (w *walker) metadataValues(known values) {
+// addMetadataValues adds the tags of labels and annotations. Those that are made from an expression come later.
+func (w *walker) addMetadataValues(known tagValues) {
 	labels, annotations := maps.Clone(w.wf.Labels), maps.Clone(w.wf.Annotations)
 	if labels == nil {
 		labels = map[string]string{}
@@ -77,8 +77,8 @@ func (w *walker) metadataValues(known values) {
 // input's own value, else its default. A value that still has a tag is put in as it is, which keeps it recognisable as
 // something that exists only at run time. fromElsewhere says that a ConfigMap was asked, which may change until the step runs.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/util.go ProcessArgs.
-func (w *walker) inputValues(inputs wfv1.Inputs, args wfv1.Arguments) (known values, fromElsewhere bool) {
-	known = values{}
+func (w *walker) inputValues(inputs wfv1.Inputs, args wfv1.Arguments) (known tagValues, usesConfigMap bool) {
+	known = tagValues{}
 	given := make(map[string]*wfv1.Parameter, len(args.Parameters))
 	for i := len(args.Parameters) - 1; i >= 0; i-- { // the first of a name counts
 		given[args.Parameters[i].Name] = &args.Parameters[i]
@@ -97,13 +97,13 @@ func (w *walker) inputValues(inputs wfv1.Inputs, args wfv1.Arguments) (known val
 		tag := "inputs.parameters." + in.Name
 		if from != nil && from.ConfigMapKeyRef != nil {
 			if value, ok := w.configMapValue(in.Name, from, w.globals); ok {
-				known[tag], fromElsewhere = value, true
+				known[tag], usesConfigMap = value, true
 			}
 		} else if value != nil {
 			known[tag] = value.String()
 		}
 	}
-	return known, fromElsewhere
+	return known, usesConfigMap
 }
 
 // A ConfigMap has this label, or the controller takes no parameters from it.
@@ -113,30 +113,30 @@ const configMapTypeLabel, configMapOfParameters = "workflows.argoproj.io/configm
 // configMapValue is the value that a parameter has from a ConfigMap of the Workflow's namespace; ok is false where it is
 // not known. The ConfigMap's name and key may have tags.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/configmap.go GetConfigMapValue, util.go substituteAndGetConfigMapValue.
-func (w *walker) configMapValue(parameter string, from *wfv1.ValueFrom, known values) (value string, ok bool) {
-	name, key := resolveText(w.work, from.ConfigMapKeyRef.Name, known), resolveText(w.work, from.ConfigMapKeyRef.Key, known)
+func (w *walker) configMapValue(parameter string, from *wfv1.ValueFrom, known tagValues) (value string, ok bool) {
+	name, key := resolveTagsInText(w.budget, from.ConfigMapKeyRef.Name, known), resolveTagsInText(w.budget, from.ConfigMapKeyRef.Key, known)
 	if HasTag(name) || HasTag(key) {
 		return "", false
 	}
 	cm, err := w.facts.ConfigMap(w.wf.Namespace, name)
 	if err != nil {
-		w.note("", fmt.Sprintf("the value of parameter %s is not known: %v", parameter, err))
+		w.addNote("", fmt.Sprintf("the value of parameter %s is not known: %v", parameter, err))
 		return "", false
 	}
 	if cm != nil {
-		if value, ok := parameterIn(cm, key); ok {
+		if value, ok := parameterFrom(cm, key); ok {
 			return value, true
 		}
 	}
 	if from.Default != nil {
 		return from.Default.String(), true
 	}
-	w.note("", fmt.Sprintf("parameter %s has no value: there is no ConfigMap %s with the label %s: %s and the key %s", parameter, name,
+	w.addNote("", fmt.Sprintf("parameter %s has no value: there is no ConfigMap %s with the label %s: %s and the key %s", parameter, name,
 		configMapTypeLabel, configMapOfParameters, key))
 	return "", false
 }
 
-func parameterIn(cm *corev1.ConfigMap, key string) (value string, ok bool) {
+func parameterFrom(cm *corev1.ConfigMap, key string) (value string, ok bool) {
 	if cm.Labels[configMapTypeLabel] != configMapOfParameters {
 		return "", false
 	}

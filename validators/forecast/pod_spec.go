@@ -19,13 +19,13 @@ const (
 	MainContainer = "main"
 )
 
-// assemble builds the pod of a template, in the order in which the controller does. Of the mounts and variables that
+// assemblePod builds the pod of a template, in the order in which the controller does. Of the mounts and variables that
 // Argo adds for its own use only those matter that a rule can trip over. exit says that the pod is an exit handler's.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go createWorkflowPod.
-func (w *walker) assemble(t placed, exit bool) (Pod, error) {
-	located := *t.Template
-	located.ArchiveLocation = w.archiveLocation(t.Template)
-	t.Template = &located
+func (w *walker) assemblePod(t scopedTemplate, exit bool) (Pod, error) {
+	withLocation := *t.Template
+	withLocation.ArchiveLocation = w.archiveLocation(t.Template)
+	t.Template = &withLocation
 	workflowDeadline := w.wf.Spec.ActiveDeadlineSeconds
 	if exit {
 		workflowDeadline = nil
@@ -37,14 +37,14 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 	spec := corev1.PodSpec{
 		RestartPolicy:         corev1.RestartPolicyNever,
 		Volumes:               slices.Concat(w.controller.kubeConfigVolume(), t.Volumes),
-		ActiveDeadlineSeconds: deadline(t.Template, workflowDeadline, main),
+		ActiveDeadlineSeconds: activeDeadline(t.Template, workflowDeadline, main),
 		ImagePullSecrets:      w.wf.Spec.ImagePullSecrets,
 		ServiceAccountName:    firstSet(t.ServiceAccountName, w.wf.Spec.ServiceAccountName),
 		Affinity:              cmp.Or(t.Affinity, w.wf.Spec.Affinity),
 		PriorityClassName:     firstSet(t.PriorityClassName, w.wf.Spec.PodPriorityClassName),
 	}
 	spec.Containers = make([]corev1.Container, 0, len(main)+1+len(t.Sidecars))
-	if hasWait(t.Template) {
+	if hasWaitContainer(t.Template) {
 		spec.Containers = append(spec.Containers, w.executorContainer(WaitContainer))
 	}
 	spec.Containers = append(spec.Containers, main...)
@@ -53,45 +53,45 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 		return Pod{}, err
 	}
 	addCredentials(&spec, t.Template)
-	noAccount, err := w.addExecutorToken(&spec, t.Template)
+	missingAccount, err := w.addExecutorToken(&spec, t.Template)
 	if err != nil {
 		return Pod{}, err
 	}
 	addUserContainers(&spec, t.Template)
 	mirrorMounts(&spec, t.Template)
 
-	pod := Pod{sources: w.sourcesOf(t), MissingServiceAccount: noAccount, ArgoContainers: added(t.Template), DeadlineUnknown: openDeadline(t.Template)}
-	w.noteNewer(&pod, t.Template)
+	pod := Pod{sources: w.sourcesOf(t), MissingServiceAccount: missingAccount, ArgoContainers: argoContainers(t.Template), DeadlineUnknown: hasUnknownDeadline(t.Template)}
+	w.noteArgoV4Fields(&pod, t.Template)
 	// The spec may hold tags that did not come through the template: the Workflow's volumes, the controller's containers.
-	if err := resolve(w.work, &spec, t.inputs, w.globals); err != nil {
+	if err := resolveTags(w.budget, &spec, t.inputs, w.globals); err != nil {
 		return Pod{}, fmt.Errorf("the pod can't be read once its parameters are filled in: %w", err)
 	}
 	pod.Spec = spec
-	whole := resolveText(w.work, resolveText(w.work, w.wf.Spec.PodSpecPatch, t.inputs), w.globals)
-	for _, patch := range []string{whole, t.PodSpecPatch} {
-		if p, ok := w.kfp.Patch(patch); ok {
-			err = pod.patchKFP(w.work, p, w.configPath(p.Config))
+	workflowPatch := resolveTagsInText(w.budget, resolveTagsInText(w.budget, w.wf.Spec.PodSpecPatch, t.inputs), w.globals)
+	for _, patch := range []string{workflowPatch, t.PodSpecPatch} {
+		if p, ok := w.kfpRun.Patch(patch); ok {
+			err = pod.applyKFPPatch(w.budget, p, w.configPath(p.Config))
 		} else {
-			err = pod.patch(w.work, patch)
+			err = pod.applyPatch(w.budget, patch)
 		}
 		if err != nil {
 			return Pod{}, err
 		}
 	}
-	if seconds := timeout(t.Template); seconds != nil {
+	if seconds := timeoutSeconds(t.Template); seconds != nil {
 		pod.Spec.ActiveDeadlineSeconds = seconds
 	}
 	return pod, nil
 }
 
-// patch applies a podSpecPatch, if there is one. One that is not known before run time is noted.
-func (p *Pod) patch(b *budget, patch string) (err error) {
+// applyPatch applies a podSpecPatch, if there is one. One that is not known before run time is noted.
+func (p *Pod) applyPatch(b *budget, patch string) (err error) {
 	switch {
 	case patch == "":
 	case HasTag(patch):
 		p.Unknown = "its podSpecPatch exists only at run time"
 	default:
-		p.Spec, err = patched(b, p.Spec, patch)
+		p.Spec, err = applyPodSpecPatch(b, p.Spec, patch)
 	}
 	return err
 }
@@ -121,7 +121,7 @@ func (w *walker) mainContainers(t *wfv1.Template) ([]corev1.Container, error) {
 		if w.controller.MainContainer == nil {
 			continue
 		}
-		merged, err := mergeUnder(w.work, *w.controller.MainContainer, main[i])
+		merged, err := strategicMerge(w.budget, *w.controller.MainContainer, main[i])
 		if err != nil {
 			return nil, fmt.Errorf("the controller's mainContainer can't be merged under container %s: %w", main[i].Name, err)
 		}
@@ -140,9 +140,9 @@ func (w *walker) executorContainer(name string) corev1.Container {
 	}
 }
 
-// hasWait reports whether Argo adds its wait container: always, but for a template whose main container is the executor
+// hasWaitContainer reports whether Argo adds its wait container: always, but for a template whose main container is the executor
 // itself. A resource template has one where its logs are kept.
-func hasWait(t *wfv1.Template) bool {
+func hasWaitContainer(t *wfv1.Template) bool {
 	switch t.GetType() {
 	case wfv1.TemplateTypeData:
 		return false
@@ -152,8 +152,8 @@ func hasWait(t *wfv1.Template) bool {
 	return true
 }
 
-// added are the containers that Argo adds to a template's pod.
-func added(t *wfv1.Template) []string {
+// argoContainers are the containers that Argo adds to a template's pod.
+func argoContainers(t *wfv1.Template) []string {
 	names := []string{InitContainer, WaitContainer}
 	if t.Resource != nil || t.Data != nil {
 		names = append(names, MainContainer)
@@ -161,14 +161,14 @@ func added(t *wfv1.Template) []string {
 	return names
 }
 
-// openDeadline reports whether a template's deadline is known only at run time.
-func openDeadline(t *wfv1.Template) bool {
+// hasUnknownDeadline reports whether a template's deadline is known only at run time.
+func hasUnknownDeadline(t *wfv1.Template) bool {
 	return HasTag(t.Timeout) || t.ActiveDeadlineSeconds != nil && HasTag(t.ActiveDeadlineSeconds.String())
 }
 
-// deadline is the pod's activeDeadlineSeconds: the sooner of the template's own and what is left of the Workflow's. Nil where
+// activeDeadline is the pod's activeDeadlineSeconds: the sooner of the template's own and what is left of the Workflow's. Nil where
 // none is set, where the template's is known only at run time, and for a container that waits to be debugged.
-func deadline(t *wfv1.Template, workflow *int64, main []corev1.Container) *int64 {
+func activeDeadline(t *wfv1.Template, workflow *int64, main []corev1.Container) *int64 {
 	for _, c := range main {
 		for _, e := range c.Env {
 			if e.Name == "ARGO_DEBUG_PAUSE_BEFORE" || e.Name == "ARGO_DEBUG_PAUSE_AFTER" {
@@ -189,8 +189,8 @@ func deadline(t *wfv1.Template, workflow *int64, main []corev1.Container) *int64
 	return &own
 }
 
-// timeout is the pod's activeDeadlineSeconds where the template has a timeout, which takes the place of any other.
-func timeout(t *wfv1.Template) (seconds *int64) {
+// timeoutSeconds is the pod's activeDeadlineSeconds where the template has a timeout, which takes the place of any other.
+func timeoutSeconds(t *wfv1.Template) (seconds *int64) {
 	if t.Timeout == "" {
 		return nil
 	}
@@ -198,8 +198,8 @@ func timeout(t *wfv1.Template) (seconds *int64) {
 	if err != nil {
 		return nil
 	}
-	whole := int64(d.Seconds())
-	return &whole
+	seconds64 := int64(d.Seconds())
+	return &seconds64
 }
 
 // addExecutorToken mounts the token of the ServiceAccount that Argo's own containers run as, if one is named for them.

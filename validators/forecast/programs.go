@@ -10,44 +10,46 @@ const (
 	maxPrograms = 4 << 20
 )
 
-func (w *walker) made(objects []Created) {
+func (w *walker) recordCreated(objects []Created) {
 	if len(w.out.Created)+len(objects) > maxCreated {
-		w.mayMakeAnything()
+		w.recordUnknownCreated()
 		return
 	}
 	w.out.Created = append(w.out.Created, objects...)
 }
 
-// resource records what a resource template makes.
-func (w *walker) resource(r *wfv1.ResourceTemplate) {
+// recordResourceTemplate records what a resource template makes.
+func (w *walker) recordResourceTemplate(r *wfv1.ResourceTemplate) {
 	if w.manifestBytes += len(r.Manifest); w.manifestBytes > maxPrograms {
-		w.mayMakeAnything()
+		w.recordUnknownCreated()
 		return
 	}
-	w.made(created(r, w.wf.Namespace))
+	w.recordCreated(createdObjects(r, w.wf.Namespace))
 }
 
-// runs records a template whose program may make something.
-func (w *walker) runs(t *wfv1.Template) { w.executed = append(w.executed, t) }
+// recordProgram records a template whose program may make something.
+func (w *walker) recordProgram(t *wfv1.Template) {
+	w.executedTemplates = append(w.executedTemplates, t)
+}
 
 // programs are the texts that a Workflow's steps execute: commands, arguments, scripts, URLs.
 type programs struct {
 	texts []string // each once
-	// anything says that there is more than can be known.
-	anything bool
+	// incomplete says that there is more than can be known.
+	incomplete bool
 }
 
 // programs reads what is executed. Only an object that is missing makes anybody ask.
 func (w *walker) programs() (all programs) {
 	seen, size := map[string]bool{}, w.manifestBytes
-	for _, t := range w.executed {
-		program, open := w.programOf(t)
-		all.anything = all.anything || open
+	for _, t := range w.executedTemplates {
+		program, incomplete := w.programOf(t)
+		all.incomplete = all.incomplete || incomplete
 		if program == "" || seen[program] {
 			continue
 		}
 		if size += len(program); size > maxPrograms {
-			all.anything = true
+			all.incomplete = true
 			break
 		}
 		seen[program] = true
@@ -56,11 +58,11 @@ func (w *walker) programs() (all programs) {
 	return all
 }
 
-// mayMakeAnything says that the Workflow runs templates that can't be seen from here, and any of them may be a resource
+// recordUnknownCreated says that the Workflow runs templates that can't be seen from here, and any of them may be a resource
 // template.
-func (w *walker) mayMakeAnything() {
-	if !w.anything {
+func (w *walker) recordUnknownCreated() {
+	if !w.createsUnknown {
 		w.out.Created = append(w.out.Created, Created{})
 	}
-	w.anything = true
+	w.createsUnknown = true
 }

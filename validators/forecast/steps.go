@@ -12,56 +12,56 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
-// steps follows the steps of a template.
-func (w *walker) steps(t placed, at position) {
-	at.tolerated = at.tolerated || at.goesOnFailed // steps fail where one of them ends in error
-	w.hooked = w.hooked || hooked(t.Steps)
+// visitSteps follows the steps of a template.
+func (w *walker) visitSteps(t scopedTemplate, pos position) {
+	pos.errorTolerated = pos.errorTolerated || pos.failureTolerated // steps fail where one of them ends in error
+	w.hasStepHooks = w.hasStepHooks || hasHooks(t.Steps)
 	callees := map[string]string{}
 	for _, group := range t.Steps {
 		for _, step := range group.Steps {
 			callees[step.Name] = step.Template
 		}
 	}
-	outputs := func() values { return defaultOutputs(t.scope, "steps", callees) }
+	outputs := func() tagValues { return defaultOutputs(t.scope, "steps", callees) }
 	for i := range t.Steps {
 		for j := range t.Steps[i].Steps {
 			step := &t.Steps[i].Steps[j]
-			w.call(call{
-				name: step.Name, template: step.Template, inline: step.Inline, ref: step.TemplateRef, args: located(t, step.Arguments, callees),
-				when: step.When, written: writtenStep(t, i, j).When, inputs: t.inputs, outputs: outputs, items: step.WithItems, param: step.WithParam, sequence: step.WithSequence,
-				exit: step.GetExitHook(w.wf.Spec.Arguments), hooks: step.Hooks, continues: step.ContinuesOn,
-				path: t.path.Child("steps").Index(i).Index(j), within: t.key,
-			}, at)
+			w.visitCall(templateCall{
+				name: step.Name, template: step.Template, inline: step.Inline, templateRef: step.TemplateRef, args: resolveArtifactArguments(t, step.Arguments, callees),
+				when: step.When, originalWhen: originalStep(t, i, j).When, inputs: t.inputs, defaultOutputs: outputs, withItems: step.WithItems, withParam: step.WithParam, withSequence: step.WithSequence,
+				exitHook: step.GetExitHook(w.wf.Spec.Arguments), hooks: step.Hooks, continuesOn: step.ContinuesOn,
+				path: t.path.Child("steps").Index(i).Index(j), callerKey: t.key,
+			}, pos)
 		}
 	}
 }
 
-// dag follows the tasks of a template that can run at all.
-func (w *walker) dag(t placed, at position) {
+// visitDAG follows the tasks of a template that can run at all.
+func (w *walker) visitDAG(t scopedTemplate, pos position) {
 	callees := map[string]string{}
 	for _, task := range t.DAG.Tasks {
 		callees[task.Name] = task.Template
 	}
-	outputs := func() values { return defaultOutputs(t.scope, "tasks", callees) }
-	var drivers map[int]*placed
-	if w.isKFP {
+	outputs := func() tagValues { return defaultOutputs(t.scope, "tasks", callees) }
+	var drivers map[int]*scopedTemplate
+	if w.isKFPv2 {
 		t.Template, drivers = w.withDriverOutputs(t)
 	}
-	goesOn := goesOnAfter(t.DAG)
-	reached := reachedTasks(t.DAG, func(task *wfv1.DAGTask) bool { return w.mayBeDaemon(t.scope, task) })
+	goesOn := toleratedPhases(t.DAG)
+	reached := reachableTasks(t.DAG, func(task *wfv1.DAGTask) bool { return w.mayBeDaemon(t.scope, task) })
 	for i := range t.DAG.Tasks {
 		task := &t.DAG.Tasks[i]
 		c, ok := reached[task.Name]
 		if !ok {
 			continue
 		}
-		w.call(call{
-			name: task.Name, template: task.Template, inline: task.Inline, ref: task.TemplateRef, args: located(t, task.Arguments, callees),
-			when: task.When, written: writtenTask(t, i).When, inputs: t.inputs, outputs: outputs, items: task.WithItems, param: task.WithParam, sequence: task.WithSequence,
-			exit: task.GetExitHook(w.wf.Spec.Arguments), hooks: task.Hooks,
-			continues: func(phase wfv1.NodePhase) bool { return goesOn[phase] || task.ContinuesOn(phase) },
-			path:      t.path.Child("dag", "tasks").Index(i), within: t.key, task: true, scaffolding: w.isKFP && kfp.Scaffolding(t.Name, task.Name), prepared: drivers[i],
-		}, at.atMost(c))
+		w.visitCall(templateCall{
+			name: task.Name, template: task.Template, inline: task.Inline, templateRef: task.TemplateRef, args: resolveArtifactArguments(t, task.Arguments, callees),
+			when: task.When, originalWhen: originalTask(t, i).When, inputs: t.inputs, defaultOutputs: outputs, withItems: task.WithItems, withParam: task.WithParam, withSequence: task.WithSequence,
+			exitHook: task.GetExitHook(w.wf.Spec.Arguments), hooks: task.Hooks,
+			continuesOn: func(phase wfv1.NodePhase) bool { return goesOn[phase] || task.ContinuesOn(phase) },
+			path:        t.path.Child("dag", "tasks").Index(i), callerKey: t.key, isDAGTask: true, unnamed: w.isKFPv2 && kfp.Scaffolding(t.Name, task.Name), prepared: drivers[i],
+		}, pos.capCertainty(c))
 	}
 }
 
@@ -70,96 +70,96 @@ func (w *walker) mayBeDaemon(in *scope, task *wfv1.DAGTask) bool {
 	if task.Inline != nil {
 		return task.Inline.IsDaemon()
 	}
-	t, ok := in.template(task.Template)
+	t, ok := in.lookup(task.Template)
 	defaults := w.wf.Spec.TemplateDefaults
 	return !ok || t.IsDaemon() || (defaults != nil && defaults.IsDaemon())
 }
 
-// call is what a step and a DAG task have in common.
-type call struct {
-	name     string
-	template string
-	inline   *wfv1.Template
-	ref      *wfv1.TemplateRef
-	args     wfv1.Arguments
-	when     string
-	written  string        // the condition as its author wrote it
-	inputs   values        // those of the template that calls
-	outputs  func() values // what the outputs of its other steps are if they have nothing to put out
-	items    []wfv1.Item
-	param    string
-	sequence *wfv1.Sequence
-	exit     *wfv1.LifecycleHook
-	hooks    wfv1.LifecycleHooks
-	// continues says whether the run may go on if this ends in a phase
-	continues func(wfv1.NodePhase) bool
-	path      *field.Path
-	within    string // the key of the template that calls, whose inputs an inline template shares
-	task      bool   // of a DAG
-	// scaffolding says that the name says nothing to the author
-	scaffolding bool
+// templateCall is what a step and a DAG task have in common.
+type templateCall struct {
+	name           string
+	template       string
+	inline         *wfv1.Template
+	templateRef    *wfv1.TemplateRef
+	args           wfv1.Arguments
+	when           string
+	originalWhen   string           // the condition as its author wrote it
+	inputs         tagValues        // those of the template that calls
+	defaultOutputs func() tagValues // what the outputs of its other steps are if they have nothing to put out
+	withItems      []wfv1.Item
+	withParam      string
+	withSequence   *wfv1.Sequence
+	exitHook       *wfv1.LifecycleHook
+	hooks          wfv1.LifecycleHooks
+	// continuesOn says whether the run may go on if this ends in a phase
+	continuesOn func(wfv1.NodePhase) bool
+	path        *field.Path
+	callerKey   string // the key of the template that calls, whose inputs an inline template shares
+	isDAGTask   bool   // of a DAG
+	// unnamed says that the name says nothing to the author
+	unnamed bool
 	// prepared is the template, if it is prepared already
-	prepared *placed
+	prepared *scopedTemplate
 }
 
-// call follows one step or task, each round of its loop, with its hooks.
-func (w *walker) call(c call, at position) {
-	loop := expand(w.work, c.items, c.param, c.sequence)
-	at.tolerated = at.tolerated || c.task && c.continues(wfv1.NodeError)
-	at.ofStep = !c.task && c.continues(wfv1.NodeError)
-	at.goesOnFailed = at.goesOnFailed || c.continues(wfv1.NodeFailed)
-	step := at.within(loop.certainty)
-	if !c.scaffolding {
-		step = at.into(c.name, loop.certainty)
+// visitCall follows one step or task, each round of its loop, with its hooks.
+func (w *walker) visitCall(c templateCall, pos position) {
+	loop := expandLoop(w.budget, c.withItems, c.withParam, c.withSequence)
+	pos.errorTolerated = pos.errorTolerated || c.isDAGTask && c.continuesOn(wfv1.NodeError)
+	pos.continuesOnError = !c.isDAGTask && c.continuesOn(wfv1.NodeError)
+	pos.failureTolerated = pos.failureTolerated || c.continuesOn(wfv1.NodeFailed)
+	step := pos.descendUnnamed(loop.certainty)
+	if !c.unnamed {
+		step = pos.descend(c.name, loop.certainty)
 	}
-	for round := range loop.rounds {
-		one, err := c.with(w.work, loop.values(round))
+	for i := range loop.iterations {
+		iteration, err := c.withItem(w.budget, loop.tagValues(i))
 		if err != nil {
-			w.unread(step, fmt.Errorf("the step can't be read once the item is filled in: %w", err))
+			w.addUnreadable(step, fmt.Errorf("the step can't be read once the item is filled in: %w", err))
 			continue
 		}
-		certainty, runs, broken := whenRuns(w.work, one.when)
+		certainty, runs, invalid := decideWhen(w.budget, iteration.when)
 		if !runs {
 			continue
 		}
-		if broken != nil || HasTag(one.when) {
-			w.broken(one, with(c.inputs, loop.values(round)), broken, step)
+		if invalid != nil || HasTag(iteration.when) {
+			w.recordInvalidCondition(iteration, mergeValues(c.inputs, loop.tagValues(i)), invalid, step)
 		}
-		at := step.atMost(certainty)
-		if w.enough(at) {
+		pos := step.capCertainty(certainty)
+		if w.overLimit(pos) {
 			return
 		}
-		w.target(one, at)
-		if one.exit != nil {
-			exit := at
-			exit.tolerated, exit.ofStep = at.tolerated || c.task, false // a DAG does not look at how it ends
-			w.hook("onExit", one.exit, exit)
+		w.visitTarget(iteration, pos)
+		if iteration.exitHook != nil {
+			exitPos := pos
+			exitPos.errorTolerated, exitPos.continuesOnError = pos.errorTolerated || c.isDAGTask, false // a DAG does not look at how it ends
+			w.visitHook("onExit", iteration.exitHook, exitPos)
 		}
-		w.otherHooks(one.hooks, at)
+		w.visitLifecycleHooks(iteration.hooks, pos)
 	}
 }
 
-// with returns the call of one round of a loop, the item filled in.
-func (c call) with(b *budget, item values) (call, error) {
+// withItem returns the call of one round of a loop, the item filled in.
+func (c templateCall) withItem(b *budget, item tagValues) (templateCall, error) {
 	if len(item) == 0 {
 		return c, nil
 	}
 	var errs [5]error
-	c.template = resolveText(b, c.template, item)
-	errs[4] = resolve(b, &c.ref, item)
-	c.when = resolveText(b, c.when, item)
-	errs[0] = resolve(b, &c.args, item)
-	errs[1] = resolve(b, &c.inline, item)
-	errs[2] = resolve(b, &c.exit, item)
-	errs[3] = resolve(b, &c.hooks, item)
+	c.template = resolveTagsInText(b, c.template, item)
+	errs[4] = resolveTags(b, &c.templateRef, item)
+	c.when = resolveTagsInText(b, c.when, item)
+	errs[0] = resolveTags(b, &c.args, item)
+	errs[1] = resolveTags(b, &c.inline, item)
+	errs[2] = resolveTags(b, &c.exitHook, item)
+	errs[3] = resolveTags(b, &c.hooks, item)
 	if c.inline != nil {
-		c.within += "\x00" + item["item"]
+		c.callerKey += "\x00" + item["item"]
 	}
 	return c, cmp.Or(errs[:]...)
 }
 
-// with returns what is known of inputs and of an item.
-func with(inputs, item values) values {
+// mergeValues returns what is known of inputs and of an item.
+func mergeValues(inputs, item tagValues) tagValues {
 	if len(item) == 0 {
 		return inputs
 	}
@@ -168,39 +168,39 @@ func with(inputs, item values) values {
 	return all
 }
 
-// target visits what a step, a task or a hook names.
-func (w *walker) target(c call, at position) {
+// visitTarget visits what a step, a task or a hook names.
+func (w *walker) visitTarget(c templateCall, pos position) {
 	switch {
 	case c.prepared != nil:
-		if !w.enough(at) {
-			w.enter(*c.prepared, at)
+		if !w.overLimit(pos) {
+			w.visitPrepared(*c.prepared, pos)
 		}
 	case c.inline != nil:
-		w.visit(at.scope.inline(c), c.args, at)
-	case c.ref != nil:
-		w.byRef(c, at)
+		w.visit(pos.scope.inlineTemplate(c), c.args, pos)
+	case c.templateRef != nil:
+		w.visitByRef(c, pos)
 	default:
-		w.byName(c.template, c.args, at)
+		w.visitByName(c.template, c.args, pos)
 	}
 }
 
-// hook visits the template of an exit handler or a lifecycle hook.
-func (w *walker) hook(name string, hook *wfv1.LifecycleHook, at position) {
+// visitHook visits the template of an exit handler or a lifecycle hook.
+func (w *walker) visitHook(name string, hook *wfv1.LifecycleHook, pos position) {
 	c := Certain
 	if hook.Expression != "" {
 		c = Possible
 	}
-	at = at.into(name, c)
-	at.exit = at.exit || name == "onExit"
-	w.target(call{template: hook.Template, ref: hook.TemplateRef, args: hook.Arguments}, at)
+	pos = pos.descend(name, c)
+	pos.inExitHandler = pos.inExitHandler || name == "onExit"
+	w.visitTarget(templateCall{template: hook.Template, templateRef: hook.TemplateRef, args: hook.Arguments}, pos)
 }
 
-// otherHooks visits the hooks that run in the middle of a step, all of which stand behind an expression.
-func (w *walker) otherHooks(hooks wfv1.LifecycleHooks, at position) {
+// visitLifecycleHooks visits the hooks that run in the middle of a step, all of which stand behind an expression.
+func (w *walker) visitLifecycleHooks(hooks wfv1.LifecycleHooks, pos position) {
 	for _, name := range slices.Sorted(maps.Keys(hooks)) {
 		if name != wfv1.ExitLifecycleEvent {
 			h := hooks[name]
-			w.hook("hooks."+string(name), &h, at.atMost(Possible))
+			w.visitHook("hooks."+string(name), &h, pos.capCertainty(Possible))
 		}
 	}
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/texts"
 )
 
-// values are the template tags that are known at admission, by name: "workflow.name", "inputs.parameters.x", "item".
-type values map[string]string
+// tagValues are the template tags that are known at admission, by name: "workflow.name", "inputs.parameters.x", "item".
+type tagValues map[string]string
 
-// of is the value of what stands between the braces of a tag.
-func (v values) of(tag string) (value string, ok bool) {
+// lookup is the value of what stands between the braces of a tag.
+func (v tagValues) lookup(tag string) (value string, ok bool) {
 	value, ok = v[strings.TrimSpace(tag)]
 	return value, ok
 }
@@ -22,33 +22,35 @@ func (v values) of(tag string) (value string, ok bool) {
 // HasTag reports whether s still holds a template tag, so that its final text exists only at run time.
 func HasTag(s string) bool { return strings.Contains(s, "{{") }
 
-// resolve replaces every tag in v that has a value, by one set of values after the other; tags that are not known stay. What comes out is
+// resolveTags replaces every tag in v that has a value, by one set of values after the other; tags that are not known stay. What comes out is
 // what Argo gets, which replaces tags in v's JSON, where they may stand in any field. What v points to is not changed: v gets a copy.
 // Source: argoproj/argo-workflows v3.7.3 util/template/simple_template.go.
-func resolve[T any](b *budget, v *T, known ...values) error {
+func resolveTags[T any](b *budget, v *T, known ...tagValues) error {
 	if b.left == 0 {
-		return errSpent
+		return errBudgetSpent
 	}
-	return texts.Replace(v, filler{b, known})
+	return texts.Replace(v, tagReplacer{b, known})
 }
 
-// filler replaces tags, and pays for it.
-type filler struct {
-	work  *budget
-	known []values
+// tagReplacer replaces tags, and pays for it.
+type tagReplacer struct {
+	budget    *budget
+	valueSets []tagValues
 }
 
 // Pay implements texts.Replacer.
-func (f filler) Pay(bytes int) error { return f.work.take(bytes) }
+func (f tagReplacer) Pay(bytes int) error { return f.budget.spend(bytes) }
 
 // JSON implements texts.Replacer.
-func (f filler) JSON(text string) (string, error) { return f.fill(text, values.quoted) }
+func (f tagReplacer) JSON(text string) (string, error) { return f.replace(text, tagValues.jsonQuoted) }
 
 // Text implements texts.Replacer.
-func (f filler) Text(text string) (string, error) { return f.fill(text, values.throughJSON) }
+func (f tagReplacer) Text(text string) (string, error) {
+	return f.replace(text, tagValues.jsonRoundTripped)
+}
 
-func (f filler) fill(text string, valueOf func(known values, tag string) (string, bool, error)) (string, error) {
-	for _, known := range f.known {
+func (f tagReplacer) replace(text string, valueOf func(known tagValues, tag string) (string, bool, error)) (string, error) {
+	for _, known := range f.valueSets {
 		if !HasTag(text) {
 			return text, nil
 		}
@@ -57,7 +59,7 @@ func (f filler) fill(text string, valueOf func(known values, tag string) (string
 			return "", err
 		}
 		if replaced != text {
-			err = f.work.take(len(replaced))
+			err = f.budget.spend(len(replaced))
 		}
 		if text = replaced; err != nil {
 			return "", err
@@ -66,20 +68,20 @@ func (f filler) fill(text string, valueOf func(known values, tag string) (string
 	return text, nil
 }
 
-// quoted is the value of a tag as it is put into JSON. Not every such text is JSON.
-func (v values) quoted(tag string) (value string, ok bool, err error) {
-	value, ok = v.of(tag)
+// jsonQuoted is the value of a tag as it is put into JSON. Not every such text is JSON.
+func (v tagValues) jsonQuoted(tag string) (value string, ok bool, err error) {
+	value, ok = v.lookup(tag)
 	quoted := strconv.Quote(value)
 	return quoted[1 : len(quoted)-1], ok, nil
 }
 
-// throughJSON is the value of a tag in a text as it comes out of JSON again. The error says that it does not.
-func (v values) throughJSON(tag string) (value string, ok bool, err error) {
-	value, ok = v.of(tag)
+// jsonRoundTripped is the value of a tag in a text as it comes out of JSON again. The error says that it does not.
+func (v tagValues) jsonRoundTripped(tag string) (value string, ok bool, err error) {
+	value, ok = v.lookup(tag)
 	if !ok || strings.ContainsFunc(tag, escapedInJSON) {
 		return "", false, nil
 	}
-	if comesBack(value) {
+	if survivesJSON(value) {
 		return value, true, nil
 	}
 	var out string
@@ -87,8 +89,8 @@ func (v values) throughJSON(tag string) (value string, ok bool, err error) {
 	return out, true, err
 }
 
-// comesBack reports whether a text surely comes out of JSON as it is, as nearly all do.
-func comesBack(text string) bool {
+// survivesJSON reports whether a text surely comes out of JSON as it is, as nearly all do.
+func survivesJSON(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c > 0x7e || c < ' ' && c != '\n' && c != '\t' {
 			return false
@@ -102,13 +104,13 @@ func escapedInJSON(r rune) bool {
 	return r < ' ' || strings.ContainsRune("\"\\<>&\u2028\u2029", r) || r == utf8.RuneError
 }
 
-// resolveText is resolve for a text that is not JSON. A text that would grow too long stays as it is.
-func resolveText(b *budget, text string, known values) string {
-	if b.take(len(text)) != nil || !HasTag(text) {
+// resolveTagsInText is resolve for a text that is not JSON. A text that would grow too long stays as it is.
+func resolveTagsInText(b *budget, text string, known tagValues) string {
+	if b.spend(len(text)) != nil || !HasTag(text) {
 		return text
 	}
 	replaced, err := replaceTags(text, func(tag string) (string, bool, error) {
-		value, ok := known.of(tag)
+		value, ok := known.lookup(tag)
 		return value, ok, nil
 	})
 	if err != nil {
@@ -121,30 +123,30 @@ func resolveText(b *budget, text string, known values) string {
 // text grows beyond maxBytes: values that name each other can double it at every step.
 func replaceTags(text string, valueOf func(tag string) (string, bool, error)) (string, error) {
 	var out strings.Builder
-	done := 0 // how much of the text is in out
-	for at := 0; out.Len()+at-done <= maxBytes; {
-		end := strings.Index(text[at:], "}}")
+	copied := 0 // how much of the text is in out
+	for pos := 0; out.Len()+pos-copied <= maxBytes; {
+		end := strings.Index(text[pos:], "}}")
 		if end < 0 {
-			if done == 0 {
+			if copied == 0 {
 				return text, nil
 			}
-			out.WriteString(text[done:])
+			out.WriteString(text[copied:])
 			return out.String(), nil
 		}
-		end += at
-		if start := strings.LastIndex(text[at:end], "{{"); start >= 0 {
-			start += at
+		end += pos
+		if start := strings.LastIndex(text[pos:end], "{{"); start >= 0 {
+			start += pos
 			value, ok, err := valueOf(text[start+2 : end])
 			if err != nil {
 				return "", err
 			}
 			if ok {
-				out.WriteString(text[done:start])
+				out.WriteString(text[copied:start])
 				out.WriteString(value)
-				done = end + 2
+				copied = end + 2
 			}
 		}
-		at = end + 2
+		pos = end + 2
 	}
 	return "", fmt.Errorf("it grows to more than %d MiB", maxBytes>>20)
 }

@@ -35,15 +35,15 @@ func (w *walker) addMountedVolumes(spec *corev1.PodSpec, t *wfv1.Template) error
 	return nil
 }
 
-// findVolumes finds the Workflow's volumes and claims.
-func (w *walker) findVolumes() {
+// indexVolumes finds the Workflow's volumes and claims.
+func (w *walker) indexVolumes() {
 	w.volumes, w.volumePaths = map[string]corev1.Volume{}, map[string]*field.Path{}
 	for i, v := range w.wf.Spec.Volumes {
 		if _, ok := w.volumes[v.Name]; ok {
 			continue
 		}
 		w.volumes[v.Name] = v
-		if w.home.at == nil {
+		if w.workflowScope.refPath == nil {
 			w.volumePaths[v.Name] = field.NewPath("spec", "volumes").Index(i)
 		}
 	}
@@ -80,15 +80,15 @@ func addUserContainers(spec *corev1.PodSpec, t *wfv1.Template) {
 // addOutputArtifactsVolumes.
 func mirrorMounts(spec *corev1.PodSpec, t *wfv1.Template) {
 	if len(t.Inputs.Artifacts) > 0 {
-		addMounts(spec.InitContainers, InitContainer, mirrored(t.GetVolumeMounts(), false))
+		addMounts(spec.InitContainers, InitContainer, mirroredMounts(t.GetVolumeMounts(), false))
 	}
 	if t.GetType() != wfv1.TemplateTypeResource && t.GetType() != wfv1.TemplateTypeData {
-		addMounts(spec.Containers, WaitContainer, mirrored(mountsOf(spec.Containers, MainContainer), true))
+		addMounts(spec.Containers, WaitContainer, mirroredMounts(mountsOf(spec.Containers, MainContainer), true))
 	}
 }
 
-// mirrored are mounts as Argo's own containers have them.
-func mirrored(mounts []corev1.VolumeMount, writable bool) []corev1.VolumeMount {
+// mirroredMounts are mounts as Argo's own containers have them.
+func mirroredMounts(mounts []corev1.VolumeMount, writable bool) []corev1.VolumeMount {
 	out := slices.Clone(mounts)
 	for i := range out {
 		out[i].MountPath = path.Join("/mainctrfs", out[i].MountPath)

@@ -7,14 +7,14 @@ import (
 	"github.com/Knetic/govaluate"
 )
 
-// whenRuns says whether a step with this condition, its known parameters filled in, runs: certainly, possibly, or, if
+// decideWhen says whether a step with this condition, its known parameters filled in, runs: certainly, possibly, or, if
 // runs is false, certainly not. err says why the condition can't be evaluated: the step fails before it has a pod. What it
 // would have needed is Possible all the same, so that it is not only found when the condition is corrected.
-func whenRuns(b *budget, when string) (c Certainty, runs bool, err *conditionError) {
+func decideWhen(b *budget, when string) (c Certainty, runs bool, err *conditionError) {
 	switch {
 	case when == "":
 		return Certain, true, nil
-	case HasTag(when), tooLong(b, when):
+	case HasTag(when), tooCostly(b, when):
 		return Possible, true, nil
 	}
 	result, err := evaluateWhen(when)
@@ -27,13 +27,13 @@ func whenRuns(b *budget, when string) (c Certainty, runs bool, err *conditionErr
 // Bounds of conditions that are evaluated. The library takes some microseconds for each character, and a stack without end for
 // brackets within brackets, which would end the program.
 const (
-	maxCondition = 16 << 10
-	maxBrackets  = 500
-	costOfWhen   = 100 // evaluating a character costs as much as filling in this many
+	maxCondition    = 16 << 10
+	maxBrackets     = 500
+	whenCostPerByte = 100 // evaluating a character costs as much as filling in this many
 )
 
-func tooLong(b *budget, when string) bool {
-	return len(when) > maxCondition || strings.Count(when, "(") > maxBrackets || b.take(costOfWhen*len(when)) != nil
+func tooCostly(b *budget, when string) bool {
+	return len(when) > maxCondition || strings.Count(when, "(") > maxBrackets || b.spend(whenCostPerByte*len(when)) != nil
 }
 
 // conditionError is why a condition can't be evaluated.

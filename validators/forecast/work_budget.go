@@ -12,13 +12,13 @@ type budget struct {
 	left int
 }
 
-var errSpent = fmt.Errorf("the Workflow comes to more than %d MiB of text once everything is filled in: not everything was looked at", maxWork>>20)
+var errBudgetSpent = fmt.Errorf("the Workflow comes to more than %d MiB of text once everything is filled in: not everything was looked at", maxWork>>20)
 
-// take pays for work on n bytes.
-func (b *budget) take(n int) error {
+// spend pays for work on n bytes.
+func (b *budget) spend(n int) error {
 	if b.left < n {
 		b.left = 0
-		return errSpent
+		return errBudgetSpent
 	}
 	b.left -= n
 	return nil

@@ -49,14 +49,6 @@ type Forecast struct {
 	programs func() programs
 }
 
-// Gap is a place in a Workflow whose pods can't be worked out at admission.
-type Gap struct {
-	// Step is the path of step names that leads there, such as "train/evaluate".
-	Step string
-	// Reason says what stands in the way, for a reader of the Workflow.
-	Reason string
-}
-
 // Pod is a pod that Argo would create.
 type Pod struct {
 	// Spec as the controller would submit it, before the API server's defaulting and admission.
@@ -103,16 +95,6 @@ type Origin struct {
 type HeaderSecret struct {
 	Secret, Key string
 	Origin      Origin
-}
-
-// Created is an object that a resource template of the Workflow makes.
-type Created struct {
-	// Kind of the object; empty when the manifest can't be read before run time.
-	Kind string
-	// Name of the object; it may hold tags.
-	Name string
-	// Manifest is the text that the step submits, with the parameters that are known filled in.
-	Manifest string
 }
 
 // Options are what may be decided about a forecast. The zero value suits most.

@@ -4,26 +4,29 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 )
 
-// InvalidCondition is the condition of a step that can't be evaluated.
+// InvalidCondition is a step's condition, the when field, that can't be evaluated. The step ends in error.
 type InvalidCondition struct {
-	// Origin says which steps have it. Certain are those that surely get their turn.
+	// Origin names the steps that have the condition. Its Certainty is that of reaching such a step.
 	Origin Origin
-	// Text is the condition with everything filled in that is known. It is as Argo sees it unless Open.
+	// Text is the condition with all known values filled in. Argo sees exactly this text unless Partial is set.
 	Text string
-	// Partial says that part of the condition exists only at run time. What is known can't be part of an expression.
+	// Partial is set if part of the condition is known only at run time. The known part is invalid whatever
+	// the rest turns out to be.
 	Partial bool
-	// Reason is what the evaluator says.
+	// Reason is the evaluator's error message.
 	Reason string
-	// Tags are the tags whose values make the condition what it is, such as workflow.parameters.config; none where the author
-	// has written it so.
+	// Tags are the tags whose values make the condition invalid, such as workflow.parameters.config. There
+	// are none if the condition is invalid as its author wrote it.
 	Tags []string
 }
 
-// defaultOutputs are what the output parameters of steps or tasks are if the programs put out nothing, by their tags.
+// maxConditions limits the number of conditions that a forecast lists.
+const maxConditions = 100
+
+// defaultOutputs returns the values that output parameters of steps or tasks have if their programs write
+// nothing. callees maps the names of the steps to their templates. group is "steps" or "tasks".
 func defaultOutputs(in *scope, group string, callees map[string]string) tagValues {
 	out := tagValues{}
 	for name, template := range callees {
@@ -40,30 +43,34 @@ func defaultOutputs(in *scope, group string, callees map[string]string) tagValue
 	return out
 }
 
-// maxConditions bounds how many conditions a forecast lists.
-const maxConditions = 100
-
-// recordInvalidCondition records a condition that can't be evaluated.
+// recordInvalidCondition records the condition of c if it can't be evaluated, for the reason in err. A nil err
+// means that part of the condition is known only at run time; it is recorded only if it is invalid regardless.
 func (w *walker) recordInvalidCondition(c templateCall, known tagValues, err *conditionError, pos position) {
 	text := c.when
 	partial := err == nil
 	if partial {
 		outputs := c.defaultOutputs()
-		known = mergeValues(known, outputs) // the values that may come to be there
+		known = mergeValues(known, outputs) // values that the tags may have
 		text = resolveTagsInText(w.budget, text, outputs)
 		if err = w.partialConditionError(c.originalWhen, text, known); err == nil {
 			return
 		}
 	}
 	path := c.path.Child("when")
-	i := slices.IndexFunc(w.out.InvalidConditions, func(o InvalidCondition) bool { return o.Text == text && o.Origin.Path.String() == path.String() })
+	i := slices.IndexFunc(w.out.InvalidConditions, func(other InvalidCondition) bool {
+		return other.Text == text && other.Origin.Path.String() == path.String()
+	})
 	if i < 0 {
 		if len(w.out.InvalidConditions) == maxConditions {
 			return
 		}
 		i = len(w.out.InvalidConditions)
 		w.out.InvalidConditions = append(w.out.InvalidConditions, InvalidCondition{
-			Origin: Origin{Path: path}, Text: text, Partial: partial, Reason: err.reason, Tags: w.tagsAtFault(c.originalWhen, known),
+			Origin:  Origin{Path: path},
+			Text:    text,
+			Partial: partial,
+			Reason:  err.reason,
+			Tags:    w.tagsAtFault(c.originalWhen, known),
 		})
 	}
 	if partial {
@@ -74,17 +81,17 @@ func (w *walker) recordInvalidCondition(c templateCall, known tagValues, err *co
 
 var conditionTag = regexp.MustCompile(`\{\{\s*([^{}=][^{}]*?)\s*\}\}`)
 
-// placeholderValue is a value that fits into every condition.
+// placeholderValue is valid wherever a condition may have a value.
 const placeholderValue = "x"
 
-// partialConditionError says why a condition of which part exists only at run time can't be an expression: what is known of it makes it none,
-// where anything else in its place would not.
-func (w *walker) partialConditionError(written, text string, known tagValues) *conditionError {
-	if tooCostly(w.budget, text) || len(w.knownTags(written, known)) == 0 {
+// partialConditionError returns why a partly known condition can't be parsed, or nil if it may be valid. It
+// blames the known values only if the condition parses with a placeholder in their place.
+func (w *walker) partialConditionError(when, text string, known tagValues) *conditionError {
+	if tooCostly(w.budget, text) || len(w.knownTags(when, known)) == 0 {
 		return nil
 	}
-	if _, err := evaluateWhen(conditionTag.ReplaceAllString(written, placeholderValue)); err != nil && err.unparsable {
-		return nil // it may be the placeholder
+	if _, err := evaluateWhen(conditionTag.ReplaceAllString(when, placeholderValue)); err != nil && err.unparsable {
+		return nil // the placeholder itself may be at fault
 	}
 	_, err := evaluateWhen(conditionTag.ReplaceAllString(text, placeholderValue))
 	if err == nil || !err.unparsable {
@@ -93,10 +100,10 @@ func (w *walker) partialConditionError(written, text string, known tagValues) *c
 	return err
 }
 
-// knownTags are the tags of a condition that have a value, each once.
-func (w *walker) knownTags(written string, known tagValues) []string {
+// knownTags returns the tags of a condition whose values are known, without duplicates.
+func (w *walker) knownTags(when string, known tagValues) []string {
 	var tags []string
-	for _, m := range conditionTag.FindAllStringSubmatch(written, -1) {
+	for _, m := range conditionTag.FindAllStringSubmatch(when, -1) {
 		if _, ok := w.valueOf(m[1], known); ok && !slices.Contains(tags, m[1]) {
 			tags = append(tags, m[1])
 		}
@@ -112,13 +119,14 @@ func (w *walker) valueOf(tag string, known tagValues) (string, bool) {
 	return value, ok
 }
 
-// tagsAtFault are the tags without whose values the condition could be evaluated or, if it takes more than one, those with
-// quotes. An input that has its value from a parameter of the run is called by that.
-func (w *walker) tagsAtFault(written string, known tagValues) []string {
-	var cures, quoted []string
-	tags := w.knownTags(written, known)
+// tagsAtFault returns the tags whose values make a condition invalid: each tag for which another value would
+// make it valid or, if there is no such tag, each whose value contains quotes. An input that gets its
+// value from one of the run's parameters is reported as that parameter.
+func (w *walker) tagsAtFault(when string, known tagValues) []string {
+	var culprits, quoted []string
+	tags := w.knownTags(when, known)
 	for _, tag := range tags {
-		text := conditionTag.ReplaceAllStringFunc(written, func(match string) string {
+		text := conditionTag.ReplaceAllStringFunc(when, func(match string) string {
 			name := conditionTag.FindStringSubmatch(match)[1]
 			if value, ok := w.valueOf(name, known); ok && name != tag {
 				return value
@@ -130,19 +138,20 @@ func (w *walker) tagsAtFault(written string, known tagValues) []string {
 			continue
 		}
 		if _, err := evaluateWhen(text); err == nil {
-			cures = append(cures, w.parameterBehind(tag, value))
+			culprits = append(culprits, w.parameterBehind(tag, value))
 		}
 		if strings.ContainsAny(value, `'"\`) {
 			quoted = append(quoted, w.parameterBehind(tag, value))
 		}
 	}
-	if len(cures) > 0 {
-		return cures
+	if len(culprits) > 0 {
+		return culprits
 	}
 	return quoted
 }
 
-// parameterBehind is the parameter of the run that a value comes from, as far as can be seen, or the tag.
+// parameterBehind returns the tag of the run's parameter that has the given value. If there is none, it returns
+// the tag itself.
 func (w *walker) parameterBehind(tag, value string) string {
 	if !strings.HasPrefix(tag, "workflow.") {
 		for _, p := range w.wf.Spec.Arguments.Parameters {
@@ -152,19 +161,4 @@ func (w *walker) parameterBehind(tag, value string) string {
 		}
 	}
 	return tag
-}
-
-// originalStep and writtenTask are as their author wrote them. What templateDefaults have added nobody wrote.
-func originalStep(t scopedTemplate, group, i int) wfv1.WorkflowStep {
-	if group < len(t.original.Steps) && i < len(t.original.Steps[group].Steps) {
-		return t.original.Steps[group].Steps[i]
-	}
-	return wfv1.WorkflowStep{}
-}
-
-func originalTask(t scopedTemplate, i int) wfv1.DAGTask {
-	if t.original.DAG != nil && i < len(t.original.DAG.Tasks) {
-		return t.original.DAG.Tasks[i]
-	}
-	return wfv1.DAGTask{}
 }

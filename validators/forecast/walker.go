@@ -1,13 +1,7 @@
 package forecast
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
@@ -16,61 +10,57 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
-// Bounds of a forecast. A Workflow beyond them gets a Gap, so that no Workflow can cost more than this.
-const (
-	maxVisits = 20_000 // a step and its template are one each
-	maxDepth  = 100
-	// maxBytes bounds what the visited templates add up to.
-	maxBytes = 32 << 20
-	// maxGaps bounds what is said of places that can't be followed.
-	maxGaps = 100
-)
-
 // walker follows a Workflow from its entrypoint and exit handlers to the templates that become pods.
 type walker struct {
-	budget           *budget
-	wf               *wfv1.Workflow
-	facts            Facts
-	controller       ControllerConfig
-	repository       *ArtifactRepository
-	location         *wfv1.ArtifactLocation // of the repository; made when it is first needed
-	globals          tagValues
-	workflowScope    *scope                     // the Workflow's own templates
-	referencedScopes map[string]referencedScope // those of the WorkflowTemplates that it refers to, by kind and name
-	out              Forecast
+	budget     *budget
+	wf         *wfv1.Workflow
+	facts      Facts
+	controller ControllerConfig
+	isKFPv2    bool
+	kfpRun     kfp.Run // what the drivers seen so far put out
+	out        Forecast
 
+	// What the Workflow holds for all of its templates.
+	globals       tagValues                // values of the workflow.* tags
+	volumes       map[string]corev1.Volume // volumes and claims, by name
+	volumePaths   map[string]*field.Path   // where the volumes are declared, by name
+	repository    *ArtifactRepository
+	location      *wfv1.ArtifactLocation // location of repository, set on first use
+	workflowScope *scope                 // the Workflow's own templates
+
+	// Lookups, each made once.
+	referencedScopes map[string]referencedScope // by kind and name of the WorkflowTemplate
+	tokenLookups     map[string]tokenLookup     // by ServiceAccount
+
+	// Progress of the walk.
 	visitCount   int
 	visitedBytes int
-	limitHit     bool                        // a bound was reached
-	visited      map[string]*visitedTemplate // by template, inputs and whether errors are tolerated
-	inProgress   []*visitedTemplate          // those that are being walked, from the outside in
-	podIndex     map[string]int              // template and inputs -> index in out.Pods
+	limitHit     bool
+	visited      map[string]*visitedTemplate // by template, inputs, and tolerated errors
+	inProgress   []*visitedTemplate          // the templates being visited, outermost first
+	podIndex     map[string]int              // index in out.Pods, by template and inputs
 	seenGaps     map[Gap]bool
-	tokenLookups map[string]tokenLookup // by ServiceAccount
+	hasStepHooks bool // at least one step has a hook
 
-	gcPods    map[string]*gcPod // by the time at which they run, and their permissions
-	gcPodKeys []string          // in the order in which the Workflow leads to them
+	// Pods that delete artifacts, by schedule and permissions; see artifact_gc.go.
+	gcPods    map[string]*gcPod
+	gcPodKeys []string // in the order in which the walk found them
 
-	executedTemplates []*wfv1.Template // those whose programs may make something
+	// What the Workflow may create; see created_objects.go and programs.go.
+	executedTemplates []*wfv1.Template
 	manifestBytes     int
-	volumes           map[string]corev1.Volume // the Workflow's volumes and claims, by name
-	volumePaths       map[string]*field.Path   // and where they are written
-
-	createsUnknown bool // out.Created has the unknown object
-	hasStepHooks   bool // a step has a hook
-
-	isKFPv2 bool    // a run of KFP v2
-	kfpRun  kfp.Run // what its drivers have put out
+	createsUnknown    bool // out.Created holds the unknown object
 }
 
-// visitedTemplate is a template that was walked with some inputs. With the same inputs it leads to the same pods again.
+// visitedTemplate remembers which pods a template leads to. Visiting it again with the same inputs
+// leads to the same pods.
 type visitedTemplate struct {
 	certainty Certainty
-	depth     int // of the steps that lead to it
+	depth     int // number of named steps that lead to the template
 	pods      []reachedPod
 }
 
-// reachedPod is a pod and the steps inside of the walked template that lead to it.
+// reachedPod is a pod and the steps that lead to it from a visited template.
 type reachedPod struct {
 	pod            int // index in out.Pods
 	certainty      Certainty
@@ -78,31 +68,19 @@ type reachedPod struct {
 	steps          []string
 }
 
-// maxReachedPods bounds what is remembered of a template: a chain of templates each of which calls the next one twice leads to
-// the same pod by more ways than anybody would read.
+// maxReachedPods limits the paths remembered for one template. In a chain of templates that each
+// call the next one twice, the number of paths doubles with every template.
 const maxReachedPods = 64
-
-// scopedTemplate is a template and where it is written.
-type scopedTemplate struct {
-	*wfv1.Template
-	// original is the template as it stands at path, without defaults and with its tags.
-	original *wfv1.Template
-	path     *field.Path
-	scope    *scope
-	// inputs are the tags of its inputs that have a value; fromElsewhere says that one came from a ConfigMap.
-	inputs        tagValues
-	usesConfigMap bool
-	// key stands for the place and the resolved inputs: equal keys, equal pods.
-	key string
-}
 
 func newWalker(b *budget, wf *wfv1.Workflow, workflowScope *scope, facts Facts, controller ControllerConfig) *walker {
 	w := &walker{
 		budget: b, wf: wf, facts: facts, controller: controller, workflowScope: workflowScope,
-		referencedScopes: map[string]referencedScope{}, gcPods: map[string]*gcPod{}, visited: map[string]*visitedTemplate{}, podIndex: map[string]int{}, seenGaps: map[Gap]bool{}, tokenLookups: map[string]tokenLookup{},
-		isKFPv2: kfp.IsV2(wf),
+		isKFPv2:          kfp.IsV2(wf),
+		referencedScopes: map[string]referencedScope{}, tokenLookups: map[string]tokenLookup{},
+		visited: map[string]*visitedTemplate{}, podIndex: map[string]int{}, seenGaps: map[Gap]bool{},
+		gcPods: map[string]*gcPod{},
 	}
-	w.out.Pods = make([]Pod, 0, len(workflowScope.templates)) // most become one
+	w.out.Pods = make([]Pod, 0, len(workflowScope.templates)) // most templates become a pod
 	w.globals = w.globalValues()
 	w.indexVolumes()
 	var err error
@@ -115,7 +93,7 @@ func newWalker(b *budget, wf *wfv1.Workflow, workflowScope *scope, facts Facts, 
 	return w
 }
 
-// walk starts the walk where the controller starts.
+// walk visits the entrypoint, the exit handler, and the hooks, in the controller's order.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go operate.
 func (w *walker) walk() {
 	spec := &w.wf.Spec
@@ -129,13 +107,14 @@ func (w *walker) walk() {
 	if spec.Entrypoint != "" {
 		w.visitByName(spec.Entrypoint, spec.Arguments, start.descend(spec.Entrypoint, Certain))
 	}
-	// The exit handler runs however the run ends, also when a step before has failed.
+	// The exit handler runs no matter how the run ends.
 	if hook := spec.GetExitHook(spec.Arguments); hook != nil {
 		w.visitHook("onExit", hook, start)
 	}
 	w.visitLifecycleHooks(spec.Hooks, start)
 	w.addGCPods()
-	if w.hasStepHooks { // where the hook of a step errs, Argo may lose sight of how the steps end
+	if w.hasStepHooks {
+		// If a step's hook errs, Argo may lose track of how the steps ended.
 		for i := range w.out.Pods {
 			w.out.Pods[i].Origin.EndsRun = min(w.out.Pods[i].Origin.EndsRun, Possible)
 		}
@@ -145,7 +124,7 @@ func (w *walker) walk() {
 	}
 }
 
-// visitByName visits a template of the scope that the walk is in.
+// visitByName visits a template of the current scope.
 func (w *walker) visitByName(name string, args wfv1.Arguments, pos position) {
 	t, ok := pos.scope.lookup(name)
 	switch {
@@ -158,27 +137,7 @@ func (w *walker) visitByName(name string, args wfv1.Arguments, pos position) {
 	}
 }
 
-// overLimit counts one more step and reports whether the walk has reached one of its bounds.
-func (w *walker) overLimit(pos position) bool {
-	w.visitCount++
-	if w.budget.left == 0 {
-		if !w.limitHit {
-			w.addGap(nil, errBudgetSpent.Error())
-		}
-		w.limitHit = true
-	}
-	if w.visitCount <= maxVisits && w.visitedBytes <= maxBytes && pos.depth <= maxDepth {
-		return w.limitHit
-	}
-	if !w.limitHit {
-		w.addGap(pos.steps, fmt.Sprintf("more than %d steps and templates, steps nested more than %d deep, or templates of more than %d MiB in all: not everything was looked at",
-			maxVisits, maxDepth, maxBytes>>20))
-	}
-	w.limitHit = true
-	return true
-}
-
-// visit walks one template with the arguments of one caller.
+// visit prepares a template with its caller's arguments and visits it.
 func (w *walker) visit(t scopedTemplate, args wfv1.Arguments, pos position) {
 	if w.overLimit(pos) {
 		return
@@ -191,16 +150,16 @@ func (w *walker) visit(t scopedTemplate, args wfv1.Arguments, pos position) {
 	w.visitPrepared(t, pos)
 }
 
-// visitPrepared walks one template that is prepared.
+// visitPrepared follows a prepared template to its pods.
 func (w *walker) visitPrepared(t scopedTemplate, pos position) {
 	w.visitedBytes += t.Size()
 	if t.usesConfigMap {
-		pos = pos.capCertainty(Possible) // by then the ConfigMap may say something else
+		pos = pos.capCertainty(Possible) // the ConfigMap may change before the step runs
 	}
 	pos.errorTolerated = pos.errorTolerated || pos.continuesOnError && (!t.IsPodType() || t.RetryStrategy != nil)
 	pos.continuesOnError = false
 	if t.Memoize != nil {
-		pos.certainty = min(pos.certainty, Possible) // a cache hit leaves the pod out
+		pos = pos.capCertainty(Possible) // a cache hit skips the pod
 	}
 	if pos.inExitHandler {
 		t.key += "\x00exit"
@@ -209,8 +168,8 @@ func (w *walker) visitPrepared(t scopedTemplate, pos position) {
 		w.visitPod(t, pos)
 		return
 	}
-	// The same template with the same inputs leads to the same pods: once is enough, unless now it is surer, or more depends on
-	// it. This also ends recursion.
+	// A template visited before with the same inputs leads to the same pods. Visit it again only if
+	// it is now more certain to run. This also ends recursion.
 	key := fmt.Sprint(t.key, "\x00", pos.errorTolerated, pos.failureTolerated)
 	if before, ok := w.visited[key]; ok && before.certainty >= pos.certainty {
 		for _, r := range before.pods {
@@ -237,7 +196,7 @@ func (w *walker) visitPrepared(t scopedTemplate, pos position) {
 	}
 }
 
-// visitPod adds the pod of a template, or one more step to a pod that is there.
+// visitPod adds a template's pod to the forecast. If the pod is there already, it only adds the step.
 func (w *walker) visitPod(t scopedTemplate, pos position) {
 	if i, ok := w.podIndex[t.key]; ok {
 		w.recordPath(i, pos)
@@ -258,97 +217,20 @@ func (w *walker) visitPod(t scopedTemplate, pos position) {
 	w.recordArtifactGC(t.Template)
 }
 
-// addPod takes up a pod that the walk has reached for the first time.
+// addPod adds a pod that the walk reaches for the first time.
 func (w *walker) addPod(key string, pod Pod, pos position) {
 	w.podIndex[key] = len(w.out.Pods)
 	w.out.Pods = append(w.out.Pods, pod)
 	w.recordPath(w.podIndex[key], pos)
 }
 
-// recordPath records one more way to a pod.
+// recordPath records that pos leads to the pod with index i.
 func (w *walker) recordPath(i int, pos position) {
 	w.out.Pods[i].Origin.addStep(pos)
 	for _, visited := range w.inProgress {
 		if len(visited.pods) < maxReachedPods {
-			visited.pods = append(visited.pods, reachedPod{i, pos.certainty, pos.errorTolerated, pos.steps[visited.depth:]})
+			steps := pos.steps[visited.depth:]
+			visited.pods = append(visited.pods, reachedPod{i, pos.certainty, pos.errorTolerated, steps})
 		}
 	}
-}
-
-// addGap records a place that can't be followed. What would run there may make any object.
-func (w *walker) addGap(steps []string, reason string) {
-	w.addNote(strings.Join(steps, "/"), reason)
-	w.recordUnknownCreated()
-}
-
-// addUnreadable records a step that can't be read, unless it is only that the budget is spent: then that is said, and once.
-func (w *walker) addUnreadable(pos position, err error) {
-	if errors.Is(err, errBudgetSpent) {
-		w.overLimit(pos)
-		return
-	}
-	w.addGap(pos.steps, err.Error())
-}
-
-// addNote records something that is not known, each once, and that does not hide any step.
-func (w *walker) addNote(step, reason string) {
-	if g := (Gap{Step: step, Reason: reason}); !w.seenGaps[g] && len(w.seenGaps) < maxGaps {
-		w.seenGaps[g] = true
-		w.out.Gaps = append(w.out.Gaps, g)
-	}
-}
-
-// prepare returns the template as it runs with these arguments: templateDefaults merged in, inputs resolved, every tag
-// that is known replaced.
-// Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go executeTemplate, workflow/common/util.go ProcessArgs.
-func (w *walker) prepare(t scopedTemplate, args wfv1.Arguments) (scopedTemplate, error) {
-	tmpl, err := mergeTemplateDefaults(w.budget, t.Template, w.wf.Spec.TemplateDefaults)
-	if err != nil {
-		return t, fmt.Errorf("the templateDefaults can't be merged into the template: %w", err)
-	}
-	unreadable := func(err error) error {
-		return fmt.Errorf("the template can't be read once its parameters are filled in: %w", err)
-	}
-	// The inputs' own defaults may name the Workflow's parameters, and those that come from the caller may not.
-	own, inputs := *tmpl, tmpl.Inputs
-	if err := resolveTags(w.budget, &inputs, w.globals); err != nil {
-		return t, unreadable(err)
-	}
-	t.inputs, t.usesConfigMap = w.inputValues(inputs, args)
-	inputs.Artifacts = withArtifactArguments(inputs.Artifacts, args)
-	if err := resolveTags(w.budget, &inputs, t.inputs); err != nil {
-		return t, unreadable(err)
-	}
-	own.Inputs = wfv1.Inputs{}
-	if err := resolveTags(w.budget, &own, w.globals, t.inputs); err != nil {
-		return t, unreadable(err)
-	}
-	own.Inputs = inputs
-	t.Template = &own
-	key, err := inputsKey(t.inputs, t.Inputs.Artifacts)
-	if err == nil {
-		err = w.budget.spend(len(key))
-	}
-	t.key += "\x00" + key
-	return t, err
-}
-
-// inputsKey stands for inputs: equal keys, equal inputs.
-func inputsKey(inputs tagValues, artifacts wfv1.Artifacts) (string, error) {
-	var key []byte
-	part := func(text string) {
-		key = strconv.AppendInt(key, int64(len(text)), 10)
-		key = append(append(key, ':'), text...)
-	}
-	names := slices.AppendSeq(make([]string, 0, len(inputs)), maps.Keys(inputs))
-	slices.Sort(names)
-	for _, name := range names {
-		part(name)
-		part(inputs[name])
-	}
-	if len(artifacts) == 0 {
-		return string(key), nil
-	}
-	raw, err := json.Marshal(artifacts)
-	return string(key) + "\x00" + string(raw), err
 }

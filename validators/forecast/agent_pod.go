@@ -5,10 +5,23 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// tokenSecretAnnotation on a ServiceAccount names the Secret of its token.
-const tokenSecretAnnotation = "workflows.argoproj.io/service-account-token.name"
+// HeaderSecret is a key of a Secret that Argo's agent sends as the header of an HTTP request. It has to exist even if
+// the reference is marked optional.
+// Source: argoproj/argo-workflows v3.7.3 workflow/executor/agent.go, workflow/util GetSecrets.
+type HeaderSecret struct {
+	Secret, Key string
+	Origin      Origin
+}
 
-// addToAgentPod adds the pod that runs all HTTP and plugin templates of a Workflow, or one more step to it.
+const (
+	// agentKey is the agent pod's key in walker.podIndex.
+	agentKey = "agent"
+	// tokenVolume is the name of the agent pod's token volume, without the random letters that Argo appends.
+	tokenVolume = "kube-api-access"
+)
+
+// addToAgentPod records a step for the agent pod, which runs all HTTP and plugin templates of a Workflow. It
+// adds the pod if it is not there yet.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/agent.go createAgentPod.
 func (w *walker) addToAgentPod(t scopedTemplate, pos position) {
 	w.recordHeaderSecrets(t, pos)
@@ -29,11 +42,16 @@ func (w *walker) addToAgentPod(t scopedTemplate, pos position) {
 			Requests: corev1.ResourceList{"cpu": resource.MustParse("10m"), "memory": resource.MustParse("64M")},
 			Limits:   corev1.ResourceList{"cpu": resource.MustParse("100m"), "memory": resource.MustParse("256M")},
 		},
-		VolumeMounts: []corev1.VolumeMount{{Name: tokenVolume, MountPath: "/var/run/secrets/kubernetes.io/serviceaccount", ReadOnly: true}},
+		VolumeMounts: []corev1.VolumeMount{{Name: tokenVolume, MountPath: tokenMountPath, ReadOnly: true}},
 	}
 	initContainer, mainContainer := container, container
 	initContainer.Name, mainContainer.Name = InitContainer, MainContainer
-	pod := Pod{sources: podSources{templatePath: t.path}, Origin: Origin{Template: t.Name, Path: t.path}, MissingServiceAccount: missing, ArgoContainers: []string{InitContainer, MainContainer}}
+	pod := Pod{
+		Origin:                Origin{Template: t.Name, Path: t.path},
+		ArgoContainers:        []string{InitContainer, MainContainer},
+		MissingServiceAccount: missing,
+		sources:               podSources{templatePath: t.path},
+	}
 	pod.Spec = corev1.PodSpec{
 		RestartPolicy:      corev1.RestartPolicyOnFailure,
 		ImagePullSecrets:   w.wf.Spec.ImagePullSecrets,
@@ -65,45 +83,10 @@ func (w *walker) recordHeaderSecrets(t scopedTemplate, pos position) {
 		if t.scope.refPath == nil {
 			path = t.path.Child("http", "headers").Index(i).Child("valueFrom", "secretKeyRef")
 		}
-		w.out.HeaderSecrets = append(w.out.HeaderSecrets, HeaderSecret{s.Name, s.Key, Origin{Template: t.Name, Steps: []string{pos.stepPath()}, Certainty: pos.certainty, Path: path}})
+		w.out.HeaderSecrets = append(w.out.HeaderSecrets, HeaderSecret{
+			Secret: s.Name,
+			Key:    s.Key,
+			Origin: Origin{Template: t.Name, Steps: []string{pos.stepPath()}, Certainty: pos.certainty, Path: path},
+		})
 	}
-}
-
-// agentKey stands for the agent pod among the pods, and tokenVolume is its volume; Argo adds random letters to the name.
-const agentKey, tokenVolume = "agent", "kube-api-access"
-
-// tokenSecret is the name of the Secret with the token of a ServiceAccount, default if it is not named. Kubernetes makes
-// none by itself since 1.24. Without the account there is none; its name is missing then.
-// Source: argoproj/argo-workflows v3.7.3 util/secrets TokenNameForServiceAccount.
-func (w *walker) tokenSecret(name string) (secret, missing string, err error) {
-	name = firstSet(name, "default")
-	t, ok := w.tokenLookups[name]
-	if !ok {
-		t.secret, t.err = w.readTokenSecret(name)
-		w.tokenLookups[name] = t
-	}
-	if t.secret == "" && t.err == nil {
-		missing = name
-	}
-	return t.secret, missing, t.err
-}
-
-// tokenLookup is what is known of the token of a ServiceAccount: it is asked for once.
-type tokenLookup struct {
-	secret string
-	err    error
-}
-
-func (w *walker) readTokenSecret(name string) (string, error) {
-	account, err := w.facts.ServiceAccount(w.wf.Namespace, name)
-	switch {
-	case account == nil || err != nil:
-		return "", err
-	case len(account.Secrets) > 0:
-		return account.Secrets[0].Name, nil
-	}
-	if secret, ok := account.Annotations[tokenSecretAnnotation]; ok {
-		return secret, nil
-	}
-	return name + ".service-account-token", nil
 }

@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 
@@ -43,7 +44,7 @@ func (w *walker) recordArtifactGC(t *wfv1.Template) {
 		var c gcPod
 		metadata := wfv1.Metadata{Labels: map[string]string{}, Annotations: map[string]string{}}
 		take := func(gc *wfv1.ArtifactGC) {
-			c.serviceAccount = firstSet(gc.ServiceAccountName, c.serviceAccount)
+			c.serviceAccount = cmp.Or(gc.ServiceAccountName, c.serviceAccount)
 			if gc.PodMetadata != nil {
 				maps.Copy(metadata.Labels, gc.PodMetadata.Labels)
 				maps.Copy(metadata.Annotations, gc.PodMetadata.Annotations)
@@ -102,7 +103,7 @@ func (w *walker) addGCPods() {
 			w.addNote(ArtifactGC, err.Error())
 			continue
 		}
-		pod.Spec.ServiceAccountName = firstSet(c.serviceAccount, pod.Spec.ServiceAccountName)
+		pod.Spec.ServiceAccountName = cmp.Or(c.serviceAccount, pod.Spec.ServiceAccountName)
 		pod.notePlugins(c.locations)
 		pod.Origin.addStep(position{steps: []string{ArtifactGC}, certainty: Possible}) // when the run is over, and has kept the artifact
 		w.out.Pods = append(w.out.Pods, pod)

@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -112,7 +113,7 @@ func (c ControllerConfig) kubeConfigVolume() []corev1.Volume {
 	if c.KubeConfig == nil {
 		return nil
 	}
-	return []corev1.Volume{{Name: firstSet(c.KubeConfig.VolumeName, kubeConfigVolume), VolumeSource: corev1.VolumeSource{
+	return []corev1.Volume{{Name: cmp.Or(c.KubeConfig.VolumeName, kubeConfigVolume), VolumeSource: corev1.VolumeSource{
 		Secret: &corev1.SecretVolumeSource{SecretName: c.KubeConfig.SecretName},
 	}}}
 }
@@ -123,7 +124,7 @@ func (c ControllerConfig) kubeConfigMount() []corev1.VolumeMount {
 		return nil
 	}
 	return []corev1.VolumeMount{{
-		Name: firstSet(c.KubeConfig.VolumeName, kubeConfigVolume), MountPath: firstSet(c.KubeConfig.MountPath, kubeConfigMount),
+		Name: cmp.Or(c.KubeConfig.VolumeName, kubeConfigVolume), MountPath: cmp.Or(c.KubeConfig.MountPath, kubeConfigMount),
 		ReadOnly: true, SubPath: c.KubeConfig.SecretKey,
 	}}
 }

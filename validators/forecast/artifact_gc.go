@@ -11,25 +11,25 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// gcPod is an artifact-GC pod to be: there is one for each time and each set of permissions.
+// gcPod is an artifact-GC pod, before it is assembled. There is one for each strategy, ServiceAccount, and pod metadata.
 type gcPod struct {
 	patch, serviceAccount string
 	locations             []*wfv1.ArtifactLocation // of the artifacts to delete
 }
 
-// ArtifactGC stands in Origin.Steps for the pods that delete artifacts when the run is over.
+// ArtifactGC is the only entry of Origin.Steps for pods that delete artifacts when the run is over.
 const ArtifactGC = "artifact-gc"
 
-// recordArtifactGC notes which artifacts of a template's pod are to be deleted, among them its logs where those are kept.
+// recordArtifactGC records which artifacts of a template's pod will be deleted. Archived logs count as an artifact.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/artifact_gc.go processArtifactGCStrategy, findArtifactsToGC,
 // getArtifactGCPodInfo.
 func (w *walker) recordArtifactGC(t *wfv1.Template) {
 	if t.Name == "" {
-		return // Argo finds no template by the name that an inline one doesn't have
+		return // Argo looks templates up by name, and so misses inline ones
 	}
-	home := w.repositoryLocation()
+	logsLocation := w.repositoryLocation()
 	if t.ArchiveLocation.HasLocation() {
-		home = t.ArchiveLocation
+		logsLocation = t.ArchiveLocation
 	}
 	artifacts := t.Outputs.Artifacts
 	if location := w.archiveLocation(t); location.IsArchiveLogs() {
@@ -43,7 +43,7 @@ func (w *walker) recordArtifactGC(t *wfv1.Template) {
 		}
 		var c gcPod
 		metadata := wfv1.Metadata{Labels: map[string]string{}, Annotations: map[string]string{}}
-		take := func(gc *wfv1.ArtifactGC) {
+		merge := func(gc *wfv1.ArtifactGC) {
 			c.serviceAccount = cmp.Or(gc.ServiceAccountName, c.serviceAccount)
 			if gc.PodMetadata != nil {
 				maps.Copy(metadata.Labels, gc.PodMetadata.Labels)
@@ -51,16 +51,17 @@ func (w *walker) recordArtifactGC(t *wfv1.Template) {
 			}
 		}
 		if gc := w.wf.Spec.ArtifactGC; gc != nil {
-			take(&gc.ArtifactGC)
+			merge(&gc.ArtifactGC)
 			c.patch = gc.PodSpecPatch
 		}
 		if a.ArtifactGC != nil {
-			take(a.ArtifactGC)
+			merge(a.ArtifactGC)
 		}
-		w.addToGCPod(strategy, metadata, c, home, &a.ArtifactLocation)
+		w.addToGCPod(strategy, metadata, c, logsLocation, &a.ArtifactLocation)
 	}
 }
 
+// addToGCPod adds the locations of an artifact to the pod that will delete it.
 func (w *walker) addToGCPod(strategy wfv1.ArtifactGCStrategy, metadata wfv1.Metadata, c gcPod, locations ...*wfv1.ArtifactLocation) {
 	key, err := json.Marshal([]any{strategy, metadata, c.serviceAccount})
 	if err != nil {
@@ -76,7 +77,7 @@ func (w *walker) addToGCPod(strategy wfv1.ArtifactGCStrategy, metadata wfv1.Meta
 	found.locations = append(found.locations, locations...)
 }
 
-// addGCPods adds the pods that delete artifacts, when all others are known.
+// addGCPods adds the pods that delete artifacts. It runs after the walk.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/artifact_gc.go createArtifactGCPod.
 func (w *walker) addGCPods() {
 	for _, key := range w.gcPodKeys {
@@ -105,7 +106,8 @@ func (w *walker) addGCPods() {
 		}
 		pod.Spec.ServiceAccountName = cmp.Or(c.serviceAccount, pod.Spec.ServiceAccountName)
 		pod.notePlugins(c.locations)
-		pod.Origin.addStep(position{steps: []string{ArtifactGC}, certainty: Possible}) // when the run is over, and has kept the artifact
+		// The run may not get as far as to write the artifact.
+		pod.Origin.addStep(position{steps: []string{ArtifactGC}, certainty: Possible})
 		w.out.Pods = append(w.out.Pods, pod)
 	}
 }

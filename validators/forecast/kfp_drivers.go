@@ -12,9 +12,9 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
-// withDriverOutputs returns a template of KFP v2 whose tasks have what the drivers among them will put out, as far as that
-// is known. Its other tasks take their pods' patches, their loops and the inputs of their own drivers from there. drivers
-// are the templates of the drivers, prepared, by the place of the task.
+// withDriverOutputs returns a DAG template of KFP v2 in which references to the drivers' outputs are replaced, as far as
+// the outputs are known. Other tasks get their pod's patch, their loop, and the inputs of their own drivers from
+// them. drivers are the prepared templates of the drivers, by index of the task.
 func (w *walker) withDriverOutputs(t scopedTemplate) (driven *wfv1.Template, drivers map[int]*scopedTemplate) {
 	known := tagValues{}
 	drivers = map[int]*scopedTemplate{}
@@ -26,7 +26,7 @@ func (w *walker) withDriverOutputs(t scopedTemplate) (driven *wfv1.Template, dri
 		}
 		driver, err := w.prepare(driver, task.Arguments)
 		if err != nil || driver.Container == nil {
-			continue // the visit of the driver says so
+			continue // visiting the driver will report the error
 		}
 		outputs := w.kfpRun.Driver(driver.Container.Args)
 		if outputs == nil {
@@ -47,7 +47,8 @@ func (w *walker) withDriverOutputs(t scopedTemplate) (driven *wfv1.Template, dri
 	return &copied, drivers
 }
 
-// applyKFPPatch applies the patch of a driver, which the Workflow's configuration at path led to.
+// applyKFPPatch applies the patch that a driver would create. path is the place of the step's configuration in the
+// Workflow.
 func (p *Pod) applyKFPPatch(b *budget, patch kfp.Patch, path *field.Path) (err error) {
 	text, err := json.Marshal(patch.Spec)
 	if err != nil {
@@ -70,8 +71,8 @@ func (p *Pod) applyKFPPatch(b *budget, patch kfp.Patch, path *field.Path) (err e
 	return err
 }
 
-// configPath is where the Workflow has the Kubernetes configuration of a step: an argument, or with KFP before 2.3 an
-// annotation. Nil where it is not the Workflow's own.
+// configPath returns the place of a step's Kubernetes configuration in the Workflow: an argument or, before KFP 2.3, an
+// annotation. It returns nil if the configuration is not written in the Workflow.
 func (w *walker) configPath(config string) *field.Path {
 	if config == "" || w.workflowScope.refPath != nil {
 		return nil

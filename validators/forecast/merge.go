@@ -10,9 +10,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// strategicMerge returns over laid on top of base, by the strategic merge that Argo uses for everything: lists of named
-// things are merged by name, other lists replaced.
-func strategicMerge[T any](b *budget, base, over T) (T, error) {
+// strategicMerge applies overlay to base with Kubernetes' strategic merge, as Argo does everywhere: lists of named
+// elements are merged by name, other lists are replaced.
+func strategicMerge[T any](b *budget, base, overlay T) (T, error) {
 	var out T
 	if b.left == 0 {
 		return out, errBudgetSpent
@@ -21,14 +21,14 @@ func strategicMerge[T any](b *budget, base, over T) (T, error) {
 	if err != nil {
 		return out, err
 	}
-	overJSON, err := json.Marshal(over)
+	overlayJSON, err := json.Marshal(overlay)
 	if err != nil {
 		return out, err
 	}
-	if err := b.spend(len(baseJSON) + len(overJSON)); err != nil {
+	if err := b.spend(len(baseJSON) + len(overlayJSON)); err != nil {
 		return out, err
 	}
-	merged, err := strategicpatch.StrategicMergePatch(baseJSON, overJSON, out)
+	merged, err := strategicpatch.StrategicMergePatch(baseJSON, overlayJSON, out)
 	if err != nil {
 		return out, err
 	}
@@ -36,14 +36,14 @@ func strategicMerge[T any](b *budget, base, over T) (T, error) {
 	return out, err
 }
 
-// mergeWorkflow returns wf on top of the controller's workflowDefaults; wf itself where there are none.
+// mergeWorkflow applies wf to defaults. It returns wf itself if defaults is nil.
 // Source: argoproj/argo-workflows v3.7.3 workflow/util/merge.go MergeTo.
 func mergeWorkflow(b *budget, wf, defaults *wfv1.Workflow) (*wfv1.Workflow, error) {
 	if defaults == nil {
 		return wf, nil
 	}
 	base := *defaults
-	base.Spec.Hooks = nil // hooks don't merge
+	base.Spec.Hooks = nil // hooks are replaced as a whole, below
 	merged, err := strategicMerge(b, base, *wf)
 	if err != nil {
 		return nil, err
@@ -59,9 +59,9 @@ func mergeWorkflow(b *budget, wf, defaults *wfv1.Workflow) (*wfv1.Workflow, erro
 	return &merged, nil
 }
 
-// mergeTemplateDefaults returns t on top of the Workflow's templateDefaults; t itself where there are none. A template
-// keeps its type, with Argo's own exception: defaults for a container turn a containerSet, HTTP or plugin template,
-// which SetType does not know, into a container.
+// mergeTemplateDefaults applies t to the Workflow's templateDefaults. It returns t itself if defaults is nil. A template
+// keeps its type, with Argo's own exception: defaults for a container turn a containerSet, HTTP, or plugin template
+// into a container, because SetType does not know those types.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go mergedTemplateDefaultsInto.
 func mergeTemplateDefaults(b *budget, t, defaults *wfv1.Template) (*wfv1.Template, error) {
 	if defaults == nil {
@@ -75,10 +75,10 @@ func mergeTemplateDefaults(b *budget, t, defaults *wfv1.Template) (*wfv1.Templat
 	return &merged, nil
 }
 
-// applyPodSpecPatch returns the pod after a podSpecPatch in YAML or JSON.
+// applyPodSpecPatch applies a podSpecPatch in YAML or JSON to a spec. On an error, it returns the spec unchanged.
 // Source: argoproj/argo-workflows v3.7.3 workflow/util/util.go ApplyPodSpecPatch.
 func applyPodSpecPatch(b *budget, spec corev1.PodSpec, patch string) (corev1.PodSpec, error) {
-	if err := b.spend(4 * len(patch)); err != nil { // YAML is slow to read
+	if err := b.spend(4 * len(patch)); err != nil { // YAML is slow to parse
 		return spec, err
 	}
 	patchJSON, err := yaml.YAMLToJSON([]byte(patch))

@@ -10,20 +10,22 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/texts"
 )
 
-// tagValues are the template tags that are known at admission, by name: "workflow.name", "inputs.parameters.x", "item".
+// tagValues are the values of template tags that are known at admission, by tag: "workflow.name", "inputs.parameters.x",
+// or "item".
 type tagValues map[string]string
 
-// lookup is the value of what stands between the braces of a tag.
+// lookup returns the value of a tag, given the text between its braces.
 func (v tagValues) lookup(tag string) (value string, ok bool) {
 	value, ok = v[strings.TrimSpace(tag)]
 	return value, ok
 }
 
-// HasTag reports whether s still holds a template tag, so that its final text exists only at run time.
+// HasTag reports whether s contains a template tag, so that its final text is known only at run time.
 func HasTag(s string) bool { return strings.Contains(s, "{{") }
 
-// resolveTags replaces every tag in v that has a value, by one set of values after the other; tags that are not known stay. What comes out is
-// what Argo gets, which replaces tags in v's JSON, where they may stand in any field. What v points to is not changed: v gets a copy.
+// resolveTags replaces the tags in v that have a value, with one set of values after the other. Unknown tags stay. The
+// result is the same as Argo's, which replaces tags in v's JSON, in any field. v gets a copy of what it points to; the
+// original is not modified. The error says that the budget is spent or that the result is not valid JSON.
 // Source: argoproj/argo-workflows v3.7.3 util/template/simple_template.go.
 func resolveTags[T any](b *budget, v *T, known ...tagValues) error {
 	if b.left == 0 {
@@ -32,7 +34,7 @@ func resolveTags[T any](b *budget, v *T, known ...tagValues) error {
 	return texts.Replace(v, tagReplacer{b, known})
 }
 
-// tagReplacer replaces tags, and pays for it.
+// tagReplacer implements texts.Replacer. It charges its work to a budget.
 type tagReplacer struct {
 	budget    *budget
 	valueSets []tagValues
@@ -49,6 +51,7 @@ func (f tagReplacer) Text(text string) (string, error) {
 	return f.replace(text, tagValues.jsonRoundTripped)
 }
 
+// replace replaces tags with the values that valueOf returns, with one set of values after the other.
 func (f tagReplacer) replace(text string, valueOf func(known tagValues, tag string) (string, bool, error)) (string, error) {
 	for _, known := range f.valueSets {
 		if !HasTag(text) {
@@ -68,14 +71,15 @@ func (f tagReplacer) replace(text string, valueOf func(known tagValues, tag stri
 	return text, nil
 }
 
-// jsonQuoted is the value of a tag as it is put into JSON. Not every such text is JSON.
+// jsonQuoted returns the value of a tag as Argo inserts it into JSON. The result is not always valid in JSON.
 func (v tagValues) jsonQuoted(tag string) (value string, ok bool, err error) {
 	value, ok = v.lookup(tag)
 	quoted := strconv.Quote(value)
 	return quoted[1 : len(quoted)-1], ok, nil
 }
 
-// jsonRoundTripped is the value of a tag in a text as it comes out of JSON again. The error says that it does not.
+// jsonRoundTripped returns the value of a tag after it is inserted into JSON and decoded again. It returns an error if
+// the JSON is invalid.
 func (v tagValues) jsonRoundTripped(tag string) (value string, ok bool, err error) {
 	value, ok = v.lookup(tag)
 	if !ok || strings.ContainsFunc(tag, escapedInJSON) {
@@ -89,7 +93,7 @@ func (v tagValues) jsonRoundTripped(tag string) (value string, ok bool, err erro
 	return out, true, err
 }
 
-// survivesJSON reports whether a text surely comes out of JSON as it is, as nearly all do.
+// survivesJSON reports whether a text certainly decodes to itself, as nearly all texts do.
 func survivesJSON(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c > 0x7e || c < ' ' && c != '\n' && c != '\t' {
@@ -99,12 +103,12 @@ func survivesJSON(text string) bool {
 	return true
 }
 
-// escapedInJSON reports whether a character is another one in JSON, so that no tag with it is known there.
+// escapedInJSON reports whether JSON escapes a character. Argo does not find tags with such a character.
 func escapedInJSON(r rune) bool {
 	return r < ' ' || strings.ContainsRune("\"\\<>&\u2028\u2029", r) || r == utf8.RuneError
 }
 
-// resolveTagsInText is resolve for a text that is not JSON. A text that would grow too long stays as it is.
+// resolveTagsInText is like resolveTags for a plain text outside of JSON. A text that would grow too long stays as it is.
 func resolveTagsInText(b *budget, text string, known tagValues) string {
 	if b.spend(len(text)) != nil || !HasTag(text) {
 		return text
@@ -119,11 +123,12 @@ func resolveTagsInText(b *budget, text string, known tagValues) string {
 	return replaced
 }
 
-// replaceTags replaces the innermost tags that have a value, in one pass: what is put in is not looked at again. It is an error if the
-// text grows beyond maxBytes: values that name each other can double it at every step.
+// replaceTags replaces the innermost tags that have a value, in one pass: it does not look for tags in inserted values. It
+// returns an error if the text grows beyond maxBytes, because values that contain each other could double it with every
+// pass.
 func replaceTags(text string, valueOf func(tag string) (string, bool, error)) (string, error) {
 	var out strings.Builder
-	copied := 0 // how much of the text is in out
+	copied := 0 // length of the text that is already in out
 	for pos := 0; out.Len()+pos-copied <= maxBytes; {
 		end := strings.Index(text[pos:], "}}")
 		if end < 0 {

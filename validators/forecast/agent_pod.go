@@ -5,8 +5,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// HeaderSecret is a key of a Secret that Argo's agent sends as the header of an HTTP request. It has to exist even if
-// the reference is marked optional.
+// HeaderSecret is a key of a Secret that Argo's agent sends as the header of an HTTP request. It
+// has to exist even if the reference is marked optional.
 // Source: argoproj/argo-workflows v3.7.3 workflow/executor/agent.go, workflow/util GetSecrets.
 type HeaderSecret struct {
 	Secret, Key string
@@ -16,12 +16,13 @@ type HeaderSecret struct {
 const (
 	// agentKey is the agent pod's key in walker.podIndex.
 	agentKey = "agent"
-	// tokenVolume is the name of the agent pod's token volume, without the random letters that Argo appends.
+	// tokenVolume is the name of the agent pod's token volume, without the random letters that Argo
+	// appends.
 	tokenVolume = "kube-api-access"
 )
 
-// addToAgentPod records a step for the agent pod, which runs all HTTP and plugin templates of a Workflow. It
-// adds the pod if it is not there yet.
+// addToAgentPod records a step for the agent pod, which runs all HTTP and plugin templates of a
+// Workflow. It adds the pod if it is not there yet.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/agent.go createAgentPod.
 func (w *walker) addToAgentPod(t scopedTemplate, pos position) {
 	w.recordHeaderSecrets(t, pos)

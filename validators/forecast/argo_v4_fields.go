@@ -10,12 +10,13 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The Go types of Argo v3.7.3 drop fields that only Argo v4 knows. In their place, Decode leaves marks in fields that
-// a forecast does not otherwise read: an artifact in a plugin becomes a raw artifact with the mark as its data, and
-// podResources and executorPlugins become annotations of the pods.
+// The Go types of Argo v3.7.3 drop fields that only Argo v4 knows. In their place, Decode leaves
+// marks in fields that a forecast does not otherwise read: an artifact in a plugin becomes a raw
+// artifact with the mark as its data, and podResources and executorPlugins become annotations of
+// the pods.
 //
-// A controller that is older than a field ignores it. Since the controller's version is not known, a mark makes
-// unknown what the field would change, and nothing else.
+// A controller that is older than a field ignores it. Since the controller's version is not known,
+// a mark makes unknown what the field would change, and nothing else.
 // Source: argoproj/argo-workflows f016ad89 (v4.1) pkg/apis/workflow/v1alpha1/workflow_types.go. Its other new fields,
 // pendingTimeout, resourceClaims, saveStreamViaFile, and addressingStyle, do not change a forecast.
 const (
@@ -24,8 +25,9 @@ const (
 	executorPluginsMark = "kfp-preflight.dev/executor-plugins"
 )
 
-// Decode decodes a Workflow, WorkflowTemplate, or ClusterWorkflowTemplate from JSON. It marks fields that only newer
-// versions of Argo know. Field names are case-sensitive, as in the API server.
+// Decode decodes a Workflow, WorkflowTemplate, or ClusterWorkflowTemplate from JSON. It marks
+// fields that only newer versions of Argo know. Field names are case-sensitive, as in the API
+// server.
 func Decode[T wfv1.Workflow | wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTemplate](raw []byte) (*T, error) {
 	object := new(T)
 	if !mayHaveArgoV4Field(raw) {
@@ -57,12 +59,14 @@ func DecodeYAML[T wfv1.Workflow | wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTe
 // argoV4Fields are the fields of Argo v4 that the Go types lack, at least in some places.
 var argoV4Fields = []string{"plugin", "podResources", "executorPlugins"}
 
-// mayHaveArgoV4Field reports whether an object may have one of argoV4Fields. All others need no second decoding.
+// mayHaveArgoV4Field reports whether an object may have one of argoV4Fields. All others need no
+// second decoding.
 func mayHaveArgoV4Field(raw []byte) bool {
 	return slices.ContainsFunc(argoV4Fields, func(name string) bool { return bytes.Contains(raw, []byte(`"`+name+`"`)) })
 }
 
-// IsArgoV4Field reports whether Decode looks for a field of this name, because Argo's Go types lack it.
+// IsArgoV4Field reports whether Decode looks for a field of this name, because Argo's Go types lack
+// it.
 func IsArgoV4Field(name []byte) bool {
 	return slices.ContainsFunc(argoV4Fields, func(field string) bool { return field == string(name) })
 }
@@ -142,7 +146,8 @@ type ArtifactRepository struct {
 	Plugin                  any `json:"plugin,omitempty"`
 }
 
-// ToArtifactLocation returns the location of artifacts in the repository, or nil if the repository is empty.
+// ToArtifactLocation returns the location of artifacts in the repository, or nil if the repository
+// is empty.
 func (r *ArtifactRepository) ToArtifactLocation() *wfv1.ArtifactLocation {
 	if r.Plugin != nil {
 		return &wfv1.ArtifactLocation{Raw: &wfv1.RawArtifact{Data: pluginMark}}

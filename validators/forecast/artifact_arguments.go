@@ -7,7 +7,8 @@ import (
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 )
 
-// withArtifactArguments returns the input artifacts of a template, replaced with those that the caller passes.
+// withArtifactArguments returns the input artifacts of a template, replaced with those that the
+// caller passes.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/util.go ProcessArgs.
 func withArtifactArguments(inputs []wfv1.Artifact, args wfv1.Arguments) []wfv1.Artifact {
 	out := slices.Clone(inputs)
@@ -20,12 +21,14 @@ func withArtifactArguments(inputs []wfv1.Artifact, args wfv1.Arguments) []wfv1.A
 	return out
 }
 
-// artifactSource matches the source of an artifact: {{inputs.artifacts.A}} or {{tasks.T.outputs.artifacts.A}}.
+// artifactSource matches the source of an artifact: {{inputs.artifacts.A}} or
+// {{tasks.T.outputs.artifacts.A}}.
 var artifactSource = regexp.MustCompile(`^\{\{\s*(?:inputs|(?:tasks|steps)\.([\w-]+)\.outputs)\.artifacts\.([\w-]+)\s*\}\}$`)
 
-// resolveArtifactArguments returns the arguments of a call in t, in which artifacts that come from t's inputs or from
-// another step have the location written there. If the run chooses the location, such as a key in the default
-// repository, the artifact needs no Secrets of its own. callees maps the names of the other steps to their templates.
+// resolveArtifactArguments returns the arguments of a call in t, in which artifacts that come from
+// t's inputs or from another step have the location written there. If the run chooses the location,
+// such as a key in the default repository, the artifact needs no Secrets of its own. callees maps
+// the names of the other steps to their templates.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/dag.go and steps.go, resolveReferences.
 func resolveArtifactArguments(t scopedTemplate, args wfv1.Arguments, callees map[string]string) wfv1.Arguments {
 	out := args

@@ -5,7 +5,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// addCredentials mounts the Secrets of every artifact location of the template into Argo's own containers.
+// addCredentials mounts the Secrets of every artifact location of the template into Argo's own
+// containers.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go addVolumeReferences.
 func addCredentials(spec *corev1.PodSpec, t *wfv1.Template) {
 	volumes, mounts := credentialVolumes(locations(t))
@@ -17,9 +18,9 @@ func addCredentials(spec *corev1.PodSpec, t *wfv1.Template) {
 	}
 }
 
-// credentialVolumes returns the volumes for the Secrets of artifact locations, and their mounts. Each Secret has one
-// volume, which has the Secret's name and the needed keys. Argo ignores whether a selector or an artifact
-// is optional.
+// credentialVolumes returns the volumes for the Secrets of artifact locations, and their mounts.
+// Each Secret has one volume, which has the Secret's name and the needed keys. Argo ignores whether
+// a selector or an artifact is optional.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go createSecretVal.
 func credentialVolumes(locations []*wfv1.ArtifactLocation) (volumes []corev1.Volume, mounts []corev1.VolumeMount) {
 	index, has := map[string]int{}, map[[2]string]bool{}
@@ -65,8 +66,8 @@ func locations(t *wfv1.Template) []*wfv1.ArtifactLocation {
 	return out
 }
 
-// credentials returns the Secrets that the artifact driver of a location needs. If several drivers are set, the first in
-// this order wins.
+// credentials returns the Secrets that the artifact driver of a location needs. If several drivers
+// are set, the first in this order wins.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go createSecretVolumesFromArtifactLocations.
 func credentials(l *wfv1.ArtifactLocation) []*corev1.SecretKeySelector {
 	switch {

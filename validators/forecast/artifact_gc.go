@@ -11,7 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// gcPod is an artifact-GC pod, before it is assembled. There is one for each strategy, ServiceAccount, and pod metadata.
+// gcPod is an artifact-GC pod, before it is assembled. There is one for each strategy,
+// ServiceAccount, and pod metadata.
 type gcPod struct {
 	patch, serviceAccount string
 	locations             []*wfv1.ArtifactLocation // of the artifacts to delete
@@ -20,7 +21,8 @@ type gcPod struct {
 // ArtifactGC is the only entry of Origin.Steps for pods that delete artifacts when the run is over.
 const ArtifactGC = "artifact-gc"
 
-// recordArtifactGC records which artifacts of a template's pod will be deleted. Archived logs count as an artifact.
+// recordArtifactGC records which artifacts of a template's pod will be deleted. Archived logs count
+// as an artifact.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/artifact_gc.go processArtifactGCStrategy, findArtifactsToGC,
 // getArtifactGCPodInfo.
 func (w *walker) recordArtifactGC(t *wfv1.Template) {

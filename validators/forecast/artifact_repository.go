@@ -7,17 +7,17 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The ConfigMap that holds the artifact repositories of Workflows that name none, and the annotation on it that names the
-// default key.
+// The ConfigMap that holds the artifact repositories of Workflows that name none, and the
+// annotation on it that names the default key.
 // Source: argoproj/argo-workflows v3.7.3 workflow/artifactrepositories/artifactrepositories.go.
 const (
 	defaultRepositories  = "artifact-repositories"
 	defaultRepositoryKey = "workflows.argoproj.io/default-artifact-repository"
 )
 
-// artifactRepository looks up the repository for the Workflow's artifacts and logs. It is the one that the Workflow
-// names, from its own namespace or the controller's. Without a name, it is the default of the namespace or else
-// that of the controller's configuration.
+// artifactRepository looks up the repository for the Workflow's artifacts and logs. It is the one
+// that the Workflow names, from its own namespace or the controller's. Without a name, it is the
+// default of the namespace or else that of the controller's configuration.
 func (w *walker) artifactRepository() (*ArtifactRepository, error) {
 	if status := w.wf.Status.ArtifactRepositoryRef; status != nil && status.ArtifactRepository != nil {
 		return &ArtifactRepository{ArtifactRepository: *status.ArtifactRepository}, nil
@@ -52,8 +52,8 @@ func (w *walker) artifactRepository() (*ArtifactRepository, error) {
 	return w.controller.ArtifactRepository, nil
 }
 
-// archiveLocation returns where the template's artifacts and logs are stored: its own location if it has one, or else the
-// repository if it needs one.
+// archiveLocation returns where the template's artifacts and logs are stored: its own location if
+// it has one, or else the repository if it needs one.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go addArchiveLocation, IsArchiveLogs.
 func (w *walker) archiveLocation(t *wfv1.Template) *wfv1.ArtifactLocation {
 	if t.ArchiveLocation.HasLocation() {

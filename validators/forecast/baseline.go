@@ -9,7 +9,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
-// BaselineRun is the plainest possible run of a kind: its author sets no resources or anything else.
+// BaselineRun is the plainest possible run of a kind: its author sets no resources or anything
+// else.
 type BaselineRun struct {
 	// Kind of the run, KFPv1 or KFPv2.
 	Kind string
@@ -20,10 +21,11 @@ type BaselineRun struct {
 // Kinds of runs. The first pod of a KFP v2 run is a driver.
 const KFPv1, KFPv2 = "Argo and KFP v1", "KFP v2"
 
-// Baselines returns the plainest run of each kind under the given controller configuration: one with a plain step, as in
-// hand-written Workflows and KFP v1, and one with a KFP v2 driver and step. If the cluster rejects a pod of a
-// baseline, it rejects it in every run of that kind whose author does not set everything by hand, and a driver in
-// any run. It returns an error if the configuration can't be applied.
+// Baselines returns the plainest run of each kind under the given controller configuration: one
+// with a plain step, as in hand-written Workflows and KFP v1, and one with a KFP v2 driver and
+// step. If the cluster rejects a pod of a baseline, it rejects it in every run of that kind whose
+// author does not set everything by hand, and a driver in any run. It returns an error if the
+// configuration can't be applied.
 func Baselines(controller ControllerConfig) ([]BaselineRun, error) {
 	var out []BaselineRun
 	for _, run := range []struct {
@@ -48,7 +50,8 @@ func Baselines(controller ControllerConfig) ([]BaselineRun, error) {
 	return out, nil
 }
 
-// controllerOnlyFacts are the Facts of a cluster that has a workflow-controller and no other objects.
+// controllerOnlyFacts are the Facts of a cluster that has a workflow-controller and no other
+// objects.
 type controllerOnlyFacts ControllerConfig
 
 // ControllerConfig implements Facts.

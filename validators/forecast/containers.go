@@ -16,7 +16,8 @@ const (
 	MainContainer = "main"
 )
 
-// mainContainers returns the containers that do the template's work, on top of the controller's mainContainer.
+// mainContainers returns the containers that do the template's work, on top of the controller's
+// mainContainer.
 func (w *walker) mainContainers(t *wfv1.Template) ([]corev1.Container, error) {
 	var main []corev1.Container
 	switch t.GetType() {
@@ -60,8 +61,8 @@ func (w *walker) executorContainer(name string) corev1.Container {
 	}
 }
 
-// hasWaitContainer reports whether Argo adds its wait container. It does unless the executor itself runs in the main
-// container. A resource template also has one if its logs are saved.
+// hasWaitContainer reports whether Argo adds its wait container. It does unless the executor itself
+// runs in the main container. A resource template also has one if its logs are saved.
 func hasWaitContainer(t *wfv1.Template) bool {
 	switch t.GetType() {
 	case wfv1.TemplateTypeData:

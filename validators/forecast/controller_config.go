@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// ControllerConfig is the part of the workflow-controller's configuration that shapes pods. The zero value is the
-// configuration in an empty ConfigMap.
+// ControllerConfig is the part of the workflow-controller's configuration that shapes pods. The
+// zero value is the configuration in an empty ConfigMap.
 // Source: argoproj/argo-workflows v3.7.3 config/config.go Config.
 type ControllerConfig struct {
 	// Executor customizes Argo's own containers. Only its Env and Resources are used.
@@ -21,7 +21,8 @@ type ControllerConfig struct {
 	MainContainer *corev1.Container `json:"mainContainer,omitempty"`
 	// WorkflowDefaults has the defaults for Workflows.
 	WorkflowDefaults *wfv1.Workflow `json:"workflowDefaults,omitempty"`
-	// ArtifactRepository stores the artifacts and logs of Workflows in namespaces without a repository of their own.
+	// ArtifactRepository stores the artifacts and logs of Workflows in namespaces without a
+	// repository of their own.
 	ArtifactRepository *ArtifactRepository `json:"artifactRepository,omitempty"`
 	// KubeConfig names a Secret that Argo's own containers use to connect to the API server.
 	KubeConfig *KubeConfig `json:"kubeConfig,omitempty"`
@@ -38,9 +39,9 @@ type KubeConfig struct {
 	MountPath  string `json:"mountPath,omitempty"`
 }
 
-// ParseControllerConfig parses the data of the controller's ConfigMap: one YAML document under the key "config", or one
-// document per key. It ignores keys that don't shape pods, so that it also reads the ConfigMaps of newer Argo
-// versions. The error names the key that can't be read.
+// ParseControllerConfig parses the data of the controller's ConfigMap: one YAML document under the
+// key "config", or one document per key. It ignores keys that don't shape pods, so that it also
+// reads the ConfigMaps of newer Argo versions. The error names the key that can't be read.
 // Source: argoproj/argo-workflows v3.7.3 config/controller.go parseConfigMap.
 func ParseControllerConfig(data map[string]string) (ControllerConfig, error) {
 	documents, err := configDocuments(data)
@@ -96,7 +97,8 @@ func (c ControllerConfig) executorResources() corev1.ResourceRequirements {
 	return c.Executor.Resources
 }
 
-// executorEnv returns the environment variables that the configuration adds to Argo's own containers.
+// executorEnv returns the environment variables that the configuration adds to Argo's own
+// containers.
 func (c ControllerConfig) executorEnv() []corev1.EnvVar {
 	if c.Executor == nil {
 		return nil

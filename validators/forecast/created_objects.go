@@ -12,9 +12,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// Created is an object that the Workflow creates: one from the manifest of a resource template, or a claim.
+// Created is an object that the Workflow creates: one from the manifest of a resource template, or
+// a claim.
 type Created struct {
-	// Kind of the object. It is empty if the manifest can't be read before run time; such an object may be any.
+	// Kind of the object. It is empty if the manifest can't be read before run time; such an object
+	// may be any.
 	Kind string
 	// Name of the object. It may contain tags.
 	Name string
@@ -22,11 +24,11 @@ type Created struct {
 	Manifest string
 }
 
-// Provides returns how certain it is that creating this object brings about the named object of the given
-// kind. It is Certain if they are the same object. It is Possible if the kind or the name is known only at
-// run time, or if another controller may derive the named object from this one, as for an ExternalSecret, a
-// Certificate, or a database cluster. A manifest that mentions the name, or an object whose name is a prefix
-// of it, counts as such. Otherwise it is Unknown.
+// Provides returns how certain it is that creating this object brings about the named object of the
+// given kind. It is Certain if they are the same object. It is Possible if the kind or the name is
+// known only at run time, or if another controller may derive the named object from this one, as
+// for an ExternalSecret, a Certificate, or a database cluster. A manifest that mentions the name,
+// or an object whose name is a prefix of it, counts as such. Otherwise it is Unknown.
 func (c Created) Provides(kind, name string) Certainty {
 	switch {
 	case c.Kind == "":
@@ -50,7 +52,8 @@ func (c Created) Provides(kind, name string) Certainty {
 	return Unknown
 }
 
-// consumerKinds are built-in kinds that mention other objects because they depend on them, not because they create them.
+// consumerKinds are built-in kinds that mention other objects because they depend on them, not
+// because they create them.
 var consumerKinds = map[string]bool{
 	"Pod": true, "Job": true, "CronJob": true, "Deployment": true, "StatefulSet": true, "DaemonSet": true, "ReplicaSet": true,
 	"ServiceAccount": true, "Role": true, "RoleBinding": true, "ConfigMap": true, "PersistentVolumeClaim": true, "Service": true,
@@ -63,9 +66,9 @@ func tagPattern(text string) *regexp.Regexp {
 	return regexp.MustCompile("^" + quotedTag.ReplaceAllString(regexp.QuoteMeta(text), ".*") + "$")
 }
 
-// Provides returns how certain it is that the Workflow itself brings about the named object of the given kind.
-// Besides the objects in Created, it considers the programs that the steps run: one that mentions the
-// name and the kind may create the object.
+// Provides returns how certain it is that the Workflow itself brings about the named object of the
+// given kind. Besides the objects in Created, it considers the programs that the steps run: one
+// that mentions the name and the kind may create the object.
 func (f Forecast) Provides(kind, name string) Certainty {
 	c := Unknown
 	for _, object := range f.Created {
@@ -80,11 +83,12 @@ func (f Forecast) Provides(kind, name string) Certainty {
 	return Unknown
 }
 
-// maxCreated limits the number of objects in Forecast.Created. A Workflow that creates more may create any object.
+// maxCreated limits the number of objects in Forecast.Created. A Workflow that creates more may
+// create any object.
 const maxCreated = 256
 
-// createdObjects lists the objects that a resource template creates in namespace. For a manifest that can't be
-// read before run time, it returns a Created without a Kind.
+// createdObjects lists the objects that a resource template creates in namespace. For a manifest
+// that can't be read before run time, it returns a Created without a Kind.
 func createdObjects(r *wfv1.ResourceTemplate, namespace string) []Created {
 	if r.Action == "get" || r.Action == "delete" {
 		return nil
@@ -132,8 +136,8 @@ func (w *walker) recordResourceTemplate(r *wfv1.ResourceTemplate) {
 	w.recordCreated(createdObjects(r, w.wf.Namespace))
 }
 
-// recordUnknownCreated records that the Workflow may create any object, because it runs templates that the
-// forecast can't see.
+// recordUnknownCreated records that the Workflow may create any object, because it runs templates
+// that the forecast can't see.
 func (w *walker) recordUnknownCreated() {
 	if !w.createsUnknown {
 		w.out.Created = append(w.out.Created, Created{})

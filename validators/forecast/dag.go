@@ -50,7 +50,8 @@ func (w *walker) visitDAG(t scopedTemplate, pos position) {
 	}
 }
 
-// mayBeDaemon reports whether a task's template is a daemon. A template that can't be seen may be one.
+// mayBeDaemon reports whether a task's template is a daemon. A template that can't be seen may be
+// one.
 func (w *walker) mayBeDaemon(in *scope, task *wfv1.DAGTask) bool {
 	if task.Inline != nil {
 		return task.Inline.IsDaemon()
@@ -60,7 +61,8 @@ func (w *walker) mayBeDaemon(in *scope, task *wfv1.DAGTask) bool {
 	return !ok || t.IsDaemon() || (defaults != nil && defaults.IsDaemon())
 }
 
-// originalTask returns a task as its author wrote it. It is empty for a task that comes from templateDefaults.
+// originalTask returns a task as its author wrote it. It is empty for a task that comes from
+// templateDefaults.
 func originalTask(t scopedTemplate, i int) wfv1.DAGTask {
 	if t.original.DAG != nil && i < len(t.original.DAG.Tasks) {
 		return t.original.DAG.Tasks[i]

@@ -6,7 +6,8 @@ import (
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 )
 
-// toleratesPhase matches a depends expression that may let its task run after another task ended in the phase.
+// toleratesPhase matches a depends expression that may let its task run after another task ended in
+// the phase.
 var toleratesPhase = map[wfv1.NodePhase]*regexp.Regexp{
 	wfv1.NodeError:  regexp.MustCompile(`\|\||!|\.(Errored|Omitted|AnySucceeded)`),
 	wfv1.NodeFailed: regexp.MustCompile(`\|\||!|\.(Failed|AllFailed|Omitted|AnySucceeded)`),
@@ -14,9 +15,9 @@ var toleratesPhase = map[wfv1.NodePhase]*regexp.Regexp{
 
 // toleratedPhases returns the phases that a task may end in although its DAG succeeds.
 //
-// The phases of the last tasks decide how a DAG ends, and a last task may run in spite of an error before it.
-// An omitted task takes over the phase of the task or hook before it, and its own continueOn decides whether
-// that matters.
+// The phases of the last tasks decide how a DAG ends, and a last task may run in spite of an error
+// before it. An omitted task takes over the phase of the task or hook before it, and its own
+// continueOn decides whether that matters.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/dag.go assessDAGPhase, workflow/common/ancestry.go.
 func toleratedPhases(dag *wfv1.DAGTemplate) map[wfv1.NodePhase]bool {
 	hasDependents := map[string]bool{}

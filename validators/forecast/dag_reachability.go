@@ -8,8 +8,9 @@ import (
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 )
 
-// reachableTasks returns the tasks of a DAG that can run, with how certain it is that they do, given that
-// the DAG runs and nothing fails. mayBeDaemon reports whether a task may keep running instead of succeeding.
+// reachableTasks returns the tasks of a DAG that can run, with how certain it is that they do,
+// given that the DAG runs and nothing fails. mayBeDaemon reports whether a task may keep running
+// instead of succeeding.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/dag.go (target, depends), workflow/common/ancestry.go.
 func reachableTasks(dag *wfv1.DAGTemplate, mayBeDaemon func(*wfv1.DAGTask) bool) map[string]Certainty {
 	tasks := map[string]*wfv1.DAGTask{}
@@ -28,8 +29,8 @@ func reachableTasks(dag *wfv1.DAGTemplate, mayBeDaemon func(*wfv1.DAGTask) bool)
 	return out
 }
 
-// targetTasks returns the tasks that the DAG's target depends on, or all tasks if it names no target.
-// known is false if the target is known only at run time.
+// targetTasks returns the tasks that the DAG's target depends on, or all tasks if it names no
+// target. known is false if the target is known only at run time.
 func targetTasks(dag *wfv1.DAGTemplate, tasks map[string]*wfv1.DAGTask) (wanted map[string]bool, known bool) {
 	wanted = map[string]bool{}
 	if dag.Target == "" || HasTag(dag.Target) {
@@ -78,9 +79,10 @@ var (
 
 // ofDependencies returns how certain it is that a task's dependencies let it run.
 //
-// It is Certain if every term asks for the success of a task that certainly runs. A term that asks for a
-// failure, or for the success of a task that may be skipped, makes it Possible. A bare task name also accepts
-// a skipped task, but not a task that was omitted because its own dependencies were not met.
+// It is Certain if every term asks for the success of a task that certainly runs. A term that asks
+// for a failure, or for the success of a task that may be skipped, makes it Possible. A bare task
+// name also accepts a skipped task, but not a task that was omitted because its own dependencies
+// were not met.
 func (r *reachability) ofDependencies(task *wfv1.DAGTask) Certainty {
 	if !successOnly.MatchString(task.Depends) {
 		return Possible

@@ -7,9 +7,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// effectiveWorkflow returns the Workflow as the controller executes it, and the scope of its templates.
-// It merges the Workflow with the WorkflowTemplate that it refers to and with the controller's
-// workflowDefaults. If one of them can't be merged, it returns the error and the Workflow without it.
+// effectiveWorkflow returns the Workflow as the controller executes it, and the scope of its
+// templates. It merges the Workflow with the WorkflowTemplate that it refers to and with the
+// controller's workflowDefaults. If one of them can't be merged, it returns the error and the
+// Workflow without it.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go setStoredWfSpec, workflow/util/merge.go
 // JoinWorkflowSpec.
 func effectiveWorkflow(b *budget, wf *wfv1.Workflow, facts Facts, controller ControllerConfig) (*scope, *wfv1.Workflow, error) {
@@ -38,9 +39,9 @@ func effectiveWorkflow(b *budget, wf *wfv1.Workflow, facts Facts, controller Con
 	return workflowScope, withAll, nil
 }
 
-// restoreParameterPrecedence repairs parameters that are defined twice. The merge mixes the fields of
-// both definitions, but value, default, and source must all come from the first definition that has any
-// of them, in order of priority.
+// restoreParameterPrecedence repairs parameters that are defined twice. The merge mixes the fields
+// of both definitions, but value, default, and source must all come from the first definition that
+// has any of them, in order of priority.
 func restoreParameterPrecedence(parameters []wfv1.Parameter, priority ...wfv1.Arguments) {
 	for i, p := range parameters {
 		for _, args := range priority {

@@ -7,20 +7,22 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// ErrConfigNotFound is returned by Facts.ControllerConfig if the workflow-controller's ConfigMap is not where it is
-// expected to be.
+// ErrConfigNotFound is returned by Facts.ControllerConfig if the workflow-controller's ConfigMap is
+// not where it is expected to be.
 var ErrConfigNotFound = errors.New("it was not found")
 
-// Facts looks up what a forecast needs to know about the cluster. For an object that does not exist, its
-// methods return nil and no error. An error means that the lookup failed; its text is shown to users as part of a
-// Gap.
+// Facts looks up what a forecast needs to know about the cluster. For an object that does not
+// exist, its methods return nil and no error. An error means that the lookup failed; its text is
+// shown to users as part of a Gap.
 type Facts interface {
-	// ControllerConfig returns the configuration of the workflow-controller that runs Workflows with the given
-	// instance ID. The ID is empty for Workflows without one.
+	// ControllerConfig returns the configuration of the workflow-controller that runs Workflows
+	// with the given instance ID. The ID is empty for Workflows without one.
 	ControllerConfig(instanceID string) (ControllerConfig, error)
-	// WorkflowTemplate returns the WorkflowTemplate that a templateRef or workflowTemplateRef names.
+	// WorkflowTemplate returns the WorkflowTemplate that a templateRef or workflowTemplateRef
+	// names.
 	WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error)
-	// ClusterWorkflowTemplate returns the ClusterWorkflowTemplate that a templateRef or workflowTemplateRef names.
+	// ClusterWorkflowTemplate returns the ClusterWorkflowTemplate that a templateRef or
+	// workflowTemplateRef names.
 	ClusterWorkflowTemplate(name string) (*wfv1.ClusterWorkflowTemplate, error)
 	// ConfigMap returns a ConfigMap with artifact repositories or with values of parameters.
 	ConfigMap(namespace, name string) (*corev1.ConfigMap, error)

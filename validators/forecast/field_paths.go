@@ -9,21 +9,22 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// podSources maps the parts of a pod to the places in the Workflow where they are written, so that a finding can point
-// at the line to change.
+// podSources maps the parts of a pod to the places in the Workflow where they are written, so that
+// a finding can point at the line to change.
 type podSources struct {
 	// templatePath is the place of the template, or where the Workflow refers to it.
 	templatePath *field.Path
-	// original is the template as written. It is nil for pods that come from no template of their own.
+	// original is the template as written. It is nil for pods that come from no template of their
+	// own.
 	original *wfv1.Template
-	// ownTemplate is original if it is written in the Workflow. It is nil for templates of a WorkflowTemplate,
-	// whose parts have no place in the Workflow.
+	// ownTemplate is original if it is written in the Workflow. It is nil for templates of a
+	// WorkflowTemplate, whose parts have no place in the Workflow.
 	ownTemplate *wfv1.Template
 	// workflowVolumes are the places of the Workflow's volumes, by name.
 	workflowVolumes map[string]*field.Path
-	// kfpConfigPath is the place of a KFP v2 step's Kubernetes configuration. kfpConfigured holds the parts of the
-	// pod that come from there: "env/NAME" for a variable of the main container, "volume/NAME", and "pull/NAME" for an
-	// image pull secret.
+	// kfpConfigPath is the place of a KFP v2 step's Kubernetes configuration. kfpConfigured holds
+	// the parts of the pod that come from there: "env/NAME" for a variable of the main container,
+	// "volume/NAME", and "pull/NAME" for an image pull secret.
 	kfpConfigPath *field.Path
 	kfpConfigured sets.Set[string]
 }
@@ -107,8 +108,9 @@ func (s podSources) fieldPath(name string) *field.Path {
 // SubPath extends the path of a part of a pod, such as a volume, to a field inside of it.
 type SubPath func(*field.Path) *field.Path
 
-// EnvPath returns the path in the Workflow of a container's environment variable, extended with subPath. If the variable
-// comes from elsewhere, such as the controller's configuration or a patch, EnvPath returns the template's path.
+// EnvPath returns the path in the Workflow of a container's environment variable, extended with
+// subPath. If the variable comes from elsewhere, such as the controller's configuration or a patch,
+// EnvPath returns the template's path.
 func (p *Pod) EnvPath(container, variable string, subPath SubPath) *field.Path {
 	src, ok := p.sources.container(container)
 	if !ok {
@@ -153,8 +155,8 @@ func (p *Pod) PullSecretPath(name string) *field.Path {
 	return field.NewPath("spec", "imagePullSecrets")
 }
 
-// FieldPath returns the path of templateField if the template sets it, or else that of specField, which sets the same for
-// all pods of the Workflow.
+// FieldPath returns the path of templateField if the template sets it, or else that of specField,
+// which sets the same for all pods of the Workflow.
 func (p *Pod) FieldPath(templateField, specField string) *field.Path {
 	if path := p.sources.fieldPath(templateField); path != nil {
 		return path
@@ -170,7 +172,8 @@ func (p *Pod) VolumePath(name string, subPath SubPath) *field.Path {
 	return p.sources.partPath("volume/" + name)
 }
 
-// partPath returns the path of a part that is not in the template: that of KFP's configuration or else the template's.
+// partPath returns the path of a part that is not in the template: that of KFP's configuration or
+// else the template's.
 func (s podSources) partPath(part string) *field.Path {
 	if s.kfpConfigPath != nil && s.kfpConfigured.Has(part) {
 		return s.kfpConfigPath

@@ -7,8 +7,8 @@ import (
 
 // Gap is a place in a Workflow whose pods can't be worked out at admission.
 type Gap struct {
-	// Step is the path of step names that leads to the place, such as "train/evaluate".
-	// It is empty if the gap concerns the Workflow as a whole.
+	// Step is the path of step names that leads to the place, such as "train/evaluate". It is empty
+	// if the gap concerns the Workflow as a whole.
 	Step string
 	// Reason explains to the Workflow's author why the forecast stops here.
 	Reason string

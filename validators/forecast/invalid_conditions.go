@@ -6,27 +6,32 @@ import (
 	"strings"
 )
 
-// InvalidCondition is a step's condition, the when field, that can't be evaluated. The step ends in error.
+// InvalidCondition is a step's condition, the when field, that can't be evaluated. The step ends in
+// error.
 type InvalidCondition struct {
-	// Origin names the steps that have the condition. Its Certainty is that of reaching such a step.
+	// Origin names the steps that have the condition. Its Certainty is that of reaching such a
+	// step.
 	Origin Origin
-	// Text is the condition with all known values filled in. Argo sees exactly this text unless Partial is set.
+	// Text is the condition with all known values filled in. Argo sees exactly this text unless
+	// Partial is set.
 	Text string
-	// Partial is set if part of the condition is known only at run time. The known part is invalid whatever
-	// the rest turns out to be.
+	// Partial is set if part of the condition is known only at run time. The known part is invalid
+	// whatever the rest turns out to be.
 	Partial bool
 	// Reason is the evaluator's error message.
 	Reason string
-	// Tags are the tags whose values make the condition invalid, such as workflow.parameters.config. There
-	// are none if the condition is invalid as its author wrote it.
+	// Tags are the tags whose values make the condition invalid, such as
+	// workflow.parameters.config. There are none if the condition is invalid as its author wrote
+	// it.
 	Tags []string
 }
 
 // maxConditions limits the number of conditions that a forecast lists.
 const maxConditions = 100
 
-// defaultOutputs returns the values that output parameters of steps or tasks have if their programs write
-// nothing. callees maps the names of the steps to their templates. group is "steps" or "tasks".
+// defaultOutputs returns the values that output parameters of steps or tasks have if their programs
+// write nothing. callees maps the names of the steps to their templates. group is "steps" or
+// "tasks".
 func defaultOutputs(in *scope, group string, callees map[string]string) tagValues {
 	out := tagValues{}
 	for name, template := range callees {
@@ -43,8 +48,9 @@ func defaultOutputs(in *scope, group string, callees map[string]string) tagValue
 	return out
 }
 
-// recordInvalidCondition records the condition of c if it can't be evaluated, for the reason in err. A nil err
-// means that part of the condition is known only at run time; it is recorded only if it is invalid regardless.
+// recordInvalidCondition records the condition of c if it can't be evaluated, for the reason in
+// err. A nil err means that part of the condition is known only at run time; it is recorded only if
+// it is invalid regardless.
 func (w *walker) recordInvalidCondition(c templateCall, known tagValues, err *conditionError, pos position) {
 	text := c.when
 	partial := err == nil
@@ -84,8 +90,8 @@ var conditionTag = regexp.MustCompile(`\{\{\s*([^{}=][^{}]*?)\s*\}\}`)
 // placeholderValue is valid wherever a condition may have a value.
 const placeholderValue = "x"
 
-// partialConditionError returns why a partly known condition can't be parsed, or nil if it may be valid. It
-// blames the known values only if the condition parses with a placeholder in their place.
+// partialConditionError returns why a partly known condition can't be parsed, or nil if it may be
+// valid. It blames the known values only if the condition parses with a placeholder in their place.
 func (w *walker) partialConditionError(when, text string, known tagValues) *conditionError {
 	if tooCostly(w.budget, text) || len(w.knownTags(when, known)) == 0 {
 		return nil
@@ -119,9 +125,9 @@ func (w *walker) valueOf(tag string, known tagValues) (string, bool) {
 	return value, ok
 }
 
-// tagsAtFault returns the tags whose values make a condition invalid: each tag for which another value would
-// make it valid or, if there is no such tag, each whose value contains quotes. An input that gets its
-// value from one of the run's parameters is reported as that parameter.
+// tagsAtFault returns the tags whose values make a condition invalid: each tag for which another
+// value would make it valid or, if there is no such tag, each whose value contains quotes. An input
+// that gets its value from one of the run's parameters is reported as that parameter.
 func (w *walker) tagsAtFault(when string, known tagValues) []string {
 	var culprits, quoted []string
 	tags := w.knownTags(when, known)
@@ -150,8 +156,8 @@ func (w *walker) tagsAtFault(when string, known tagValues) []string {
 	return quoted
 }
 
-// parameterBehind returns the tag of the run's parameter that has the given value. If there is none, it returns
-// the tag itself.
+// parameterBehind returns the tag of the run's parameter that has the given value. If there is
+// none, it returns the tag itself.
 func (w *walker) parameterBehind(tag, value string) string {
 	if !strings.HasPrefix(tag, "workflow.") {
 		for _, p := range w.wf.Spec.Arguments.Parameters {

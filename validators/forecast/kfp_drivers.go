@@ -12,9 +12,10 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
-// withDriverOutputs returns a DAG template of KFP v2 in which references to the drivers' outputs are replaced, as far as
-// the outputs are known. Other tasks get their pod's patch, their loop, and the inputs of their own drivers from
-// them. drivers are the prepared templates of the drivers, by index of the task.
+// withDriverOutputs returns a DAG template of KFP v2 in which references to the drivers' outputs
+// are replaced, as far as the outputs are known. Other tasks get their pod's patch, their loop, and
+// the inputs of their own drivers from them. drivers are the prepared templates of the drivers, by
+// index of the task.
 func (w *walker) withDriverOutputs(t scopedTemplate) (driven *wfv1.Template, drivers map[int]*scopedTemplate) {
 	known := tagValues{}
 	drivers = map[int]*scopedTemplate{}
@@ -47,8 +48,8 @@ func (w *walker) withDriverOutputs(t scopedTemplate) (driven *wfv1.Template, dri
 	return &copied, drivers
 }
 
-// applyKFPPatch applies the patch that a driver would create. path is the place of the step's configuration in the
-// Workflow.
+// applyKFPPatch applies the patch that a driver would create. path is the place of the step's
+// configuration in the Workflow.
 func (p *Pod) applyKFPPatch(b *budget, patch kfp.Patch, path *field.Path) (err error) {
 	text, err := json.Marshal(patch.Spec)
 	if err != nil {
@@ -71,8 +72,9 @@ func (p *Pod) applyKFPPatch(b *budget, patch kfp.Patch, path *field.Path) (err e
 	return err
 }
 
-// configPath returns the place of a step's Kubernetes configuration in the Workflow: an argument or, before KFP 2.3, an
-// annotation. It returns nil if the configuration is not written in the Workflow.
+// configPath returns the place of a step's Kubernetes configuration in the Workflow: an argument
+// or, before KFP 2.3, an annotation. It returns nil if the configuration is not written in the
+// Workflow.
 func (w *walker) configPath(config string) *field.Path {
 	if config == "" || w.workflowScope.refPath != nil {
 		return nil

@@ -18,7 +18,8 @@ func (w *walker) visitHook(name string, hook *wfv1.LifecycleHook, pos position) 
 	w.visitTarget(templateCall{template: hook.Template, templateRef: hook.TemplateRef, args: hook.Arguments}, pos)
 }
 
-// visitLifecycleHooks visits the hooks that run while a step is running. All of them depend on an expression.
+// visitLifecycleHooks visits the hooks that run while a step is running. All of them depend on an
+// expression.
 func (w *walker) visitLifecycleHooks(hooks wfv1.LifecycleHooks, pos position) {
 	for _, name := range slices.Sorted(maps.Keys(hooks)) {
 		if name != wfv1.ExitLifecycleEvent {

@@ -6,7 +6,8 @@ import (
 
 // Limits on the cost of one forecast. A Workflow that exceeds one of them gets a Gap.
 const (
-	// maxVisits limits the number of steps and templates visited. A step and its template count as two.
+	// maxVisits limits the number of steps and templates visited. A step and its template count as
+	// two.
 	maxVisits = 20_000
 	// maxDepth limits how deeply steps may be nested.
 	maxDepth = 100
@@ -18,8 +19,8 @@ const (
 	maxWork = 64 << 20
 )
 
-// overLimit counts one visit and reports whether the walk has to stop.
-// The first visit over a limit records a Gap.
+// overLimit counts one visit and reports whether the walk has to stop. The first visit over a limit
+// records a Gap.
 func (w *walker) overLimit(pos position) bool {
 	w.visitCount++
 	if w.budget.left == 0 {
@@ -32,8 +33,8 @@ func (w *walker) overLimit(pos position) bool {
 		return w.limitHit
 	}
 	if !w.limitHit {
-		w.addGap(pos.steps, fmt.Sprintf("more than %d steps and templates, steps nested more than %d deep, or templates of more than %d MiB in all: "+
-			"not everything was looked at", maxVisits, maxDepth, maxBytes>>20))
+		w.addGap(pos.steps, fmt.Sprintf("more than %d steps and templates, steps nested more than %d deep, "+
+			"or templates of more than %d MiB in all: not everything was looked at", maxVisits, maxDepth, maxBytes>>20))
 	}
 	w.limitHit = true
 	return true

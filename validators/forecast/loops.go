@@ -10,7 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// loop is the expansion of withItems, withParam, or withSequence. A step without a loop has one iteration.
+// loop is the expansion of withItems, withParam, or withSequence. A step without a loop has one
+// iteration.
 type loop struct {
 	// items has an item for each iteration. It is nil if there is no loop or its items are unknown.
 	items      []wfv1.Item
@@ -29,7 +30,8 @@ func (l loop) tagValues(i int) tagValues {
 // singleIteration returns the loop of a step that has none, or whose items are unknown.
 func singleIteration(c Certainty) loop { return loop{iterations: 1, certainty: c} }
 
-// expandLoop expands a step's loop, as far as its items are known. It stops just beyond maxVisits iterations.
+// expandLoop expands a step's loop, as far as its items are known. It stops just beyond maxVisits
+// iterations.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/steps.go expandStep, processItem.
 func expandLoop(b *budget, items []wfv1.Item, param string, sequence *wfv1.Sequence) loop {
 	switch {
@@ -70,8 +72,8 @@ func itemValues(item *wfv1.Item) tagValues {
 	return known
 }
 
-// sequenceNumbers returns the items of a withSequence, up to just beyond maxVisits of them.
-// ok is false if they are known only at run time.
+// sequenceNumbers returns the items of a withSequence, up to just beyond maxVisits of them. ok is
+// false if they are known only at run time.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/steps.go expandSequence.
 func sequenceNumbers(s *wfv1.Sequence) (items []wfv1.Item, ok bool) {
 	number := func(v *intstr.IntOrString) int {

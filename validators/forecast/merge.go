@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// strategicMerge applies overlay to base with Kubernetes' strategic merge, as Argo does everywhere: lists of named
-// elements are merged by name, other lists are replaced.
+// strategicMerge applies overlay to base with Kubernetes' strategic merge, as Argo does everywhere:
+// lists of named elements are merged by name, other lists are replaced.
 func strategicMerge[T any](b *budget, base, overlay T) (T, error) {
 	var out T
 	if b.left == 0 {
@@ -59,9 +59,10 @@ func mergeWorkflow(b *budget, wf, defaults *wfv1.Workflow) (*wfv1.Workflow, erro
 	return &merged, nil
 }
 
-// mergeTemplateDefaults applies t to the Workflow's templateDefaults. It returns t itself if defaults is nil. A template
-// keeps its type, with Argo's own exception: defaults for a container turn a containerSet, HTTP, or plugin template
-// into a container, because SetType does not know those types.
+// mergeTemplateDefaults applies t to the Workflow's templateDefaults. It returns t itself if
+// defaults is nil. A template keeps its type, with Argo's own exception: defaults for a container
+// turn a containerSet, HTTP, or plugin template into a container, because SetType does not know
+// those types.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go mergedTemplateDefaultsInto.
 func mergeTemplateDefaults(b *budget, t, defaults *wfv1.Template) (*wfv1.Template, error) {
 	if defaults == nil {
@@ -75,7 +76,8 @@ func mergeTemplateDefaults(b *budget, t, defaults *wfv1.Template) (*wfv1.Templat
 	return &merged, nil
 }
 
-// applyPodSpecPatch applies a podSpecPatch in YAML or JSON to a spec. On an error, it returns the spec unchanged.
+// applyPodSpecPatch applies a podSpecPatch in YAML or JSON to a spec. On an error, it returns the
+// spec unchanged.
 // Source: argoproj/argo-workflows v3.7.3 workflow/util/util.go ApplyPodSpecPatch.
 func applyPodSpecPatch(b *budget, spec corev1.PodSpec, patch string) (corev1.PodSpec, error) {
 	if err := b.spend(4 * len(patch)); err != nil { // YAML is slow to parse

@@ -49,7 +49,8 @@ func (w *walker) globalValues() tagValues {
 	return known
 }
 
-// addMetadataValues adds the values of labels and annotations, except those that Argo computes from an expression.
+// addMetadataValues adds the values of labels and annotations, except those that Argo computes from
+// an expression.
 func (w *walker) addMetadataValues(known tagValues) {
 	labels, annotations := maps.Clone(w.wf.Labels), maps.Clone(w.wf.Annotations)
 	if labels == nil {
@@ -73,10 +74,10 @@ func (w *walker) addMetadataValues(known tagValues) {
 	}
 }
 
-// inputValues returns the values of the inputs.parameters.* tags of a template that is called with args. A parameter's
-// value is the caller's argument, else its own value, else its default. A value that contains a tag is used as
-// it is, so that it remains recognizable as known only at run time. usesConfigMap is set if a value comes from
-// a ConfigMap, which may change before the step runs.
+// inputValues returns the values of the inputs.parameters.* tags of a template that is called with
+// args. A parameter's value is the caller's argument, else its own value, else its default. A value
+// that contains a tag is used as it is, so that it remains recognizable as known only at run time.
+// usesConfigMap is set if a value comes from a ConfigMap, which may change before the step runs.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/util.go ProcessArgs.
 func (w *walker) inputValues(inputs wfv1.Inputs, args wfv1.Arguments) (known tagValues, usesConfigMap bool) {
 	known = tagValues{}
@@ -111,8 +112,8 @@ func (w *walker) inputValues(inputs wfv1.Inputs, args wfv1.Arguments) (known tag
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/configmap.go.
 const configMapTypeLabel, parameterConfigMapType = "workflows.argoproj.io/configmap-type", "Parameter"
 
-// configMapValue returns the value of a parameter from a ConfigMap in the Workflow's namespace. The ConfigMap's name and
-// key may contain tags. ok is false if the value is not known.
+// configMapValue returns the value of a parameter from a ConfigMap in the Workflow's namespace. The
+// ConfigMap's name and key may contain tags. ok is false if the value is not known.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/configmap.go GetConfigMapValue, util.go substituteAndGetConfigMapValue.
 func (w *walker) configMapValue(parameter string, from *wfv1.ValueFrom, known tagValues) (value string, ok bool) {
 	name, key := resolveTagsInText(w.budget, from.ConfigMapKeyRef.Name, known), resolveTagsInText(w.budget, from.ConfigMapKeyRef.Key, known)

@@ -13,9 +13,9 @@ func hasUnknownDeadline(t *wfv1.Template) bool {
 	return HasTag(t.Timeout) || t.ActiveDeadlineSeconds != nil && HasTag(t.ActiveDeadlineSeconds.String())
 }
 
-// activeDeadline returns the pod's activeDeadlineSeconds: the template's own or the Workflow's, whichever
-// is lower. It returns nil if neither is set, if the template's is known only at run time, or if a container
-// pauses for debugging.
+// activeDeadline returns the pod's activeDeadlineSeconds: the template's own or the Workflow's,
+// whichever is lower. It returns nil if neither is set, if the template's is known only at run
+// time, or if a container pauses for debugging.
 func activeDeadline(t *wfv1.Template, workflow *int64, main []corev1.Container) *int64 {
 	for _, c := range main {
 		for _, e := range c.Env {
@@ -37,8 +37,8 @@ func activeDeadline(t *wfv1.Template, workflow *int64, main []corev1.Container) 
 	return &own
 }
 
-// timeoutSeconds returns the template's timeout in seconds, or nil if it has none or it is not known. A timeout
-// overrides any other deadline.
+// timeoutSeconds returns the template's timeout in seconds, or nil if it has none or it is not
+// known. A timeout overrides any other deadline.
 func timeoutSeconds(t *wfv1.Template) (seconds *int64) {
 	if t.Timeout == "" {
 		return nil

@@ -8,8 +8,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// assemblePod builds the pod of a template, in the controller's order. The comment on Pod.Spec lists what it leaves out.
-// inExitHandler is set for the pod of an exit handler, to which the Workflow's deadline does not apply.
+// assemblePod builds the pod of a template, in the controller's order. The comment on Pod.Spec
+// lists what it leaves out. inExitHandler is set for the pod of an exit handler, to which the
+// Workflow's deadline does not apply.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go createWorkflowPod.
 func (w *walker) assemblePod(t scopedTemplate, inExitHandler bool) (Pod, error) {
 	withLocation := *t.Template
@@ -56,7 +57,8 @@ func (w *walker) assemblePod(t scopedTemplate, inExitHandler bool) (Pod, error) 
 		sources:               w.sourcesOf(t),
 	}
 	w.noteArgoV4Fields(&pod, t.Template)
-	// The spec may contain tags from outside of the template: from the Workflow's volumes or the controller's containers.
+	// The spec may contain tags from outside of the template: from the Workflow's volumes or the
+	// controller's containers.
 	if err := resolveTags(w.budget, &spec, t.inputs, w.globals); err != nil {
 		return Pod{}, fmt.Errorf("the pod can't be read once its parameters are filled in: %w", err)
 	}
@@ -78,7 +80,8 @@ func (w *walker) assemblePod(t scopedTemplate, inExitHandler bool) (Pod, error) 
 	return pod, nil
 }
 
-// applyPatch applies a podSpecPatch, if there is one. If the patch is known only at run time, it sets p.Unknown instead.
+// applyPatch applies a podSpecPatch, if there is one. If the patch is known only at run time, it
+// sets p.Unknown instead.
 func (p *Pod) applyPatch(b *budget, patch string) (err error) {
 	switch {
 	case patch == "":

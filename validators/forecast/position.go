@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// position is a point in the walk: how the walk got there, how certain it is that the run gets there
-// too, and which errors the run survives there.
+// position is a point in the walk: how the walk got there, how certain it is that the run gets
+// there too, and which errors the run survives there.
 //
 // Three fields track errors, because Argo distinguishes a node that fails from one that errs:
 //   - errorTolerated: the run may continue after a pod here ends in error.
 //   - failureTolerated: the run may continue after a template here fails.
-//   - continuesOnError: the step directly above has continueOn.error. For a pod that can't be created
-//     this has no effect, because that is an error of the whole group of steps, unless the pod has a
-//     retryStrategy.
+//   - continuesOnError: the step directly above has continueOn.error. For a pod that can't be
+//     created this has no effect, because that is an error of the whole group of steps, unless the
+//     pod has a retryStrategy.
 type position struct {
 	steps            []string // names of the steps on the way here, without those that mean nothing to the author
 	depth            int      // number of steps on the way here, named or not
@@ -49,7 +49,8 @@ func (p position) capCertainty(c Certainty) position {
 	return p
 }
 
-// stepPath joins the step names for display. It omits the entrypoint's own name unless it is the only one.
+// stepPath joins the step names for display. It omits the entrypoint's own name unless it is the
+// only one.
 func (p position) stepPath() string {
 	return strings.Join(p.steps[min(1, len(p.steps)-1):], "/")
 }

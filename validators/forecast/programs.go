@@ -9,8 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// maxProgramBytes limits the total size of the manifests and programs of a Workflow. Beyond it, the Workflow may
-// create any object.
+// maxProgramBytes limits the total size of the manifests and programs of a Workflow. Beyond it, the
+// Workflow may create any object.
 const maxProgramBytes = 4 << 20
 
 // programs are the texts that a Workflow's steps execute: commands, arguments, scripts, and URLs.
@@ -32,7 +32,8 @@ func (w *walker) recordProgram(t *wfv1.Template) {
 	w.executedTemplates = append(w.executedTemplates, t)
 }
 
-// programs collects the texts that the recorded templates execute. It runs only when a rule misses an object.
+// programs collects the texts that the recorded templates execute. It runs only when a rule misses
+// an object.
 func (w *walker) programs() (all programs) {
 	seen, size := map[string]bool{}, w.manifestBytes
 	for _, t := range w.executedTemplates {
@@ -51,10 +52,10 @@ func (w *walker) programs() (all programs) {
 	return all
 }
 
-// programOf returns the text that a template executes. It leaves out environment variables, which show that a
-// program uses a Secret rather than creates it. A KFP v2 driver is given a step's whole specification without
-// executing it, so programOf returns the step's own program instead. incomplete is set if the program's inputs,
-// which are known only at run time, may name any object.
+// programOf returns the text that a template executes. It leaves out environment variables, which
+// show that a program uses a Secret rather than creates it. A KFP v2 driver is given a step's whole
+// specification without executing it, so programOf returns the step's own program instead.
+// incomplete is set if the program's inputs, which are known only at run time, may name any object.
 func (w *walker) programOf(t *wfv1.Template) (program string, incomplete bool) {
 	if w.isKFPv2 && t.Container != nil {
 		if commands, values, incomplete, ok := w.kfpRun.Program(t.Container.Args); ok {
@@ -90,7 +91,8 @@ func (w *walker) programOf(t *wfv1.Template) (program string, incomplete bool) {
 	return strings.Join(parts, " "), false
 }
 
-// createsObjects matches how programs create objects: with kubectl and similar tools, with a client library, or through the API.
+// createsObjects matches how programs create objects: with kubectl and similar tools, with a client
+// library, or through the API.
 var createsObjects = regexp.MustCompile(`(?i)kubectl|\boc\b|helm|namespaced_|V1Secret|V1ConfigMap|/secrets\b|/configmaps\b|` +
 	`kind: *(secret|configmap|serviceaccount|persistentvolumeclaim)`)
 

@@ -14,8 +14,8 @@ const (
 	tokenMountPath = "/var/run/secrets/kubernetes.io/serviceaccount"
 )
 
-// addExecutorToken mounts the token of the executor's ServiceAccount into Argo's own containers, if one is set. It returns
-// the account's name as missing if the account does not exist.
+// addExecutorToken mounts the token of the executor's ServiceAccount into Argo's own containers, if
+// one is set. It returns the account's name as missing if the account does not exist.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go setupServiceAccount, newExecContainer.
 func (w *walker) addExecutorToken(spec *corev1.PodSpec, t *wfv1.Template) (missing string, err error) {
 	account := cmp.Or(executorAccount(t.Executor), executorAccount(w.wf.Spec.Executor))
@@ -39,7 +39,8 @@ func (w *walker) addExecutorToken(spec *corev1.PodSpec, t *wfv1.Template) (missi
 	return "", nil
 }
 
-// executorAccount returns the ServiceAccount that an executor configuration sets, or an empty string.
+// executorAccount returns the ServiceAccount that an executor configuration sets, or an empty
+// string.
 func executorAccount(executor *wfv1.ExecutorConfig) string {
 	if executor == nil {
 		return ""
@@ -47,9 +48,9 @@ func executorAccount(executor *wfv1.ExecutorConfig) string {
 	return executor.ServiceAccountName
 }
 
-// tokenSecret returns the name of the Secret with a ServiceAccount's token. An empty name means the account
-// "default". If the account does not exist, tokenSecret returns its name as missing. Since version 1.24, Kubernetes
-// does not create such Secrets by itself.
+// tokenSecret returns the name of the Secret with a ServiceAccount's token. An empty name means the
+// account "default". If the account does not exist, tokenSecret returns its name as missing. Since
+// version 1.24, Kubernetes does not create such Secrets by itself.
 // Source: argoproj/argo-workflows v3.7.3 util/secrets TokenNameForServiceAccount.
 func (w *walker) tokenSecret(name string) (secret, missing string, err error) {
 	name = cmp.Or(name, "default")
@@ -64,8 +65,8 @@ func (w *walker) tokenSecret(name string) (secret, missing string, err error) {
 	return t.secret, missing, t.err
 }
 
-// tokenLookup is the result of looking up the token Secret of a ServiceAccount. The name is empty if the account does
-// not exist.
+// tokenLookup is the result of looking up the token Secret of a ServiceAccount. The name is empty
+// if the account does not exist.
 type tokenLookup struct {
 	secret string
 	err    error

@@ -51,7 +51,8 @@ func hasHooks(groups []wfv1.ParallelSteps) bool {
 	})
 }
 
-// originalStep returns a step as its author wrote it. It is empty for a step that comes from templateDefaults.
+// originalStep returns a step as its author wrote it. It is empty for a step that comes from
+// templateDefaults.
 func originalStep(t scopedTemplate, group, i int) wfv1.WorkflowStep {
 	if group < len(t.original.Steps) && i < len(t.original.Steps[group].Steps) {
 		return t.original.Steps[group].Steps[i]

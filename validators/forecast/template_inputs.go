@@ -10,8 +10,8 @@ import (
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 )
 
-// prepare returns the template as it runs with the given arguments: with templateDefaults merged in,
-// its inputs resolved, and every known tag replaced.
+// prepare returns the template as it runs with the given arguments: with templateDefaults merged
+// in, its inputs resolved, and every known tag replaced.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go executeTemplate, workflow/common/util.go ProcessArgs.
 func (w *walker) prepare(t scopedTemplate, args wfv1.Arguments) (scopedTemplate, error) {
 	tmpl, err := mergeTemplateDefaults(w.budget, t.Template, w.wf.Spec.TemplateDefaults)
@@ -21,7 +21,8 @@ func (w *walker) prepare(t scopedTemplate, args wfv1.Arguments) (scopedTemplate,
 	unreadable := func(err error) error {
 		return fmt.Errorf("the template can't be read once its parameters are filled in: %w", err)
 	}
-	// The workflow.* tags are replaced in the template's own inputs, but not in the caller's arguments.
+	// The workflow.* tags are replaced in the template's own inputs, but not in the caller's
+	// arguments.
 	own, inputs := *tmpl, tmpl.Inputs
 	if err := resolveTags(w.budget, &inputs, w.globals); err != nil {
 		return t, unreadable(err)

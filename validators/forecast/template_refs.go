@@ -8,7 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// visitByRef visits the template that a templateRef names. Nothing else from the WorkflowTemplate's spec applies.
+// visitByRef visits the template that a templateRef names. Nothing else from the WorkflowTemplate's
+// spec applies.
 // Source: argoproj/argo-workflows v3.7.3 workflow/templateresolution/context.go GetTemplateFromRef.
 func (w *walker) visitByRef(c templateCall, pos position) {
 	ref := c.templateRef
@@ -25,9 +26,9 @@ func (w *walker) visitByRef(c templateCall, pos position) {
 	w.visitByName(ref.Template, c.args, pos)
 }
 
-// referencedScope returns the scope of a WorkflowTemplate or ClusterWorkflowTemplate that the Workflow
-// refers to at refPath. If the lookup fails, it returns the error and a scope with only the templates
-// that the Workflow's status holds.
+// referencedScope returns the scope of a WorkflowTemplate or ClusterWorkflowTemplate that the
+// Workflow refers to at refPath. If the lookup fails, it returns the error and a scope with only
+// the templates that the Workflow's status holds.
 func (w *walker) referencedScope(name string, cluster bool, refPath *field.Path) (*scope, error) {
 	key := templateTitle(name, cluster)
 	if found, ok := w.referencedScopes[key]; ok {
@@ -42,7 +43,8 @@ func (w *walker) referencedScope(name string, cluster bool, refPath *field.Path)
 	return found.scope, found.err
 }
 
-// storedTemplates returns the templates of a WorkflowTemplate that the Workflow's status holds, by name.
+// storedTemplates returns the templates of a WorkflowTemplate that the Workflow's status holds, by
+// name.
 // Source: argoproj/argo-workflows v3.7.3 pkg/apis/workflow/v1alpha1/workflow_types.go resolveTemplateReference,
 // workflow/templateresolution/context.go resolveTemplateImpl.
 func (w *walker) storedTemplates(name string, cluster bool) map[string]*wfv1.Template {

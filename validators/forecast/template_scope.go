@@ -5,23 +5,26 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// scope is a set of templates that call each other by name: those of a Workflow or of a WorkflowTemplate.
+// scope is a set of templates that call each other by name: those of a Workflow or of a
+// WorkflowTemplate.
 type scope struct {
-	// name is the kind and name of the WorkflowTemplate. It is empty for the Workflow's own templates.
+	// name is the kind and name of the WorkflowTemplate. It is empty for the Workflow's own
+	// templates.
 	name      string
 	templates []wfv1.Template
 	// stored holds templates that an earlier run saved in the Workflow's status, by name. The
 	// controller prefers them.
 	stored map[string]*wfv1.Template
-	// refPath is where the Workflow refers to the scope. It is nil for the Workflow's own templates.
+	// refPath is where the Workflow refers to the scope. It is nil for the Workflow's own
+	// templates.
 	refPath *field.Path
 
 	index    map[string]int   // index in templates, by name; built on first use
 	resolved []scopedTemplate // templates looked up before, by index in templates
 }
 
-// scopedTemplate is a template together with its scope and its place in the Workflow.
-// Once prepared, it also has its inputs.
+// scopedTemplate is a template together with its scope and its place in the Workflow. Once
+// prepared, it also has its inputs.
 type scopedTemplate struct {
 	*wfv1.Template
 	// original is the template as written, without defaults and with its tags.
@@ -76,7 +79,8 @@ func (s *scope) newTemplate(t *wfv1.Template, path *field.Path, callerKey string
 	return scopedTemplate{Template: t, original: t, path: path, scope: s, key: key}
 }
 
-// errorSuffix names the scope at the end of an error message. It is empty for the Workflow's own templates.
+// errorSuffix names the scope at the end of an error message. It is empty for the Workflow's own
+// templates.
 func (s *scope) errorSuffix() string {
 	if s.name == "" {
 		return ""

@@ -10,8 +10,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/texts"
 )
 
-// tagValues are the values of template tags that are known at admission, by tag: "workflow.name", "inputs.parameters.x",
-// or "item".
+// tagValues are the values of template tags that are known at admission, by tag: "workflow.name",
+// "inputs.parameters.x", or "item".
 type tagValues map[string]string
 
 // lookup returns the value of a tag, given the text between its braces.
@@ -20,12 +20,14 @@ func (v tagValues) lookup(tag string) (value string, ok bool) {
 	return value, ok
 }
 
-// HasTag reports whether s contains a template tag, so that its final text is known only at run time.
+// HasTag reports whether s contains a template tag, so that its final text is known only at run
+// time.
 func HasTag(s string) bool { return strings.Contains(s, "{{") }
 
-// resolveTags replaces the tags in v that have a value, with one set of values after the other. Unknown tags stay. The
-// result is the same as Argo's, which replaces tags in v's JSON, in any field. v gets a copy of what it points to; the
-// original is not modified. The error says that the budget is spent or that the result is not valid JSON.
+// resolveTags replaces the tags in v that have a value, with one set of values after the other.
+// Unknown tags stay. The result is the same as Argo's, which replaces tags in v's JSON, in any
+// field. v gets a copy of what it points to; the original is not modified. The error says that the
+// budget is spent or that the result is not valid JSON.
 // Source: argoproj/argo-workflows v3.7.3 util/template/simple_template.go.
 func resolveTags[T any](b *budget, v *T, known ...tagValues) error {
 	if b.left == 0 {
@@ -51,7 +53,8 @@ func (f tagReplacer) Text(text string) (string, error) {
 	return f.replace(text, tagValues.jsonRoundTripped)
 }
 
-// replace replaces tags with the values that valueOf returns, with one set of values after the other.
+// replace replaces tags with the values that valueOf returns, with one set of values after the
+// other.
 func (f tagReplacer) replace(text string, valueOf func(known tagValues, tag string) (string, bool, error)) (string, error) {
 	for _, known := range f.valueSets {
 		if !HasTag(text) {
@@ -71,15 +74,16 @@ func (f tagReplacer) replace(text string, valueOf func(known tagValues, tag stri
 	return text, nil
 }
 
-// jsonQuoted returns the value of a tag as Argo inserts it into JSON. The result is not always valid in JSON.
+// jsonQuoted returns the value of a tag as Argo inserts it into JSON. The result is not always
+// valid in JSON.
 func (v tagValues) jsonQuoted(tag string) (value string, ok bool, err error) {
 	value, ok = v.lookup(tag)
 	quoted := strconv.Quote(value)
 	return quoted[1 : len(quoted)-1], ok, nil
 }
 
-// jsonRoundTripped returns the value of a tag after it is inserted into JSON and decoded again. It returns an error if
-// the JSON is invalid.
+// jsonRoundTripped returns the value of a tag after it is inserted into JSON and decoded again. It
+// returns an error if the JSON is invalid.
 func (v tagValues) jsonRoundTripped(tag string) (value string, ok bool, err error) {
 	value, ok = v.lookup(tag)
 	if !ok || strings.ContainsFunc(tag, escapedInJSON) {
@@ -103,12 +107,14 @@ func survivesJSON(text string) bool {
 	return true
 }
 
-// escapedInJSON reports whether JSON escapes a character. Argo does not find tags with such a character.
+// escapedInJSON reports whether JSON escapes a character. Argo does not find tags with such a
+// character.
 func escapedInJSON(r rune) bool {
 	return r < ' ' || strings.ContainsRune("\"\\<>&\u2028\u2029", r) || r == utf8.RuneError
 }
 
-// resolveTagsInText is like resolveTags for a plain text outside of JSON. A text that would grow too long stays as it is.
+// resolveTagsInText is like resolveTags for a plain text outside of JSON. A text that would grow
+// too long stays as it is.
 func resolveTagsInText(b *budget, text string, known tagValues) string {
 	if b.spend(len(text)) != nil || !HasTag(text) {
 		return text
@@ -123,9 +129,9 @@ func resolveTagsInText(b *budget, text string, known tagValues) string {
 	return replaced
 }
 
-// replaceTags replaces the innermost tags that have a value, in one pass: it does not look for tags in inserted values. It
-// returns an error if the text grows beyond maxBytes, because values that contain each other could double it with every
-// pass.
+// replaceTags replaces the innermost tags that have a value, in one pass: it does not look for tags
+// in inserted values. It returns an error if the text grows beyond maxBytes, because values that
+// contain each other could double it with every pass.
 func replaceTags(text string, valueOf func(tag string) (string, bool, error)) (string, error) {
 	var out strings.Builder
 	copied := 0 // length of the text that is already in out

@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// addMountedVolumes adds those of the Workflow's volumes and claims that the template's containers mount. It returns an
-// error if a mounted volume does not exist.
+// addMountedVolumes adds those of the Workflow's volumes and claims that the template's containers
+// mount. It returns an error if a mounted volume does not exist.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go addVolumeReferences, operator.go createPVCs.
 func (w *walker) addMountedVolumes(spec *corev1.PodSpec, t *wfv1.Template) error {
 	mounts := slices.Clone(t.GetVolumeMounts())
@@ -57,8 +57,8 @@ func (w *walker) indexVolumes() {
 	}
 }
 
-// addUserContainers adds the template's init containers and sidecars. With mirrorVolumeMounts, they get the mounts of the
-// main container as well.
+// addUserContainers adds the template's init containers and sidecars. With mirrorVolumeMounts, they
+// get the mounts of the main container as well.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go addInitContainers, addSidecars.
 func addUserContainers(spec *corev1.PodSpec, t *wfv1.Template) {
 	main := mountsOf(spec.Containers, MainContainer)
@@ -76,8 +76,8 @@ func addUserContainers(spec *corev1.PodSpec, t *wfv1.Template) {
 	}
 }
 
-// mirrorMounts gives Argo's own containers the mounts of the main container, so that they can read and write artifacts
-// there.
+// mirrorMounts gives Argo's own containers the mounts of the main container, so that they can read
+// and write artifacts there.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go addInputArtifactsVolumes,
 // addOutputArtifactsVolumes.
 func mirrorMounts(spec *corev1.PodSpec, t *wfv1.Template) {

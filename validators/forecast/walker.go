@@ -10,7 +10,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
-// walker follows a Workflow from its entrypoint and exit handlers to the templates that become pods.
+// walker follows a Workflow from its entrypoint and exit handlers to the templates that become
+// pods.
 type walker struct {
 	budget     *budget
 	wf         *wfv1.Workflow
@@ -196,7 +197,8 @@ func (w *walker) visitPrepared(t scopedTemplate, pos position) {
 	}
 }
 
-// visitPod adds a template's pod to the forecast. If the pod is there already, it only adds the step.
+// visitPod adds a template's pod to the forecast. If the pod is there already, it only adds the
+// step.
 func (w *walker) visitPod(t scopedTemplate, pos position) {
 	if i, ok := w.podIndex[t.key]; ok {
 		w.recordPath(i, pos)

@@ -34,7 +34,7 @@ func TestNewer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			facts := withConfigMaps{}
+			facts := fakeFacts{}
 			if test.repository != "" {
 				facts.configMaps = map[string]*corev1.ConfigMap{"artifact-repositories": {
 					ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"workflows.argoproj.io/default-artifact-repository": "it"}},
@@ -58,7 +58,7 @@ func TestNewer(t *testing.T) {
 			for _, g := range f.Gaps {
 				got = append(got, "? "+g.Reason)
 			}
-			check(t, "unknown", strings.Join(got, ", "), test.want)
+			assertEqual(t, "unknown", strings.Join(got, ", "), test.want)
 		})
 	}
 }

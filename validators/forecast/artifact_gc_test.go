@@ -33,7 +33,7 @@ func TestArtifactGC(t *testing.T) {
 		"a step that may never run": {"artifactGC: {strategy: OnWorkflowCompletion}\ntemplates: [{name: main, steps: [[{name: a, template: t, when: '{{workflow.status}} == x'}]]}, {name: t, " + fmt.Sprintf(out, "") + "}]", "possible  store"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := Workflow(workflow(t, "entrypoint: main\n"+test.spec), onlyController(controller), Options{})
+			f := Workflow(workflow(t, "entrypoint: main\n"+test.spec), controllerOnlyFacts(controller), Options{})
 			var got []string
 			for _, p := range f.Pods {
 				if p.Origin.Steps[0] != ArtifactGC {
@@ -44,12 +44,12 @@ func TestArtifactGC(t *testing.T) {
 					secrets = append(secrets, v.Secret.SecretName)
 				}
 				got = append(got, fmt.Sprintf("%s %s %s", p.Origin.Certainty, p.Spec.ServiceAccountName, strings.Join(secrets, ",")))
-				check(t, "mounts", len(p.Spec.Containers[0].VolumeMounts), len(secrets))
+				assertEqual(t, "mounts", len(p.Spec.Containers[0].VolumeMounts), len(secrets))
 			}
 			for range f.Gaps {
 				got = append(got, "?")
 			}
-			check(t, "pods", strings.Join(got, "; "), test.want)
+			assertEqual(t, "pods", strings.Join(got, "; "), test.want)
 		})
 	}
 }

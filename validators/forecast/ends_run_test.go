@@ -36,7 +36,7 @@ func TestEndsRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, pod := range Workflow(wf, onlyController{}, Options{}).Pods {
+			for _, pod := range Workflow(wf, controllerOnlyFacts{}, Options{}).Pods {
 				if goesOn := pod.Origin.EndsRun != Certain; goesOn != test.goesOn {
 					t.Errorf("step %v: an error ends the run: %v", pod.Origin.Steps, pod.Origin.EndsRun)
 				}

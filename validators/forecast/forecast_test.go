@@ -27,8 +27,8 @@ func indent(text string) string {
 	return "  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ") + "\n"
 }
 
-// told lists what is forecast: for each pod its steps and how certain they are, for each gap its step and reason.
-func told(f Forecast) []string {
+// summarize lists what is forecast: for each pod its steps and how certain they are, for each gap its step and reason.
+func summarize(f Forecast) []string {
 	var out []string
 	for _, p := range f.Pods {
 		out = append(out, fmt.Sprintf("%s: %s", strings.Join(p.Origin.Steps, ","), p.Origin.Certainty))
@@ -109,7 +109,7 @@ templates:
 		"a name known at run time":   {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: '{{steps.b.outputs.result}}'}]]}", []string{"main/a? the template's name {{steps.b.outputs.result}} is known only at run time"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := told(Workflow(workflow(t, test.spec), onlyController{}, Options{})); !slices.Equal(got, test.want) {
+			if got := summarize(Workflow(workflow(t, test.spec), controllerOnlyFacts{}, Options{})); !slices.Equal(got, test.want) {
 				t.Errorf("forecast\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(test.want, "\n  "))
 			}
 		})
@@ -131,7 +131,7 @@ func TestBounds(t *testing.T) {
 		"many items":                 "entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withItems: " + items + "}]]}\n" + leaf,
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := Workflow(workflow(t, spec), onlyController{}, Options{})
+			f := Workflow(workflow(t, spec), controllerOnlyFacts{}, Options{})
 			if len(f.Pods) > maxVisits || len(f.Gaps) > 1 {
 				t.Errorf("%d pods, %d gaps", len(f.Pods), len(f.Gaps))
 			}
@@ -189,7 +189,7 @@ templates:
     volumeMounts: [{name: used, mountPath: /used}]
   initContainers: [{name: first, image: b}]
   sidecars: [{name: beside, image: c}]
-`), onlyController(controller), Options{})
+`), controllerOnlyFacts(controller), Options{})
 	if len(f.Pods) != 1 || len(f.Gaps) != 1 { // the parameter without its ConfigMap
 		t.Fatalf("%+v", f)
 	}
@@ -198,38 +198,38 @@ templates:
 		t.Error("a patch with a parameter that nobody gives is taken for decided")
 	}
 	spec := pod.Spec
-	check(t, "init containers", names(spec.InitContainers), "init first")
-	check(t, "containers", names(spec.Containers), "wait main beside")
-	check(t, "deadline", *spec.ActiveDeadlineSeconds, int64(60))
-	check(t, "priority", spec.PriorityClassName, "high")
-	check(t, "service account", spec.ServiceAccountName, "default-editor")
-	check(t, "volumes", fmt.Sprintf("%d %s", len(spec.Volumes), spec.Volumes[0].Secret.SecretName), "1 b")
+	assertEqual(t, "init containers", containerNames(spec.InitContainers), "init first")
+	assertEqual(t, "containers", containerNames(spec.Containers), "wait main beside")
+	assertEqual(t, "deadline", *spec.ActiveDeadlineSeconds, int64(60))
+	assertEqual(t, "priority", spec.PriorityClassName, "high")
+	assertEqual(t, "service account", spec.ServiceAccountName, "default-editor")
+	assertEqual(t, "volumes", fmt.Sprintf("%d %s", len(spec.Volumes), spec.Volumes[0].Secret.SecretName), "1 b")
 	main, wait := spec.Containers[1], spec.Containers[0]
 	var env []string
 	for _, e := range main.Env {
 		env = append(env, e.Name+"="+e.Value)
 	}
 	slices.Sort(env)
-	check(t, "main's variables", strings.Join(env, ", "), "FROM_CONTROLLER=b, FROM_DEFAULTS=c, OWN=run team-a {{inputs.parameters.ignored}}")
-	check(t, "main's memory", main.Resources.Requests.Memory().String(), "1Gi")
-	check(t, "wait's cpu", wait.Resources.Requests.Cpu().String(), "10m")
-	check(t, "init's variables", spec.InitContainers[0].Env[0].Name, "FROM_EXECUTOR")
+	assertEqual(t, "main's variables", strings.Join(env, ", "), "FROM_CONTROLLER=b, FROM_DEFAULTS=c, OWN=run team-a {{inputs.parameters.ignored}}")
+	assertEqual(t, "main's memory", main.Resources.Requests.Memory().String(), "1Gi")
+	assertEqual(t, "wait's cpu", wait.Resources.Requests.Cpu().String(), "10m")
+	assertEqual(t, "init's variables", spec.InitContainers[0].Env[0].Name, "FROM_EXECUTOR")
 
-	check(t, "where OWN is written", pod.EnvPath("main", "OWN", inside).String(), "spec.templates[0].container.env[0].inside")
-	check(t, "where a default is written", pod.EnvPath("main", "FROM_DEFAULTS", inside).String(), "spec.templates[0]")
-	check(t, "where the volume is written", pod.VolumePath("used", inside).String(), "spec.volumes[0].inside")
+	assertEqual(t, "where OWN is written", pod.EnvPath("main", "OWN", inside).String(), "spec.templates[0].container.env[0].inside")
+	assertEqual(t, "where a default is written", pod.EnvPath("main", "FROM_DEFAULTS", inside).String(), "spec.templates[0]")
+	assertEqual(t, "where the volume is written", pod.VolumePath("used", inside).String(), "spec.volumes[0].inside")
 }
 
 func inside(p *field.Path) *field.Path { return p.Child("inside") }
 
-func check[T comparable](t *testing.T, what string, got, want T) {
+func assertEqual[T comparable](t *testing.T, what string, got, want T) {
 	t.Helper()
 	if got != want {
 		t.Errorf("%s: %v, want %v", what, got, want)
 	}
 }
 
-func names(containers []corev1.Container) string {
+func containerNames(containers []corev1.Container) string {
 	var out []string
 	for _, c := range containers {
 		out = append(out, c.Name)
@@ -247,13 +247,13 @@ func TestContainers(t *testing.T) {
 		"data: {source: {}, transformation: []}":                        "main",
 		"resource: {action: get}, archiveLocation: {archiveLogs: true}": "wait main",
 	} {
-		f := Workflow(workflow(t, "entrypoint: main\ntemplates: [{name: main, "+template+"}]"), onlyController{}, Options{})
+		f := Workflow(workflow(t, "entrypoint: main\ntemplates: [{name: main, "+template+"}]"), controllerOnlyFacts{}, Options{})
 		if len(f.Pods) != 1 {
-			t.Errorf("%s: %v", template, told(f))
+			t.Errorf("%s: %v", template, summarize(f))
 			continue
 		}
-		check(t, template, names(f.Pods[0].Spec.Containers), want)
-		check(t, template, names(f.Pods[0].Spec.InitContainers), "init")
+		assertEqual(t, template, containerNames(f.Pods[0].Spec.Containers), want)
+		assertEqual(t, template, containerNames(f.Pods[0].Spec.InitContainers), "init")
 	}
 }
 
@@ -273,7 +273,7 @@ func TestParseController(t *testing.T) {
 }
 
 func TestReplaceTags(t *testing.T) {
-	known := values{"a": "1", "b": "{{a}}", "c": `x"y`}
+	known := tagValues{"a": "1", "b": "{{a}}", "c": `x"y`}
 	for text, want := range map[string]string{
 		"{{a}} {{ a }} {{unknown}}": "1 1 {{unknown}}",
 		"{{b}}":                     "{{a}}", // what is put in is not looked at again
@@ -282,10 +282,10 @@ func TestReplaceTags(t *testing.T) {
 		`{"k":{"n":{}}} {{c}}`:      `{"k":{"n":{}}} x"y`,
 		"{{=a}}":                    "{{=a}}",
 	} {
-		check(t, text, resolveText(&budget{maxWork}, text, known), want)
+		assertEqual(t, text, resolveTagsInText(&budget{maxWork}, text, known), want)
 	}
 	got := corev1.EnvVar{Name: "{{c}}"}
-	if err := resolve(&budget{maxWork}, &got, known); err != nil || got.Name != `x"y` {
+	if err := resolveTags(&budget{maxWork}, &got, known); err != nil || got.Name != `x"y` {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -305,7 +305,7 @@ func TestOpenProgram(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := Workflow(wf, onlyController{}, Options{})
+		f := Workflow(wf, controllerOnlyFacts{}, Options{})
 		if got := f.Provides("Secret", "other"); got != want {
 			t.Errorf("told by %s, it makes another Secret: %s, want %s", from, got, want)
 		}
@@ -318,14 +318,14 @@ func TestOpenProgram(t *testing.T) {
 // TestOddTags has tags whose names have other characters in JSON, where Argo looks for them and does not find them, and values that
 // are no JSON.
 func TestOddTags(t *testing.T) {
-	known := values{"a&b": "1", "c": "2", "bell": "\a"}
+	known := tagValues{"a&b": "1", "c": "2", "bell": "\a"}
 	for text, want := range map[string]string{"{{a&b}}": "{{a&b}}", "{{\nc}}": "{{\nc}}", "{{ c }}": "2"} {
 		got := corev1.EnvVar{Name: text}
-		if err := resolve(&budget{maxWork}, &got, known); err != nil || got.Name != want {
+		if err := resolveTags(&budget{maxWork}, &got, known); err != nil || got.Name != want {
 			t.Errorf("%q becomes %q, %v", text, got.Name, err)
 		}
 	}
-	if err := resolve(&budget{maxWork}, &corev1.EnvVar{Name: "{{bell}}"}, known); err == nil {
+	if err := resolveTags(&budget{maxWork}, &corev1.EnvVar{Name: "{{bell}}"}, known); err == nil {
 		t.Error("a value that is no JSON is filled in")
 	}
 }
@@ -369,15 +369,15 @@ func TestProgramMakes(t *testing.T) {
 		"resource: {action: create, manifest: '{kind: Job, spec: {args: [kubectl create secret generic made]}}'}":       Possible,
 		"resource: {action: create, manifest: '{kind: Job, spec: {volumes: [{name: a, secret: {secretName: made}}]}}'}": Unknown,
 	} {
-		f := Workflow(workflow(t, "entrypoint: main\ntemplates: [{name: main, "+template+"}]"), account{}, Options{})
-		check(t, template, f.Provides("Secret", "made"), want)
+		f := Workflow(workflow(t, "entrypoint: main\ntemplates: [{name: main, "+template+"}]"), serviceAccountFacts{}, Options{})
+		assertEqual(t, template, f.Provides("Secret", "made"), want)
 	}
 }
 
-// account are the Facts of a cluster with every ServiceAccount.
-type account struct{ onlyController }
+// serviceAccountFacts are the Facts of a cluster with every ServiceAccount.
+type serviceAccountFacts struct{ controllerOnlyFacts }
 
-func (account) ServiceAccount(string, string) (*corev1.ServiceAccount, error) {
+func (serviceAccountFacts) ServiceAccount(string, string) (*corev1.ServiceAccount, error) {
 	return &corev1.ServiceAccount{}, nil
 }
 
@@ -392,15 +392,15 @@ func TestCreated(t *testing.T) {
 		"":                                                                             "/",
 	} {
 		var got []string
-		for _, c := range created(&wfv1.ResourceTemplate{Action: "create", Manifest: manifest}, "team-a") {
+		for _, c := range createdObjects(&wfv1.ResourceTemplate{Action: "create", Manifest: manifest}, "team-a") {
 			got = append(got, c.Kind+"/"+c.Name)
 		}
-		check(t, manifest, strings.Join(got, " "), want)
+		assertEqual(t, manifest, strings.Join(got, " "), want)
 	}
-	if got := created(&wfv1.ResourceTemplate{Action: "{{x}}", Manifest: "{kind: Secret, metadata: {name: a}}"}, ""); len(got) != 1 {
+	if got := createdObjects(&wfv1.ResourceTemplate{Action: "{{x}}", Manifest: "{kind: Secret, metadata: {name: a}}"}, ""); len(got) != 1 {
 		t.Errorf("an action known at run time makes %v", got)
 	}
-	if got := created(&wfv1.ResourceTemplate{Action: "delete", Manifest: "kind: Secret"}, ""); got != nil {
+	if got := createdObjects(&wfv1.ResourceTemplate{Action: "delete", Manifest: "kind: Secret"}, ""); got != nil {
 		t.Errorf("a deletion makes %v", got)
 	}
 }

@@ -31,7 +31,7 @@ func FuzzWorkflow(f *testing.F) {
 		if err != nil {
 			return
 		}
-		forecast := Workflow(wf, onlyController{}, Options{})
+		forecast := Workflow(wf, controllerOnlyFacts{}, Options{})
 		if len(forecast.Pods) > maxVisits {
 			t.Errorf("%d pods", len(forecast.Pods))
 		}

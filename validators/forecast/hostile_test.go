@@ -45,7 +45,7 @@ func TestHostile(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			began := time.Now()
-			f := Workflow(wf, onlyController{}, Options{})
+			f := Workflow(wf, controllerOnlyFacts{}, Options{})
 			for i := range f.Pods {
 				if i < 200 {
 					f.Provides("Secret", fmt.Sprintf("missing-%d", i))

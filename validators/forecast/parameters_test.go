@@ -11,18 +11,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// withConfigMaps are the Facts of a cluster with ConfigMaps.
-type withConfigMaps struct {
-	onlyController
+// fakeFacts are the Facts of a cluster with ConfigMaps.
+type fakeFacts struct {
+	controllerOnlyFacts
 	configMaps map[string]*corev1.ConfigMap
 	err        error
 }
 
-func (f withConfigMaps) ConfigMap(_, name string) (*corev1.ConfigMap, error) {
+func (f fakeFacts) ConfigMap(_, name string) (*corev1.ConfigMap, error) {
 	return f.configMaps[name], f.err
 }
 
-func (f withConfigMaps) ServiceAccount(_, name string) (*corev1.ServiceAccount, error) {
+func (f fakeFacts) ServiceAccount(_, name string) (*corev1.ServiceAccount, error) {
 	return &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}}, nil
 }
 
@@ -32,7 +32,7 @@ func parameterMap(label string, data map[string]string) *corev1.ConfigMap {
 
 // TestValues says what each way of giving a parameter a value makes of a text.
 func TestValues(t *testing.T) {
-	facts := withConfigMaps{configMaps: map[string]*corev1.ConfigMap{
+	facts := fakeFacts{configMaps: map[string]*corev1.ConfigMap{
 		"simple":    parameterMap("Parameter", map[string]string{"who": "from the ConfigMap"}),
 		"unlabeled": parameterMap("", map[string]string{"who": "not for you"}),
 	}}
@@ -68,12 +68,12 @@ func TestValues(t *testing.T) {
 			for _, g := range f.Gaps {
 				got += " ? " + g.Reason
 			}
-			check(t, test.text, got, test.want)
+			assertEqual(t, test.text, got, test.want)
 		})
 	}
 	facts.err = errors.New("forbidden")
 	f := Workflow(workflow(t, "entrypoint: leaf\narguments: {parameters: [{name: x, valueFrom: {configMapKeyRef: {name: a, key: b}}}]}\ntemplates:\n"+leaf), facts, Options{})
-	check(t, "a lookup that failed", strings.Join(told(f), "; "), "leaf: certain; ? the value of parameter x is not known: forbidden; ? where artifacts and logs go is not known: forbidden")
+	assertEqual(t, "a lookup that failed", strings.Join(summarize(f), "; "), "leaf: certain; ? the value of parameter x is not known: forbidden; ? where artifacts and logs go is not known: forbidden")
 }
 
 func or(text, otherwise string) string {
@@ -91,7 +91,7 @@ func TestStoredTemplates(t *testing.T) {
 		"namespaced/tools/inner": {Name: "inner", Container: &corev1.Container{Image: "stored"}},
 		"cluster/tools/gone":     {Name: "gone", Container: &corev1.Container{}},
 	}
-	f := Workflow(wf, onlyController{}, Options{})
-	check(t, "forecast", strings.Join(told(f), "; "), "a/c: certain; main/b? there is no WorkflowTemplate tools")
-	check(t, "image", f.Pods[0].Spec.Containers[1].Image, "stored")
+	f := Workflow(wf, controllerOnlyFacts{}, Options{})
+	assertEqual(t, "forecast", strings.Join(summarize(f), "; "), "a/c: certain; main/b? there is no WorkflowTemplate tools")
+	assertEqual(t, "image", f.Pods[0].Spec.Containers[1].Image, "stored")
 }

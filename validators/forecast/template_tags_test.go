@@ -14,12 +14,12 @@ import (
 )
 
 // resolveInJSON is resolve as Argo does it.
-func resolveInJSON(v *wfv1.WorkflowSpec, known values) (*wfv1.WorkflowSpec, error) {
+func resolveInJSON(v *wfv1.WorkflowSpec, known tagValues) (*wfv1.WorkflowSpec, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
-	replaced, err := replaceTags(string(raw), known.quoted)
+	replaced, err := replaceTags(string(raw), known.jsonQuoted)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func FuzzResolve(f *testing.F) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		piece := func() string { return odd[random.IntN(len(odd))] }
 		mixed := func() string { return piece() + piece() + piece() }
-		known := values{"workflow.name": mixed(), "workflow.namespace": "team-a", "inputs.parameters.a": mixed(), mixed(): mixed()}
+		known := tagValues{"workflow.name": mixed(), "workflow.namespace": "team-a", "inputs.parameters.a": mixed(), mixed(): mixed()}
 		for range random.IntN(8) {
 			known["inputs.parameters."+strconv.Itoa(random.IntN(5))] = mixed()
 		}
@@ -77,7 +77,7 @@ func FuzzResolve(f *testing.F) {
 			return
 		}
 		got := *spec
-		err = resolve(&budget{1 << 40}, &got, known)
+		err = resolveTags(&budget{1 << 40}, &got, known)
 		want, wantErr := resolveInJSON(spec, known)
 		if (err != nil) != (wantErr != nil) {
 			t.Fatalf("seed %d: error %v, Argo's %v", seed, err, wantErr)

@@ -25,9 +25,9 @@ func TestMounts(t *testing.T) {
 		"a volume known at run time":                             {"templates: [{name: main, container: {image: a, volumeMounts: [{name: '{{workflow.status}}', mountPath: /v}]}}]", "wait /mainctrfs/v rw, main /v rw: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := Workflow(workflow(t, "entrypoint: main\n"+test.spec), onlyController{}, Options{})
+			f := Workflow(workflow(t, "entrypoint: main\n"+test.spec), controllerOnlyFacts{}, Options{})
 			if len(f.Gaps) > 0 {
-				check(t, "gap", "? "+f.Gaps[0].Reason, test.want)
+				assertEqual(t, "gap", "? "+f.Gaps[0].Reason, test.want)
 				return
 			}
 			var mounts, volumes []string
@@ -44,7 +44,7 @@ func TestMounts(t *testing.T) {
 					volumes = append(volumes, "claim "+v.PersistentVolumeClaim.ClaimName)
 				}
 			}
-			check(t, "mounts", strings.Join(mounts, ", ")+": "+strings.Join(volumes, ", "), test.want)
+			assertEqual(t, "mounts", strings.Join(mounts, ", ")+": "+strings.Join(volumes, ", "), test.want)
 		})
 	}
 }
@@ -59,13 +59,13 @@ func TestKubeConfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		spec := Workflow(workflow(t, "entrypoint: leaf\ntemplates:\n"+leaf), onlyController(controller), Options{}).Pods[0].Spec
+		spec := Workflow(workflow(t, "entrypoint: leaf\ntemplates:\n"+leaf), controllerOnlyFacts(controller), Options{}).Pods[0].Spec
 		for _, c := range []corev1.Container{spec.InitContainers[0], spec.Containers[0]} {
 			v, m := spec.Volumes[0], c.VolumeMounts[0]
-			check(t, c.Name, fmt.Sprint(v.Name, " ", v.Secret.SecretName, " ", m.MountPath, " ", m.SubPath), want)
-			check(t, "name", m.Name, v.Name)
+			assertEqual(t, c.Name, fmt.Sprint(v.Name, " ", v.Secret.SecretName, " ", m.MountPath, " ", m.SubPath), want)
+			assertEqual(t, "name", m.Name, v.Name)
 		}
-		check(t, "mounts of main", len(spec.Containers[1].VolumeMounts), 0)
+		assertEqual(t, "mounts of main", len(spec.Containers[1].VolumeMounts), 0)
 	}
 }
 
@@ -88,11 +88,11 @@ func TestDeadline(t *testing.T) {
 		if strings.Contains(set, "debug") {
 			set, env = "activeDeadlineSeconds: 5, ", ", env: [{name: ARGO_DEBUG_PAUSE_AFTER, value: 'true'}]"
 		}
-		spec := Workflow(workflow(t, "entrypoint: main\n"+workflowDeadline+"templates: [{name: main, "+set+"container: {image: a"+env+"}}]"), onlyController{}, Options{}).Pods[0].Spec
+		spec := Workflow(workflow(t, "entrypoint: main\n"+workflowDeadline+"templates: [{name: main, "+set+"container: {image: a"+env+"}}]"), controllerOnlyFacts{}, Options{}).Pods[0].Spec
 		var got int64
 		if spec.ActiveDeadlineSeconds != nil {
 			got = *spec.ActiveDeadlineSeconds
 		}
-		check(t, set, got, want)
+		assertEqual(t, set, got, want)
 	}
 }

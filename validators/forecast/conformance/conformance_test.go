@@ -45,27 +45,27 @@ s3:
 
 // TestConformance compares every Workflow of Argo's examples and of the folders in CORPUS.
 func TestConformance(t *testing.T) {
-	sources := load(t)
-	apart := readNotComparable(t)
+	sources := loadCorpus(t)
+	exceptions := readNotComparable(t)
 	for name, configuration := range configurations {
-		t.Run(name, func(t *testing.T) { compareAll(t, configuration, sources, apart.under(name)) })
+		t.Run(name, func(t *testing.T) { compareUnder(t, configuration, sources, exceptions.forConfiguration(name)) })
 	}
 }
 
-func compareAll(t *testing.T, configuration map[string]string, sources sources, notComparable map[string]string) {
+func compareUnder(t *testing.T, configuration map[string]string, sources corpus, notComparable map[string]string) {
 	controller, err := forecast.ParseControllerConfig(configuration)
 	if err != nil {
 		t.Fatal(err)
 	}
-	withImages := map[string]string{"images": sources.images(t, controller)}
+	withImages := map[string]string{"images": sources.imageCommands(t, controller)}
 	for k, v := range configuration {
 		withImages[k] = v
 	}
 	const namespace = "conformance"
-	l := newLab(t, withImages, sources.cluster(namespace))
+	cp := startControlPlane(t, withImages, sources.objectsIn(namespace))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	k := l.startKubelet(t, ctx, namespace)
+	k := cp.startFakeKubelet(t, ctx, namespace)
 
 	forecasts, submitted := map[string]forecast.Forecast{}, map[string]*wfv1.Workflow{}
 	files := map[string]string{}
@@ -73,27 +73,27 @@ func compareAll(t *testing.T, configuration map[string]string, sources sources, 
 		wf := s.workflow.DeepCopy()
 		wf.Namespace, wf.GenerateName, wf.Name = namespace, "", fmt.Sprintf("w%03d", i)
 		files[wf.Name] = s.file
-		if err := l.client.Create(ctx, wf); err != nil {
+		if err := cp.client.Create(ctx, wf); err != nil {
 			t.Logf("%s: not created: %v", s.file, err)
 			continue
 		}
 		submitted[wf.Name] = wf
-		fc := forecast.Workflow(wf, facts{l, controller}, forecast.Options{})
+		fc := forecast.Workflow(wf, clusterFacts{cp, controller}, forecast.Options{})
 		// These are not to be created.
 		fc.Pods = slices.DeleteFunc(fc.Pods, func(p forecast.Pod) bool { return p.MissingServiceAccount != "" })
 		forecasts[wf.Name] = fc
 	}
-	finished := l.settle(t, namespace, 4*time.Minute, 15*time.Second)
+	finished := cp.waitUntilQuiet(t, namespace, 4*time.Minute, 15*time.Second)
 
-	var equal, toTheEnd, pods, apart int
-	verdicts := truth{reasons: map[string]int{}}
+	var equal, toTheEnd, pods, skipped int
+	secretVerdicts := verdicts{reasons: map[string]int{}}
 	for _, name := range slices.Sorted(maps.Keys(forecasts)) {
-		wf, file, created := finished[name], files[name], k.of(name)
+		wf, file, created := finished[name], files[name], k.podsOf(name)
 		reason, listed := notComparable[file]
 		switch {
 		case len(created) == 0 && len(forecasts[name].Pods) > 0 && listed:
 			t.Logf("%s is not comparable: %s", file, reason)
-			apart++
+			skipped++
 			continue
 		case len(created) == 0 && len(forecasts[name].Pods) > 0:
 			t.Errorf("%s: %d pods were forecast, none was created: %s %s", file, len(forecasts[name].Pods), wf.Status.Phase, wf.Status.Message)
@@ -102,22 +102,22 @@ func compareAll(t *testing.T, configuration map[string]string, sources sources, 
 			t.Errorf("%s is listed as not comparable (%s), and got pods", file, reason)
 		}
 		pods += len(created)
-		if differences := compare(forecasts[name], created, wf); len(differences) > 0 {
+		if differences := podDifferences(forecasts[name], created, wf); len(differences) > 0 {
 			t.Errorf("%s (%s, %s): %s", file, wf.Status.Phase, wf.Status.Message, strings.Join(differences, "\n    "))
 			continue
 		}
 		equal++
 		if wf.Status.Phase == wfv1.WorkflowSucceeded {
 			toTheEnd++
-			verdicts.compare(t, file, submitted[name], facts{l, controller}, created)
+			secretVerdicts.compareSecretVerdicts(t, file, submitted[name], clusterFacts{cp, controller}, created)
 		}
 	}
 	t.Logf("%d Workflows: %d with %d pods equal to their forecast, %d of them run to their end; %d not comparable, %d not equal",
-		len(forecasts), equal, pods, toTheEnd, apart, len(forecasts)-equal-apart)
+		len(forecasts), equal, pods, toTheEnd, skipped, len(forecasts)-equal-skipped)
 	t.Logf("of the %d that ran to their end, %d verdicts with Secrets missing: %d denied, each with a pod that would wait for ever; %d let in that would wait: %v",
-		toTheEnd, verdicts.verdicts, verdicts.denied, verdicts.missed, verdicts.reasons)
+		toTheEnd, secretVerdicts.total, secretVerdicts.denied, secretVerdicts.missed, secretVerdicts.reasons)
 	if file := os.Getenv("CONTROLLER_LOG"); file != "" {
-		_ = os.WriteFile(file, l.log.Bytes(), 0o644)
+		_ = os.WriteFile(file, cp.log.Bytes(), 0o644)
 	}
 }
 
@@ -142,8 +142,8 @@ func readNotComparable(t *testing.T) (list notComparable) {
 	return list
 }
 
-// under are the reasons by file under a configuration.
-func (l notComparable) under(configuration string) map[string]string {
+// forConfiguration are the reasons by file under a configuration.
+func (l notComparable) forConfiguration(configuration string) map[string]string {
 	reasons := map[string]string{}
 	for _, entry := range l {
 		if entry.Under == "" || entry.Under == configuration {
@@ -153,77 +153,79 @@ func (l notComparable) under(configuration string) map[string]string {
 	return reasons
 }
 
-// compare lists the pods that were created and not forecast, and those that were forecast as certain and not created.
-func compare(f forecast.Forecast, created []corev1.Pod, wf wfv1.Workflow) []string {
+// podDifferences lists the pods that were created and not forecast, and those that were forecast as certain and not created.
+func podDifferences(f forecast.Forecast, created []corev1.Pod, wf wfv1.Workflow) []string {
 	var out []string
-	open := sets.New[int]()
+	unmatched := sets.New[int]()
 	for i := range f.Pods {
-		open.Insert(i)
+		unmatched.Insert(i)
 	}
 	gaps := len(f.Gaps) > 0
 	for _, pod := range created {
-		node, got := pod.Annotations["workflows.argoproj.io/node-name"], essence(&pod.Spec)
+		node, got := pod.Annotations["workflows.argoproj.io/node-name"], toComparable(&pod.Spec)
 		var candidates, same []int
 		for i := range f.Pods {
 			if tmpl := templateOf(&pod); tmpl == nil || tmpl.Name == f.Pods[i].Origin.Template {
 				candidates = append(candidates, i)
-				if essence(&f.Pods[i].Spec).agrees(got) {
+				if toComparable(&f.Pods[i].Spec).matches(got) {
 					same = append(same, i)
 				}
 			}
 		}
 		switch {
 		case len(same) > 0:
-			open.Delete(same...) // pods that differ only in what no rule looks at
+			unmatched.Delete(same...) // pods that differ only in what no rule looks at
 		case len(candidates) > 0:
-			out = append(out, fmt.Sprintf("pod %s was created as\n      %s\n      and forecast as\n      %s", node, got, essence(&f.Pods[candidates[0]].Spec)))
+			out = append(out, fmt.Sprintf("pod %s was created as\n      %s\n      and forecast as\n      %s", node, got, toComparable(&f.Pods[candidates[0]].Spec)))
 		case !gaps:
 			out = append(out, fmt.Sprintf("pod %s was not forecast", node))
 		}
 	}
 	if wf.Status.Phase == wfv1.WorkflowSucceeded {
-		for i := range open {
+		for i := range unmatched {
 			if o := f.Pods[i].Origin; o.Certainty == forecast.Certain {
-				out = append(out, fmt.Sprintf("pod of template %q, steps %v, was forecast as certain and not created: %s", o.Template, o.Steps, essence(&f.Pods[i].Spec)))
+				out = append(out, fmt.Sprintf("pod of template %q, steps %v, was forecast as certain and not created: %s", o.Template, o.Steps, toComparable(&f.Pods[i].Spec)))
 			}
 		}
 	}
 	return out
 }
 
-// facts are read from the lab; without one they are those of an empty cluster.
-type facts struct {
-	lab        lab
-	controller forecast.ControllerConfig
+// clusterFacts are read from the lab; without one they are those of an empty cluster.
+type clusterFacts struct {
+	controlPlane controlPlane
+	controller   forecast.ControllerConfig
 }
 
-func (f facts) ControllerConfig(string) (forecast.ControllerConfig, error) { return f.controller, nil }
+func (f clusterFacts) ControllerConfig(string) (forecast.ControllerConfig, error) {
+	return f.controller, nil
+}
 
-func (f facts) WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error) {
+func (f clusterFacts) WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error) {
 	return get[wfv1.WorkflowTemplate](f, namespace, name)
 }
 
-func (f facts) ClusterWorkflowTemplate(name string) (*wfv1.ClusterWorkflowTemplate, error) {
+func (f clusterFacts) ClusterWorkflowTemplate(name string) (*wfv1.ClusterWorkflowTemplate, error) {
 	return get[wfv1.ClusterWorkflowTemplate](f, "", name)
 }
 
-func (f facts) ConfigMap(namespace, name string) (*corev1.ConfigMap, error) {
+func (f clusterFacts) ConfigMap(namespace, name string) (*corev1.ConfigMap, error) {
 	return get[corev1.ConfigMap](f, namespace, name)
 }
 
-func (f facts) ServiceAccount(namespace, name string) (*corev1.ServiceAccount, error) {
+func (f clusterFacts) ServiceAccount(namespace, name string) (*corev1.ServiceAccount, error) {
 	return get[corev1.ServiceAccount](f, namespace, name)
 }
 
 func get[T any, P interface {
 	*T
 	client.Object
-}](f facts, namespace, name string) (*T, error) {
-	if f.lab.client == nil {
+}](f clusterFacts, namespace, name string) (*T, error) {
+	if f.controlPlane.client == nil {
 		return nil, nil
 	}
 	out := P(new(T))
-	err := f.lab.client.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, out)
+	err := f.controlPlane.client.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, out)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}

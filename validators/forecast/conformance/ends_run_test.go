@@ -23,16 +23,16 @@ var (
 // TestEndsRun generates Workflows with pods that a quota refuses, in steps and tasks that go on after errors in one way or another. No run
 // of which the forecast says that an error surely ends it may succeed.
 func TestEndsRun(t *testing.T) {
-	l := newLab(t, nil, nil)
-	if err := l.cluster.StartControllers("resourcequota-controller"); err != nil {
+	cp := startControlPlane(t, nil, nil)
+	if err := cp.cluster.StartControllers("resourcequota-controller"); err != nil {
 		t.Fatal(err)
 	}
 	const namespace = "courses"
-	l.makeQuota(t, namespace, false)
+	cp.createQuotaNamespace(t, namespace, false)
 	random := rand.New(rand.NewPCG(*courseSeed, 0))
 	var workflows []*wfv1.Workflow
 	for i := range *courses {
-		var c course
+		var c workflowGenerator
 		main := c.group(random, 0)
 		text := fmt.Sprintf("spec: {entrypoint: %s, templates: [%s{name: refused, container: {image: busybox, command: [x]}}, {name: again, retryStrategy: {limit: 1, retryPolicy: Always}, container: {image: busybox, command: [x]}}, "+
 			"{name: nothing, steps: [[{name: none, template: refused, when: 1 == 2}]]}]}", main, strings.Join(c.templates, ""))
@@ -42,22 +42,22 @@ func TestEndsRun(t *testing.T) {
 		}
 		wf.Namespace, wf.Name = namespace, fmt.Sprintf("course-%d", i)
 		wf.Annotations = map[string]string{"course": text}
-		l.create(t, wf)
+		cp.create(t, wf)
 		workflows = append(workflows, wf)
 	}
-	l.waitForEnds(t, workflows)
+	cp.waitForCompletion(t, workflows)
 	ended, missed, other := 0, 0, 0
 	for _, wf := range workflows {
-		surely := false
+		mustEnd := false
 		asCreated := &wfv1.Workflow{ObjectMeta: wf.ObjectMeta, Spec: wf.Spec}
 		asCreated.Labels = nil
-		for _, pod := range forecast.Workflow(asCreated, facts{l, forecast.ControllerConfig{}}, forecast.Options{}).Pods {
-			surely = surely || pod.Origin.EndsRun == forecast.Certain
+		for _, pod := range forecast.Workflow(asCreated, clusterFacts{cp, forecast.ControllerConfig{}}, forecast.Options{}).Pods {
+			mustEnd = mustEnd || pod.Origin.EndsRun == forecast.Certain
 		}
 		switch succeeded := wf.Status.Phase == wfv1.WorkflowSucceeded; {
-		case surely && succeeded:
+		case mustEnd && succeeded:
 			t.Errorf("it succeeded although an error was said to end it (-args -course-seed %d -courses %d):\n%s", *courseSeed, *courses, wf.Annotations["course"])
-		case surely:
+		case mustEnd:
 			ended++
 		case succeeded:
 			other++
@@ -71,14 +71,14 @@ func TestEndsRun(t *testing.T) {
 	}
 }
 
-// waitForEnds waits until the Workflows have ended. Argo leaves some hanging, after the exit handler of a step could not be made.
-func (l lab) waitForEnds(t *testing.T, workflows []*wfv1.Workflow) {
+// waitForCompletion waits until the Workflows have ended. Argo leaves some hanging, after the exit handler of a step could not be made.
+func (cp controlPlane) waitForCompletion(t *testing.T, workflows []*wfv1.Workflow) {
 	t.Helper()
 	running := workflows
 	for last := time.Now(); len(running) > 0 && time.Since(last) < 10*time.Second; time.Sleep(200 * time.Millisecond) {
 		before := len(running)
 		running = slices.DeleteFunc(slices.Clone(running), func(wf *wfv1.Workflow) bool {
-			return l.client.Get(t.Context(), client.ObjectKeyFromObject(wf), wf) == nil && wf.Status.Fulfilled()
+			return cp.client.Get(t.Context(), client.ObjectKeyFromObject(wf), wf) == nil && wf.Status.Fulfilled()
 		})
 		if len(running) < before {
 			last = time.Now()
@@ -86,11 +86,11 @@ func (l lab) waitForEnds(t *testing.T, workflows []*wfv1.Workflow) {
 	}
 }
 
-// course makes up the templates of a Workflow.
-type course struct{ templates []string }
+// workflowGenerator makes up the templates of a Workflow.
+type workflowGenerator struct{ templates []string }
 
 // group makes a template of steps or tasks, and returns its name.
-func (c *course) group(random *rand.Rand, depth int) string {
+func (c *workflowGenerator) group(random *rand.Rand, depth int) string {
 	name := fmt.Sprintf("group-%d", len(c.templates))
 	c.templates = append(c.templates, "")
 	at := len(c.templates) - 1

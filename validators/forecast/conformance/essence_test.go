@@ -14,9 +14,9 @@ import (
 	forecasting "github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// podEssence is what of a pod the rules may look at, in a form to compare.
-type podEssence struct {
-	Init, Containers []containerEssence
+// comparablePod is what of a pod the rules may look at, in a form to compare.
+type comparablePod struct {
+	Init, Containers []comparableContainer
 	Volumes          []string // those that a container mounts, with what they name
 	ServiceAccount   string
 	PullSecrets      []string
@@ -24,15 +24,15 @@ type podEssence struct {
 	Deadline         *int64
 }
 
-type containerEssence struct {
+type comparableContainer struct {
 	Name       string
 	Resources  corev1.ResourceRequirements
 	References []string // variables from Secrets and ConfigMaps
 	Mounts     []string // of volumes that name something
 }
 
-// fromLimits fills in requests as the API server does.
-func fromLimits(containers []corev1.Container) {
+// defaultRequests fills in requests as the API server does.
+func defaultRequests(containers []corev1.Container) {
 	for i := range containers {
 		r := &containers[i].Resources
 		requests := corev1.ResourceList{}
@@ -42,19 +42,19 @@ func fromLimits(containers []corev1.Container) {
 	}
 }
 
-// essence is the podEssence of a pod.
-func essence(submitted *corev1.PodSpec) podEssence {
+// toComparable is the podEssence of a pod.
+func toComparable(submitted *corev1.PodSpec) comparablePod {
 	spec := submitted.DeepCopy()
-	fromLimits(spec.InitContainers)
-	fromLimits(spec.Containers)
+	defaultRequests(spec.InitContainers)
+	defaultRequests(spec.Containers)
 	naming := map[string]string{}
 	for i := range spec.Volumes {
-		if text := volumeEssence(&spec.Volumes[i]); text != "" {
+		if text := volumeReference(&spec.Volumes[i]); text != "" {
 			naming[spec.Volumes[i].Name] = text
 		}
 	}
-	p := podEssence{
-		Init: containers(spec.InitContainers, naming), Containers: containers(spec.Containers, naming),
+	p := comparablePod{
+		Init: toComparableContainers(spec.InitContainers, naming), Containers: toComparableContainers(spec.Containers, naming),
 		ServiceAccount: spec.ServiceAccountName, Priority: spec.PriorityClassName, Deadline: spec.ActiveDeadlineSeconds,
 	}
 	if p.ServiceAccount == "default" {
@@ -73,34 +73,34 @@ func essence(submitted *corev1.PodSpec) podEssence {
 	return p
 }
 
-// agrees reports whether a pod that was created is the one that was forecast. A tag in the forecast stands for anything.
-func (p podEssence) agrees(created podEssence) bool {
-	return slices.EqualFunc(p.Init, created.Init, containerEssence.agrees) &&
-		slices.EqualFunc(p.Containers, created.Containers, containerEssence.agrees) &&
-		sameTexts(p.Volumes, created.Volumes) && sameTexts(p.PullSecrets, created.PullSecrets) &&
-		sameText(p.ServiceAccount, created.ServiceAccount) && sameText(p.Priority, created.Priority) &&
-		deadlinesAgree(p.Deadline, created.Deadline)
+// matches reports whether a pod that was created is the one that was forecast. A tag in the forecast stands for anything.
+func (p comparablePod) matches(created comparablePod) bool {
+	return slices.EqualFunc(p.Init, created.Init, comparableContainer.matches) &&
+		slices.EqualFunc(p.Containers, created.Containers, comparableContainer.matches) &&
+		sameStrings(p.Volumes, created.Volumes) && sameStrings(p.PullSecrets, created.PullSecrets) &&
+		matchesTagged(p.ServiceAccount, created.ServiceAccount) && matchesTagged(p.Priority, created.Priority) &&
+		deadlinesMatch(p.Deadline, created.Deadline)
 }
 
-func (c containerEssence) agrees(created containerEssence) bool {
+func (c comparableContainer) matches(created comparableContainer) bool {
 	return c.Name == created.Name && apiequality.Semantic.DeepEqual(c.Resources, created.Resources) &&
-		sameTexts(c.References, created.References) && sameTexts(c.Mounts, created.Mounts)
+		sameStrings(c.References, created.References) && sameStrings(c.Mounts, created.Mounts)
 }
 
-// sameTexts compares lists whose order does not matter.
-func sameTexts(forecast, created []string) bool {
-	open := slices.Clone(created)
+// sameStrings compares lists whose order does not matter.
+func sameStrings(forecast, created []string) bool {
+	unmatched := slices.Clone(created)
 	for _, text := range forecast {
-		i := slices.IndexFunc(open, func(s string) bool { return sameText(text, s) })
+		i := slices.IndexFunc(unmatched, func(s string) bool { return matchesTagged(text, s) })
 		if i < 0 {
 			return false
 		}
-		open = slices.Delete(open, i, i+1)
+		unmatched = slices.Delete(unmatched, i, i+1)
 	}
-	return len(open) == 0
+	return len(unmatched) == 0
 }
 
-func sameText(forecast, created string) bool {
+func matchesTagged(forecast, created string) bool {
 	if !forecasting.HasTag(forecast) {
 		return forecast == created
 	}
@@ -112,14 +112,14 @@ func sameText(forecast, created string) bool {
 }
 
 // String is the essence for a reader.
-func (p podEssence) String() string {
+func (p comparablePod) String() string {
 	text, _ := json.Marshal(p)
 	return string(text)
 }
 
-func containers(list []corev1.Container, naming map[string]string) (out []containerEssence) {
+func toComparableContainers(list []corev1.Container, naming map[string]string) (out []comparableContainer) {
 	for _, c := range list {
-		item := containerEssence{Name: c.Name, Resources: c.Resources}
+		item := comparableContainer{Name: c.Name, Resources: c.Resources}
 		reference := func(format string, args ...any) {
 			item.References = append(item.References, fmt.Sprintf(format, args...))
 		}
@@ -152,8 +152,8 @@ func containers(list []corev1.Container, naming map[string]string) (out []contai
 	return out
 }
 
-// volumeEssence is what a volume names; empty if it names nothing.
-func volumeEssence(v *corev1.Volume) string {
+// volumeReference is what a volume names; empty if it names nothing.
+func volumeReference(v *corev1.Volume) string {
 	if v.VolumeSource == (corev1.VolumeSource{}) || v.EmptyDir != nil || v.HostPath != nil || v.DownwardAPI != nil {
 		return ""
 	}
@@ -176,9 +176,9 @@ func volumeName(name string) string {
 
 func isTrue(b *bool) bool { return b != nil && *b }
 
-// deadlinesAgree reports whether a pod has the deadline that was forecast, or the rest of it: the Workflow's deadline and a
+// deadlinesMatch reports whether a pod has the deadline that was forecast, or the rest of it: the Workflow's deadline and a
 // template's timeout have been running for a while when the pod is created.
-func deadlinesAgree(forecast, created *int64) bool {
+func deadlinesMatch(forecast, created *int64) bool {
 	if forecast == nil || created == nil {
 		return forecast == created
 	}

@@ -31,31 +31,31 @@ func TestQuota(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			l := newLab(t, configuration, []client.Object{
+			cp := startControlPlane(t, configuration, []client.Object{
 				&schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "low"}, Value: 1},
 			})
-			if err := l.cluster.StartControllers("resourcequota-controller"); err != nil {
+			if err := cp.cluster.StartControllers("resourcequota-controller"); err != nil {
 				t.Fatal(err)
 			}
 			denied := 0
 			for _, limited := range []bool{false, true} {
 				namespace := fmt.Sprintf("limited-%v", limited)
-				l.makeQuota(t, namespace, limited)
-				for what, wf := range runs(t) {
-					if l.refuses(t, namespace, what, wf, controller) {
+				cp.createQuotaNamespace(t, namespace, limited)
+				for what, wf := range quotaWorkflows(t) {
+					if cp.compareQuotaVerdict(t, namespace, what, wf, controller) {
 						denied++
 					}
 				}
 			}
-			if most := 2 * len(runs(t)); denied == 0 || denied == most {
+			if most := 2 * len(quotaWorkflows(t)); denied == 0 || denied == most {
 				t.Errorf("%d of %d denied", denied, most)
 			}
 		})
 	}
 }
 
-// runs are a plain step, one whose author has set everything, and a run of KFP v2 whose author has.
-func runs(t *testing.T) map[string]*wfv1.Workflow {
+// quotaWorkflows are a plain step, one whose author has set everything, and a run of KFP v2 whose author has.
+func quotaWorkflows(t *testing.T) map[string]*wfv1.Workflow {
 	t.Helper()
 	step := func(r corev1.ResourceRequirements) *wfv1.Workflow {
 		return &wfv1.Workflow{Spec: wfv1.WorkflowSpec{Entrypoint: "main", Templates: []wfv1.Template{
@@ -78,23 +78,23 @@ func runs(t *testing.T) map[string]*wfv1.Workflow {
 	return map[string]*wfv1.Workflow{"plain": step(corev1.ResourceRequirements{}), "set": step(corev1.ResourceRequirements{Requests: some, Limits: some}), "v2": v2}
 }
 
-func (l lab) makeNamespace(t *testing.T, namespace string) {
+func (cp controlPlane) createNamespace(t *testing.T, namespace string) {
 	t.Helper()
-	l.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
-	l.create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"}})
+	cp.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	cp.create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"}})
 }
 
-// makeQuota makes a namespace with the quota of a Profile and, if it is to have one, a LimitRange, and waits for the quota to be
+// createQuotaNamespace makes a namespace with the quota of a Profile and, if it is to have one, a LimitRange, and waits for the quota to be
 // enforced.
-func (l lab) makeQuota(t *testing.T, namespace string, limited bool) {
+func (cp controlPlane) createQuotaNamespace(t *testing.T, namespace string, limited bool) {
 	t.Helper()
-	l.makeNamespace(t, namespace)
+	cp.createNamespace(t, namespace)
 	q := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: validators.ProfileQuota}, Spec: corev1.ResourceQuotaSpec{
 		Hard: corev1.ResourceList{"cpu": resource.MustParse("20"), "memory": resource.MustParse("40Gi")},
 	}}
-	l.create(t, q)
+	cp.create(t, q)
 	if limited {
-		l.create(t, &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "defaults"}, Spec: corev1.LimitRangeSpec{
+		cp.create(t, &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "defaults"}, Spec: corev1.LimitRangeSpec{
 			Limits: []corev1.LimitRangeItem{{
 				Type:           corev1.LimitTypeContainer,
 				Default:        corev1.ResourceList{"cpu": resource.MustParse("1"), "memory": resource.MustParse("2Gi")},
@@ -102,34 +102,34 @@ func (l lab) makeQuota(t *testing.T, namespace string, limited bool) {
 			}},
 		}})
 	}
-	l.wait(t, "the quota to be enforced", func() bool {
-		return l.client.Get(t.Context(), client.ObjectKeyFromObject(q), q) == nil && len(q.Status.Hard) > 0
+	cp.waitFor(t, "the quota to be enforced", func() bool {
+		return cp.client.Get(t.Context(), client.ObjectKeyFromObject(q), q) == nil && len(q.Status.Hard) > 0
 	})
 	time.Sleep(time.Second) // until the API server's plugins have seen all of it
 }
 
-// wait waits until something has come about.
-func (l lab) wait(t *testing.T, what string, is func() bool) {
+// waitFor waits until something has come about.
+func (cp controlPlane) waitFor(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !is(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited for %s in vain:\n%s", what, l.log)
+			t.Fatalf("waited for %s in vain:\n%s", what, cp.log)
 		}
 	}
 }
 
-// refuses judges a Workflow, runs it, and reports whether it was denied.
-func (l lab) refuses(t *testing.T, namespace, what string, wf *wfv1.Workflow, controller forecast.ControllerConfig) bool {
+// compareQuotaVerdict judges a Workflow, runs it, and reports whether it was denied.
+func (cp controlPlane) compareQuotaVerdict(t *testing.T, namespace, what string, wf *wfv1.Workflow, controller forecast.ControllerConfig) bool {
 	t.Helper()
 	wf.Namespace, wf.Name = namespace, what
-	findings := validators.JudgeWorkflow(wf, enforced{facts{l, controller}}, validators.Options{}, func(rule string) bool { return rule == validators.WorkflowQuotaCompute })
+	findings := validators.JudgeWorkflow(wf, quotaFacts{clusterFacts{cp, controller}}, validators.Options{}, func(rule string) bool { return rule == validators.WorkflowQuotaCompute })
 	denied := slices.ContainsFunc(findings, func(f validators.Finding) bool { return f.Certainty == forecast.Certain })
-	l.create(t, wf)
+	cp.create(t, wf)
 	var pods corev1.PodList
 	var errs []string
-	l.wait(t, what+" to get somewhere", func() bool {
+	cp.waitFor(t, what+" to get somewhere", func() bool {
 		errs = nil
-		if l.client.Get(t.Context(), client.ObjectKeyFromObject(wf), wf) != nil {
+		if cp.client.Get(t.Context(), client.ObjectKeyFromObject(wf), wf) != nil {
 			return false
 		}
 		for _, node := range wf.Status.Nodes {
@@ -138,7 +138,7 @@ func (l lab) refuses(t *testing.T, namespace, what string, wf *wfv1.Workflow, co
 			}
 		}
 		ofRun := client.MatchingLabels{"workflows.argoproj.io/workflow": what}
-		return l.client.List(context.Background(), &pods, client.InNamespace(namespace), ofRun) == nil && len(pods.Items)+len(errs) > 0
+		return cp.client.List(context.Background(), &pods, client.InNamespace(namespace), ofRun) == nil && len(pods.Items)+len(errs) > 0
 	})
 	if !denied {
 		if len(errs) > 0 {
@@ -154,33 +154,33 @@ func (l lab) refuses(t *testing.T, namespace, what string, wf *wfv1.Workflow, co
 	return true
 }
 
-// enforced are facts with the quotas and LimitRanges of the lab.
-type enforced struct{ facts }
+// quotaFacts are facts with the quotas and LimitRanges of the lab.
+type quotaFacts struct{ clusterFacts }
 
 // ForRule implements validators.Facts.
 func (e enforced) ForRule(string) validators.Facts { return e }
 
 // ResourceQuotas implements validators.Facts.
-func (e enforced) ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error) {
+func (e quotaFacts) ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error) {
 	var list corev1.ResourceQuotaList
-	err := e.lab.client.List(context.Background(), &list, client.InNamespace(namespace))
+	err := e.controlPlane.client.List(context.Background(), &list, client.InNamespace(namespace))
 	return list.Items, err
 }
 
 // LimitRanges implements validators.Facts.
-func (e enforced) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
+func (e quotaFacts) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
 	var list corev1.LimitRangeList
-	err := e.lab.client.List(context.Background(), &list, client.InNamespace(namespace))
+	err := e.controlPlane.client.List(context.Background(), &list, client.InNamespace(namespace))
 	return list.Items, err
 }
 
 // PriorityClasses implements validators.Facts.
-func (e enforced) PriorityClasses() ([]schedulingv1.PriorityClass, error) { return nil, nil }
+func (e quotaFacts) PriorityClasses() ([]schedulingv1.PriorityClass, error) { return nil, nil }
 
 // ServerVersion implements validators.Facts.
-func (e enforced) ServerVersion() (string, error) { return "", errors.New("the newest") }
+func (e quotaFacts) ServerVersion() (string, error) { return "", errors.New("the newest") }
 
 // Look implements validators.Facts.
-func (e enforced) CheckObjects(string, []validators.ObjectQuery) map[validators.ObjectRef]validators.ObjectStatus {
+func (e quotaFacts) CheckObjects(string, []validators.ObjectQuery) map[validators.ObjectRef]validators.ObjectStatus {
 	return nil
 }

@@ -24,27 +24,27 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// sources are the Workflows to compare, and the objects that they refer to.
-type sources struct {
-	workflows []source
+// corpus are the Workflows to compare, and the objects that they refer to.
+type corpus struct {
+	workflows []corpusWorkflow
 	objects   []client.Object
 }
 
-type source struct {
+type corpusWorkflow struct {
 	file     string
 	workflow *wfv1.Workflow
 }
 
-// besides are objects that Argo's examples speak of in their comments.
-var besides = []client.Object{
+// extraObjects are objects that Argo's examples speak of in their comments.
+var extraObjects = []client.Object{
 	&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "my-config"}, Data: map[string]string{"workflow": "3", "template": "3"}},
 	&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "artifact-repositories"}, Data: map[string]string{
 		"my-key": "s3: {bucket: b, accessKeySecret: {name: my-minio-cred, key: accesskey}}",
 	}},
 }
 
-// cluster are the objects for the Workflows to find in a namespace.
-func (s *sources) cluster(namespace string) []client.Object {
+// objectsIn are the objects for the Workflows to find in a namespace.
+func (s *corpus) objectsIn(namespace string) []client.Object {
 	out := []client.Object{
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
 		&schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "low"}, Value: 1},
@@ -60,8 +60,8 @@ func (s *sources) cluster(namespace string) []client.Object {
 	return out
 }
 
-// load reads Argo's examples, the project's cases, and the folders of CORPUS. ONLY names a part of the files' paths.
-func load(t *testing.T) sources {
+// loadCorpus reads Argo's examples, the project's cases, and the folders of CORPUS. ONLY names a part of the files' paths.
+func loadCorpus(t *testing.T) corpus {
 	t.Helper()
 	argo, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-workflows/v3").Output()
 	if err != nil {
@@ -71,13 +71,13 @@ func load(t *testing.T) sources {
 	if corpus := os.Getenv("CORPUS"); corpus != "" {
 		folders = append(folders, corpus)
 	}
-	s := sources{objects: besides}
+	s := corpus{objects: extraObjects}
 	for _, folder := range folders {
 		if err := filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || filepath.Ext(path) != ".yaml" {
 				return err
 			}
-			return s.read(path)
+			return s.readFile(path)
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +85,7 @@ func load(t *testing.T) sources {
 	return s
 }
 
-func (s *sources) read(file string) error {
+func (s *corpus) readFile(file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -99,12 +99,12 @@ func (s *sources) read(file string) error {
 		if err != nil {
 			return err
 		}
-		s.add(file, document)
+		s.addDocument(file, document)
 	}
 }
 
-// add takes up a document. What can't be read is no Workflow for the controller either: some examples show that.
-func (s *sources) add(file string, document []byte) {
+// addDocument takes up a document. What can't be read is no Workflow for the controller either: some examples show that.
+func (s *corpus) addDocument(file string, document []byte) {
 	var meta metav1.PartialObjectMetadata
 	if yaml.Unmarshal(document, &meta) != nil {
 		return
@@ -120,28 +120,28 @@ func (s *sources) add(file string, document []byte) {
 				wf.Spec.Arguments.Parameters[i].Value = wfv1.AnyStringPtr("given")
 			}
 		}
-		s.workflows = append(s.workflows, source{filepath.Base(file), wf})
+		s.workflows = append(s.workflows, corpusWorkflow{filepath.Base(file), wf})
 	case "WorkflowTemplate":
-		s.keep(document, &wfv1.WorkflowTemplate{})
+		s.addObject(document, &wfv1.WorkflowTemplate{})
 	case "ClusterWorkflowTemplate":
-		s.keep(document, &wfv1.ClusterWorkflowTemplate{})
+		s.addObject(document, &wfv1.ClusterWorkflowTemplate{})
 	case "ConfigMap":
 		if meta.Name != "artifact-repositories" { // a case's own, which would be everybody's
-			s.keep(document, &corev1.ConfigMap{})
+			s.addObject(document, &corev1.ConfigMap{})
 		}
 	}
 }
 
-func (s *sources) keep(document []byte, into client.Object) {
+func (s *corpus) addObject(document []byte, into client.Object) {
 	if yaml.Unmarshal(document, into) == nil {
 		s.objects = append(s.objects, into)
 	}
 }
 
-// images tells the controller a command for every image, which it would otherwise look up in a registry.
-func (s *sources) images(t *testing.T, controller forecast.ControllerConfig) string {
+// imageCommands tells the controller a command for every image, which it would otherwise look up in a registry.
+func (s *corpus) imageCommands(t *testing.T, controller forecast.ControllerConfig) string {
 	t.Helper()
-	state := withController{&validators.State{Complete: true}, controller}
+	state := stateWithController{&validators.State{Complete: true}, controller}
 	for _, o := range s.objects {
 		text, err := yaml.Marshal(o)
 		if err != nil {
@@ -151,28 +151,30 @@ func (s *sources) images(t *testing.T, controller forecast.ControllerConfig) str
 			t.Fatal(err)
 		}
 	}
-	known := map[string]any{}
+	commands := map[string]any{}
 	for _, source := range s.workflows {
 		wf := source.workflow.DeepCopy()
 		wf.Namespace = ""
 		for _, pod := range forecast.Workflow(wf, state, forecast.Options{}).Pods {
 			for _, c := range pod.Spec.Containers {
-				known[c.Image] = map[string]any{"cmd": []string{"true"}}
+				commands[c.Image] = map[string]any{"cmd": []string{"true"}}
 			}
 		}
 	}
-	text, err := yaml.Marshal(known)
+	text, err := yaml.Marshal(commands)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
 }
 
-// withController is a State under a given controller.
-type withController struct {
+// stateWithController is a State under a given controller.
+type stateWithController struct {
 	*validators.State
 	controller forecast.ControllerConfig
 }
 
 // Controller implements forecast.Facts.
-func (s withController) ControllerConfig(string) (forecast.ControllerConfig, error) { return s.controller, nil }
+func (s stateWithController) ControllerConfig(string) (forecast.ControllerConfig, error) {
+	return s.controller, nil
+}

@@ -31,16 +31,16 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
-// lab is a control plane with Argo's workflow-controller.
-type lab struct {
+// controlPlane is a control plane with Argo's workflow-controller.
+type controlPlane struct {
 	client client.WithWatch
 	log    *bytes.Buffer
 	// cluster that they are of.
 	cluster *cluster.Cluster
 }
 
-// newLab starts a control plane with the given objects, and the controller with the given configuration, until the test ends.
-func newLab(t *testing.T, configuration map[string]string, objects []client.Object) lab {
+// startControlPlane starts a control plane with the given objects, and the controller with the given configuration, until the test ends.
+func startControlPlane(t *testing.T, configuration map[string]string, objects []client.Object) controlPlane {
 	t.Helper()
 	ctx := context.Background()
 	c, err := cluster.Start(ctx, "../../..")
@@ -58,33 +58,33 @@ func newLab(t *testing.T, configuration map[string]string, objects []client.Obje
 			t.Fatal(err)
 		}
 	}
-	l := lab{log: &bytes.Buffer{}, cluster: c}
-	if l.client, err = client.NewWithWatch(c.Admin, client.Options{Scheme: scheme}); err != nil {
+	cp := controlPlane{log: &bytes.Buffer{}, cluster: c}
+	if cp.client, err = client.NewWithWatch(c.Admin, client.Options{Scheme: scheme}); err != nil {
 		t.Fatal(err)
 	}
-	l.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kubeflow"}})
-	l.create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kubeflow", Name: "workflow-controller-configmap"}, Data: configuration})
+	cp.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kubeflow"}})
+	cp.create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kubeflow", Name: "workflow-controller-configmap"}, Data: configuration})
 	for _, o := range objects {
-		l.create(t, o)
+		cp.create(t, o)
 	}
-	l.startController(t, c)
-	return l
+	cp.startController(t, c)
+	return cp
 }
 
-func (l lab) create(t *testing.T, o client.Object) {
+func (cp controlPlane) create(t *testing.T, o client.Object) {
 	t.Helper()
-	if err := l.client.Create(t.Context(), o); err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := cp.client.Create(t.Context(), o); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatal(err)
 	}
 }
 
-func (l lab) startController(t *testing.T, c *cluster.Cluster) {
+func (cp controlPlane) startController(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
 	cmd := exec.Command("../../../bin/workflow-controller", "--kubeconfig", filepath.Join(c.Dir, "admin.kubeconfig"),
 		"--namespace", "kubeflow", "--executor-image", "argoexec", "--loglevel", "info", "--qps", "1000", "--burst", "1000",
 		"--workflow-workers", "16")
 	cmd.Env = append(os.Environ(), "LEADER_ELECTION_DISABLE=true", "DEFAULT_REQUEUE_TIME=100ms")
-	cmd.Stdout, cmd.Stderr = l.log, l.log
+	cmd.Stdout, cmd.Stderr = cp.log, cp.log
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("%v; 'make controlplane' builds the workflow-controller", err)
 	}
@@ -94,23 +94,23 @@ func (l lab) startController(t *testing.T, c *cluster.Cluster) {
 	})
 }
 
-// kubelet completes pods until ctx is done, and keeps what the controller asked for.
-type kubelet struct {
-	lab  lab
-	lock sync.Mutex
-	pods map[string][]corev1.Pod // by Workflow
-	kfp  map[string]*kfp.Run     // by Workflow, for what its drivers know of each other
+// fakeKubelet completes pods until ctx is done, and keeps what the controller asked for.
+type fakeKubelet struct {
+	controlPlane controlPlane
+	lock         sync.Mutex
+	pods         map[string][]corev1.Pod // by Workflow
+	kfp          map[string]*kfp.Run     // by Workflow, for what its drivers know of each other
 }
 
-func (l lab) startKubelet(t *testing.T, ctx context.Context, namespace string) *kubelet {
+func (cp controlPlane) startFakeKubelet(t *testing.T, ctx context.Context, namespace string) *fakeKubelet {
 	t.Helper()
-	k := &kubelet{lab: l, pods: map[string][]corev1.Pod{}, kfp: map[string]*kfp.Run{}}
+	k := &fakeKubelet{controlPlane: cp, pods: map[string][]corev1.Pod{}, kfp: map[string]*kfp.Run{}}
 	// The API server ends a watch that is not read fast enough, and some on a busy machine. The next one begins with all pods there are.
 	created := make(chan *corev1.Pod, 10_000)
 	go func() {
 		defer close(created)
 		for seen := map[string]bool{}; ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
-			watch, err := l.client.Watch(ctx, &corev1.PodList{}, client.InNamespace(namespace))
+			watch, err := cp.client.Watch(ctx, &corev1.PodList{}, client.InNamespace(namespace))
 			if err != nil {
 				continue
 			}
@@ -136,7 +136,7 @@ func (l lab) startKubelet(t *testing.T, ctx context.Context, namespace string) *
 	return k
 }
 
-func (k *kubelet) of(workflow string) []corev1.Pod {
+func (k *fakeKubelet) podsOf(workflow string) []corev1.Pod {
 	k.lock.Lock()
 	defer k.lock.Unlock()
 	return k.pods[workflow]
@@ -144,7 +144,7 @@ func (k *kubelet) of(workflow string) []corev1.Pod {
 
 // complete reports outputs for the pod as its wait container would, and then that it has succeeded; a daemon goes on
 // running.
-func (k *kubelet) complete(ctx context.Context, pod *corev1.Pod) error {
+func (k *fakeKubelet) complete(ctx context.Context, pod *corev1.Pod) error {
 	tmpl := templateOf(pod)
 	if pod.Annotations["workflows.argoproj.io/node-id"] == "" {
 		return nil // the agent, which runs as long as the Workflow
@@ -157,12 +157,12 @@ func (k *kubelet) complete(ctx context.Context, pod *corev1.Pod) error {
 				"workflows.argoproj.io/report-outputs-completed": "true",
 			},
 		},
-		NodeResult: wfv1.NodeResult{Outputs: outputs(tmpl)},
+		NodeResult: wfv1.NodeResult{Outputs: outputsFor(tmpl)},
 	}
-	if err := k.drive(pod, tmpl, result.Outputs); err != nil {
+	if err := k.runDriver(pod, tmpl, result.Outputs); err != nil {
 		return err
 	}
-	if err := k.lab.client.Create(ctx, result); err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := k.controlPlane.client.Create(ctx, result); err != nil && !apierrors.IsAlreadyExists(err) {
 		return err
 	}
 	status := corev1.PodStatus{Phase: corev1.PodSucceeded, PodIP: "10.0.0.1"}
@@ -174,11 +174,11 @@ func (k *kubelet) complete(ctx context.Context, pod *corev1.Pod) error {
 		status.ContainerStatuses = append(status.ContainerStatuses, corev1.ContainerStatus{Name: c.Name, State: state, Ready: true})
 	}
 	pod.Status = status
-	return k.lab.client.Status().Update(ctx, pod)
+	return k.controlPlane.client.Status().Update(ctx, pod)
 }
 
-// outputs are values for everything that the template promises.
-func outputs(tmpl *wfv1.Template) *wfv1.Outputs {
+// outputsFor are values for everything that the template promises.
+func outputsFor(tmpl *wfv1.Template) *wfv1.Outputs {
 	zero, result := "0", "[1, 2]"
 	out := &wfv1.Outputs{ExitCode: &zero, Result: &result}
 	if tmpl == nil {
@@ -205,9 +205,9 @@ const atRunTime = "known-at-run-time"
 
 var tag = regexp.MustCompile(`\{\{.*?\}\}`)
 
-// drive does the work of KFP's driver, if the pod is one: it is given the arguments that Argo has resolved, and puts out what
+// runDriver does the work of KFP's driver, if the pod is one: it is given the arguments that Argo has resolved, and puts out what
 // the run has to give for everything that can't be known before.
-func (k *kubelet) drive(pod *corev1.Pod, tmpl *wfv1.Template, out *wfv1.Outputs) error {
+func (k *fakeKubelet) runDriver(pod *corev1.Pod, tmpl *wfv1.Template, out *wfv1.Outputs) error {
 	var args []string
 	for _, c := range pod.Spec.Containers {
 		if c.Name == forecast.MainContainer {
@@ -268,29 +268,29 @@ func templateOf(pod *corev1.Pod) *wfv1.Template {
 	return nil
 }
 
-// settle waits until every Workflow is finished, or has not moved for quiet.
-func (l lab) settle(t *testing.T, namespace string, limit, quiet time.Duration) map[string]wfv1.Workflow {
+// waitUntilQuiet waits until every Workflow is finished, or has not moved for quiet.
+func (cp controlPlane) waitUntilQuiet(t *testing.T, namespace string, limit, quiet time.Duration) map[string]wfv1.Workflow {
 	t.Helper()
 	deadline := time.Now().Add(limit)
 	out, last, moved := map[string]wfv1.Workflow{}, "", time.Now()
 	for time.Now().Before(deadline) {
 		time.Sleep(500 * time.Millisecond)
 		var list wfv1.WorkflowList
-		if err := l.client.List(t.Context(), &list, client.InNamespace(namespace)); err != nil {
+		if err := cp.client.List(t.Context(), &list, client.InNamespace(namespace)); err != nil {
 			t.Fatal(err)
 		}
-		open, state := 0, ""
+		running, state := 0, ""
 		for _, wf := range list.Items {
 			out[wf.Name] = wf
 			if !wf.Status.Fulfilled() {
-				open++
+				running++
 				state += wf.Name + fmt.Sprint(len(wf.Status.Nodes), wf.Status.Progress)
 			}
 		}
 		if state != last {
 			last, moved = state, time.Now()
 		}
-		if open == 0 || time.Since(moved) > quiet {
+		if running == 0 || time.Since(moved) > quiet {
 			return out
 		}
 	}

@@ -16,32 +16,32 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// secrets are those of a namespace: the names of their keys, by name.
-type secrets map[string]sets.Set[string]
+// secretKeys are those of a namespace: the names of their keys, by name.
+type secretKeys map[string]sets.Set[string]
 
-// world is a cluster in which everything is there but what its secrets say.
-type world struct {
-	facts
-	secrets secrets
+// secretFacts is a cluster in which everything is there but what its secrets say.
+type secretFacts struct {
+	clusterFacts
+	secrets secretKeys
 }
 
 // ForRule implements validators.Facts.
 func (w world) ForRule(string) validators.Facts { return w }
 
 // LimitRanges implements validators.Facts.
-func (world) LimitRanges(string) ([]corev1.LimitRange, error) { return nil, nil }
+func (secretFacts) LimitRanges(string) ([]corev1.LimitRange, error) { return nil, nil }
 
 // ResourceQuotas implements validators.Facts.
-func (world) ResourceQuotas(string) ([]corev1.ResourceQuota, error) { return nil, nil }
+func (secretFacts) ResourceQuotas(string) ([]corev1.ResourceQuota, error) { return nil, nil }
 
 // PriorityClasses implements validators.Facts.
-func (world) PriorityClasses() ([]schedulingv1.PriorityClass, error) { return nil, nil }
+func (secretFacts) PriorityClasses() ([]schedulingv1.PriorityClass, error) { return nil, nil }
 
 // ServerVersion implements validators.Facts.
-func (world) ServerVersion() (string, error) { return "", errors.New("not of interest") }
+func (secretFacts) ServerVersion() (string, error) { return "", errors.New("not of interest") }
 
 // Look implements validators.Facts.
-func (w world) CheckObjects(_ string, wanted []validators.ObjectQuery) map[validators.ObjectRef]validators.ObjectStatus {
+func (w secretFacts) CheckObjects(_ string, wanted []validators.ObjectQuery) map[validators.ObjectRef]validators.ObjectStatus {
 	out := map[validators.ObjectRef]validators.ObjectStatus{}
 	for _, o := range wanted {
 		keys, ok := w.secrets[o.Name]
@@ -50,27 +50,27 @@ func (w world) CheckObjects(_ string, wanted []validators.ObjectQuery) map[valid
 	return out
 }
 
-// want is a Secret, or a key of one, that the kubelet insists on.
-type want struct{ name, key string }
+// requirement is a Secret, or a key of one, that the kubelet insists on.
+type requirement struct{ name, key string }
 
 // String is the want for a reader.
-func (w want) String() string {
+func (w requirement) String() string {
 	if w.key == "" {
 		return "Secret " + w.name
 	}
 	return fmt.Sprintf("key %s of Secret %s", w.key, w.name)
 }
 
-// wants are what the kubelet insists on before it starts a pod. They are written from the kubelet's rules, not from ours.
-func wants(pod *corev1.Pod) []want {
-	var out []want
+// requirements are what the kubelet insists on before it starts a pod. They are written from the kubelet's rules, not from ours.
+func requirements(pod *corev1.Pod) []requirement {
+	var out []requirement
 	add := func(optional *bool, name string, keys ...string) {
 		if isTrue(optional) {
 			return
 		}
-		out = append(out, want{name: name})
+		out = append(out, requirement{name: name})
 		for _, key := range keys {
-			out = append(out, want{name, key})
+			out = append(out, requirement{name, key})
 		}
 	}
 	mounted := sets.New[string]()
@@ -120,9 +120,9 @@ func wants(pod *corev1.Pod) []want {
 	return out
 }
 
-// starves says what a pod would wait for; empty if it would start.
-func starves(pod *corev1.Pod, have secrets) string {
-	for _, w := range wants(pod) {
+// firstMissing says what a pod would wait for; empty if it would start.
+func firstMissing(pod *corev1.Pod, have secretKeys) string {
+	for _, w := range requirements(pod) {
 		if keys, ok := have[w.name]; !ok || w.key != "" && !keys.Has(w.key) {
 			return w.String()
 		}
@@ -130,11 +130,11 @@ func starves(pod *corev1.Pod, have secrets) string {
 	return ""
 }
 
-// everything are all Secrets, with all keys, that pods insist on.
-func everything(pods []corev1.Pod) secrets {
-	all := secrets{}
+// allRequired are all Secrets, with all keys, that pods insist on.
+func allRequired(pods []corev1.Pod) secretKeys {
+	all := secretKeys{}
 	for i := range pods {
-		for _, w := range wants(&pods[i]) {
+		for _, w := range requirements(&pods[i]) {
 			if all[w.name] == nil {
 				all[w.name] = sets.New[string]()
 			}
@@ -146,66 +146,66 @@ func everything(pods []corev1.Pod) secrets {
 	return all
 }
 
-// worlds are the states of a namespace that pods are tried in, by what is missing.
-func worlds(all secrets) map[string]secrets {
-	out := map[string]secrets{"nothing": all, "every Secret": {}}
+// missingOne are the states of a namespace that pods are tried in, by what is missing.
+func missingOne(all secretKeys) map[string]secretKeys {
+	out := map[string]secretKeys{"nothing": all, "every Secret": {}}
 	for name, keys := range all {
 		without := maps.Clone(all)
 		delete(without, name)
-		out[want{name: name}.String()] = without
+		out[requirement{name: name}.String()] = without
 		for key := range keys {
 			fewer := maps.Clone(all)
 			fewer[name] = keys.Clone().Delete(key)
-			out[want{name, key}.String()] = fewer
+			out[requirement{name, key}.String()] = fewer
 		}
 	}
 	return out
 }
 
-// truth counts how the verdicts compare with what the pods of Argo's controller would meet.
-type truth struct {
-	verdicts, denied, missed int
-	reasons                  map[string]int // of what was missed
+// verdicts counts how the verdicts compare with what the pods of Argo's controller would meet.
+type verdicts struct {
+	total, denied, missed int
+	reasons               map[string]int // of what was missed
 }
 
-// compare judges a Workflow that has run to its end in every world of its pods.
-func (c *truth) compare(t *testing.T, file string, wf *wfv1.Workflow, f facts, created []corev1.Pod) {
+// compareSecretVerdicts judges a Workflow that has run to its end in every world of its pods.
+func (c *verdicts) compareSecretVerdicts(t *testing.T, file string, wf *wfv1.Workflow, f clusterFacts, created []corev1.Pod) {
 	created = slices.DeleteFunc(slices.Clone(created), func(p corev1.Pod) bool {
 		return p.Labels["workflows.argoproj.io/component"] == "artifact-gc" // after the run
 	})
 	fc := forecast.Workflow(wf, f, forecast.Options{})
-	all := everything(created)
+	all := allRequired(created)
 	for _, h := range fc.HeaderSecrets {
 		all[h.Secret] = sets.New(h.Key) // no pod shows what the agent reads
 	}
-	for missing, have := range worlds(all) {
-		var starving string
+	for missing, have := range missingOne(all) {
+		var waitsFor string
 		for i := range created {
-			if starving = starves(&created[i], have); starving != "" {
+			if waitsFor = firstMissing(&created[i], have); waitsFor != "" {
 				break
 			}
 		}
-		findings := validators.JudgeWorkflow(wf, world{f, have}, validators.Options{}, func(rule string) bool { return rule == validators.WorkflowSecretMissing })
+		findings := validators.JudgeWorkflow(wf, secretFacts{f, have}, validators.Options{}, func(rule string) bool { return rule == validators.WorkflowSecretMissing })
 		denied := slices.ContainsFunc(findings, func(f validators.Finding) bool { return f.Certainty == forecast.Certain })
-		c.verdicts++
+		c.total++
 		switch {
-		case denied && starving == "":
+		case denied && waitsFor == "":
 			t.Errorf("%s without %s: denied, and every pod starts: %s", file, missing, findings[0].Message())
 		case denied:
 			c.denied++
-		case starving != "":
+		case waitsFor != "":
 			c.missed++
-			reason := undecidable(&fc, findings)
+			reason := undecidableReason(&fc, findings)
 			if reason == "" {
-				t.Errorf("%s without %s: let in, and a pod waits for %s", file, missing, starving)
+				t.Errorf("%s without %s: let in, and a pod waits for %s", file, missing, waitsFor)
 			}
 			c.reasons[reason]++
 		}
 	}
 }
 
-// undecidable says why admission could not know better; empty if it could.
-func undecidable(fc *forecast.Forecast, findings []validators.Finding) string {
+// undecidableReason says why admission could not know better; empty if it could.
+func undecidableReason(fc *forecast.Forecast, findings []validators.Finding) string {
 	if len(findings) > 0 {
 		return "warned: the step may never run, or may have what it needs by then"
 	}

@@ -13,7 +13,7 @@ import (
 // that it is mounted. A driver or a field that a new Argo adds fails the test.
 func TestEveryCredential(t *testing.T) {
 	count := 0
-	selectors(reflect.TypeFor[wfv1.ArtifactLocation](), nil, func(path []int) {
+	visitSelectors(reflect.TypeFor[wfv1.ArtifactLocation](), nil, func(path []int) {
 		count++
 		var location wfv1.ArtifactLocation
 		v := reflect.ValueOf(&location).Elem()
@@ -40,8 +40,8 @@ func TestEveryCredential(t *testing.T) {
 	}
 }
 
-// selectors calls found with the index path of every SecretKeySelector in a type.
-func selectors(typ reflect.Type, path []int, found func(path []int)) {
+// visitSelectors calls found with the index path of every SecretKeySelector in a type.
+func visitSelectors(typ reflect.Type, path []int, found func(path []int)) {
 	if typ == reflect.TypeFor[*corev1.SecretKeySelector]() {
 		found(path)
 		return
@@ -53,6 +53,6 @@ func selectors(typ reflect.Type, path []int, found func(path []int)) {
 		return
 	}
 	for i := range typ.NumField() {
-		selectors(typ.Field(i).Type, append(slices.Clip(path), i), found)
+		visitSelectors(typ.Field(i).Type, append(slices.Clip(path), i), found)
 	}
 }

@@ -158,7 +158,13 @@ func (cp controlPlane) compareQuotaVerdict(t *testing.T, namespace, what string,
 type quotaFacts struct{ clusterFacts }
 
 // ForRule implements validators.Facts.
-func (e enforced) ForRule(string) validators.Facts { return e }
+func (q quotaFacts) ForRule(string) validators.Facts { return q }
+
+// SecretSources implements validators.Facts.
+func (quotaFacts) SecretSources(string) ([]validators.SecretSource, error) { return nil, nil }
+
+// NamespaceIsNew implements validators.Facts.
+func (quotaFacts) NamespaceIsNew(string) (bool, error) { return false, nil }
 
 // ResourceQuotas implements validators.Facts.
 func (e quotaFacts) ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error) {

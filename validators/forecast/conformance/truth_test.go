@@ -26,7 +26,13 @@ type secretFacts struct {
 }
 
 // ForRule implements validators.Facts.
-func (w world) ForRule(string) validators.Facts { return w }
+func (s secretFacts) ForRule(string) validators.Facts { return s }
+
+// SecretSources implements validators.Facts.
+func (secretFacts) SecretSources(string) ([]validators.SecretSource, error) { return nil, nil }
+
+// NamespaceIsNew implements validators.Facts.
+func (secretFacts) NamespaceIsNew(string) (bool, error) { return false, nil }
 
 // LimitRanges implements validators.Facts.
 func (secretFacts) LimitRanges(string) ([]corev1.LimitRange, error) { return nil, nil }

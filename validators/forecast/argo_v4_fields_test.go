@@ -27,7 +27,7 @@ func TestNewer(t *testing.T) {
 		"defaults":              {spec: "templateDefaults: {podResources: {requests: {cpu: 1}}}\ntemplates:\n- {name: main, metadata: {annotations: {a: b}}, container: {image: a}}", want: "main: podResources"},
 		"executor plugins":      {spec: "executorPlugins: [{spec: {sidecar: {container: {name: s, image: a}}}}]\ntemplates:\n- {name: main, http: {url: a}}", want: "main:, ? the executor plugins of the cluster add containers to the Workflow's agent pod"},
 		"a plugin template":     {spec: "templates:\n- {name: main, plugin: {hello: {}}}", want: "main:, ? the executor plugins of the cluster add containers to the Workflow's agent pod"},
-		"a template of no kind": {spec: "templates:\n- {name: main, quantum: {bits: 3}}", want: "? the template is of a kind that is not known here"},
+		"a template of no kind": {spec: "templates:\n- {name: main, quantum: {bits: 3}}", want: "? the template's type is not known"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wf, err := DecodeYAML[wfv1.Workflow]([]byte("metadata: {name: run, namespace: team-a}\nspec:\n" + indent("entrypoint: main\n"+test.spec)))

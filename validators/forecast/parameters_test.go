@@ -73,7 +73,7 @@ func TestValues(t *testing.T) {
 	}
 	facts.err = errors.New("forbidden")
 	f := Workflow(workflow(t, "entrypoint: leaf\narguments: {parameters: [{name: x, valueFrom: {configMapKeyRef: {name: a, key: b}}}]}\ntemplates:\n"+leaf), facts, Options{})
-	assertEqual(t, "a lookup that failed", strings.Join(summarize(f), "; "), "leaf: certain; ? the value of parameter x is not known: forbidden; ? where artifacts and logs go is not known: forbidden")
+	assertEqual(t, "a lookup that failed", strings.Join(summarize(f), "; "), "leaf: certain; ? the value of parameter x is not known: forbidden; ? the artifact repository is not known: forbidden")
 }
 
 func or(text, otherwise string) string {

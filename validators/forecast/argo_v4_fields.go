@@ -166,7 +166,7 @@ func (w *walker) noteArgoV4Fields(pod *Pod, t *wfv1.Template) {
 	pod.notePlugins(locations(t))
 	if w.podsMarked(podResourcesMark) || t.Metadata.Annotations[podResourcesMark] != "" {
 		pod.RuntimeResources = append(pod.RuntimeResources, RuntimeResource{
-			Resource: "podResources", Reason: "Argo heeds it from v4.1 on, and then what the containers set is not all that counts",
+			Resource: "podResources", Reason: "Argo applies it from v4.1 on, in addition to the containers' resources",
 		})
 	}
 }

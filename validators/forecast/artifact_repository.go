@@ -47,7 +47,7 @@ func (w *walker) artifactRepository() (*ArtifactRepository, error) {
 		return &repository, nil
 	}
 	if ref != nil {
-		return nil, fmt.Errorf("the artifactRepositoryRef names a ConfigMap or a key that is not there")
+		return nil, fmt.Errorf("the artifactRepositoryRef names a ConfigMap or a key that does not exist")
 	}
 	return w.controller.ArtifactRepository, nil
 }

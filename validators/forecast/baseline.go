@@ -41,7 +41,7 @@ func Baselines(controller ControllerConfig) ([]BaselineRun, error) {
 			wf := &wfv1.Workflow{Spec: wfv1.WorkflowSpec{Entrypoint: t.Name, Templates: []wfv1.Template{t}}}
 			f := Workflow(wf, controllerOnlyFacts(controller), Options{})
 			if len(f.Pods) == 0 {
-				return nil, errors.New("no pipeline pod can be worked out under this controller configuration: " + f.Gaps[0].Reason)
+				return nil, errors.New("the pods of a pipeline can't be predicted under this controller configuration: " + f.Gaps[0].Reason)
 			}
 			baseline.Pods = append(baseline.Pods, f.Pods[0])
 		}

@@ -48,20 +48,54 @@ func TestReached(t *testing.T) {
 		spec string
 		want []string
 	}{
-		"the entrypoint":            {"entrypoint: leaf\ntemplates:\n" + leaf, []string{"leaf: certain"}},
-		"not the others":            {"entrypoint: leaf\ntemplates:\n- {name: other, container: {}}\n" + leaf, []string{"leaf: certain"}},
-		"no such template":          {"entrypoint: loaf\ntemplates:\n" + leaf, []string{"loaf? there is no template loaf"}},
-		"suspended at first":        {"suspend: true\nentrypoint: leaf\ntemplates:\n" + leaf, []string{"leaf: certain"}},
-		"told to stop":              {"shutdown: Stop\nentrypoint: leaf\ntemplates:\n" + leaf, nil},
-		"steps, one after other":    {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf}], [{name: b, template: leaf}, {name: c, template: leaf}]]}\n" + leaf, []string{"a,b,c: certain"}},
-		"a step with a condition":   {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '{{steps.b.outputs.result}} == 1'}]]}\n" + leaf, []string{"a: possible"}},
-		"a condition in quotes":     {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '\"{{steps.b.outputs.result}}\" == \"1\"'}]]}\n" + leaf, []string{"a: possible"}},
-		"a condition that is true":  {"entrypoint: main\narguments: {parameters: [{name: env, value: prod}]}\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '{{workflow.parameters.env}} == prod && 1 < 2'}]]}\n" + leaf, []string{"a: certain"}},
-		"a condition that is false": {"entrypoint: main\narguments: {parameters: [{name: env, value: test}]}\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '\"{{workflow.parameters.env}}\" == \"prod\"'}]]}\n" + leaf, nil},
-		"a condition on the item":   {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withItems: [1, 2, 3], when: '{{item}} > 1', arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" + leaf, []string{"a: certain", "a: certain"}},
-		"a condition that breaks":   {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '\"{\"a\": 1}\" != \"None\"'}]]}\n" + leaf, []string{"a: possible"}},
-		"one step of two is sure":   {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '{{x}}'}, {name: b, template: leaf}]]}\n" + leaf, []string{"a,b: certain"}},
-		"other inputs, other pod":   {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf}, {name: b, template: leaf, arguments: {parameters: [{name: x, value: z}]}}]]}\n" + leaf, []string{"a: certain", "b: certain"}},
+		"the entrypoint":     {"entrypoint: leaf\ntemplates:\n" + leaf, []string{"leaf: certain"}},
+		"not the others":     {"entrypoint: leaf\ntemplates:\n- {name: other, container: {}}\n" + leaf, []string{"leaf: certain"}},
+		"no such template":   {"entrypoint: loaf\ntemplates:\n" + leaf, []string{"loaf? there is no template loaf"}},
+		"suspended at first": {"suspend: true\nentrypoint: leaf\ntemplates:\n" + leaf, []string{"leaf: certain"}},
+		"told to stop":       {"shutdown: Stop\nentrypoint: leaf\ntemplates:\n" + leaf, nil},
+		"steps, one after other": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf}], [{name: b, template: leaf}, " +
+				"{name: c, template: leaf}]]}\n" + leaf,
+			[]string{"a,b,c: certain"},
+		},
+		"a step with a condition": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '{{steps.b.outputs.result}} == 1'}]]}\n" + leaf,
+			[]string{"a: possible"},
+		},
+		"a condition in quotes": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, " +
+				"when: '\"{{steps.b.outputs.result}}\" == \"1\"'}]]}\n" + leaf,
+			[]string{"a: possible"},
+		},
+		"a condition that is true": {
+			"entrypoint: main\narguments: {parameters: [{name: env, value: prod}]}\ntemplates:\n" +
+				"- {name: main, steps: [[{name: a, template: leaf, when: '{{workflow.parameters.env}} == prod && 1 < 2'}]]}\n" + leaf,
+			[]string{"a: certain"},
+		},
+		"a condition that is false": {
+			"entrypoint: main\narguments: {parameters: [{name: env, value: test}]}\ntemplates:\n" +
+				"- {name: main, steps: [[{name: a, template: leaf, when: '\"{{workflow.parameters.env}}\" == \"prod\"'}]]}\n" + leaf,
+			nil,
+		},
+		"a condition on the item": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withItems: [1, 2, 3], when: '{{item}} > 1', " +
+				"arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" + leaf,
+			[]string{"a: certain", "a: certain"},
+		},
+		"a condition that breaks": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '\"{\"a\": 1}\" != \"None\"'}]]}\n" + leaf,
+			[]string{"a: possible"},
+		},
+		"one step of two is sure": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, when: '{{x}}'}, {name: b, template: leaf}]]}\n" +
+				leaf,
+			[]string{"a,b: certain"},
+		},
+		"other inputs, other pod": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf}, " +
+				"{name: b, template: leaf, arguments: {parameters: [{name: x, value: z}]}}]]}\n" + leaf,
+			[]string{"a: certain", "b: certain"},
+		},
 		"a DAG with everything": {`
 entrypoint: main
 templates:
@@ -79,34 +113,138 @@ templates:
     - {name: i, template: leaf, depends: g.Succeeded, arguments: {parameters: [{name: x, value: i}]}}
     - {name: j, template: leaf, dependencies: [d], arguments: {parameters: [{name: x, value: j}]}}
     - {name: k, template: leaf, depends: d, arguments: {parameters: [{name: x, value: k}]}}
-` + leaf, []string{"a: certain", "b: certain", "c: certain", "d: possible", "e: possible", "f: certain", "g: possible", "h: possible", "i: possible", "j: possible", "k: possible"}},
-		"only what the target needs": {"entrypoint: main\ntemplates:\n- {name: main, dag: {target: b, tasks: [{name: a, template: leaf}, {name: b, template: leaf, depends: a}, {name: c, template: leaf, depends: b}]}}\n" + leaf, []string{"a,b: certain"}},
-		"a target known at run time": {"entrypoint: main\ntemplates:\n- {name: main, dag: {target: '{{x}}', tasks: [{name: a, template: leaf}]}}\n" + leaf, []string{"a: possible"}},
-		"nested":                     {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: outer, template: mid}]]}\n- {name: mid, dag: {tasks: [{name: inner, template: leaf}]}}\n" + leaf, []string{"outer/inner: certain"}},
-		"exit handler":               {"entrypoint: leaf\nonExit: last\ntemplates:\n- {name: last, container: {}}\n" + leaf, []string{"leaf: certain", "onExit: certain"}},
-		"hooks":                      {"entrypoint: leaf\nhooks: {exit: {template: last}, running: {template: last, expression: 'true'}}\ntemplates:\n- {name: last, container: {}}\n" + leaf, []string{"leaf: certain", "onExit: certain", "hooks.running: possible"}},
-		"an exit hook that may not":  {"entrypoint: leaf\nhooks: {exit: {template: last, expression: 'true'}}\ntemplates:\n- {name: last, container: {}}\n" + leaf, []string{"leaf: certain", "onExit: possible"}},
-		"hooks of a step":            {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, onExit: last}]]}\n- {name: last, container: {}}\n" + leaf, []string{"a: certain", "a/onExit: certain"}},
-		"inline":                     {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, inline: {container: {}}}]]}", []string{"a: certain"}},
-		"memoized":                   {"entrypoint: leaf\ntemplates:\n- {name: leaf, container: {}, memoize: {key: a, cache: {configMap: {name: b, key: c}}}}", []string{"leaf: possible"}},
-		"the same again":             {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: in}], [{name: b, template: in, when: '{{x}}'}], [{name: c, template: in}]]}\n- {name: in, steps: [[{name: d, template: leaf}, {name: e, template: other, when: '{{x}}'}]]}\n- {name: other, container: {image: a}}\n" + leaf, []string{"a/d,b/d,c/d: certain", "a/e,b/e,c/e: possible"}},
-		"recursion":                  {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf}], [{name: again, template: main, when: '{{x}}'}]]}\n" + leaf, []string{"a,again/a: certain"}},
-		"a loop over items":          {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withItems: [1, two, {k: v}], arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" + leaf, []string{"a: certain", "a: certain", "a: certain"}},
-		"a loop without its item":    {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withItems: [1, 2]}]]}\n" + leaf, []string{"a: certain"}},
-		"a loop over a constant":     {"entrypoint: main\narguments: {parameters: [{name: l, value: '[1, 2]'}]}\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withParam: '{{workflow.parameters.l}}', arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" + leaf, []string{"a: certain", "a: certain"}},
-		"a loop over nothing":        {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withParam: '[]'}]]}\n" + leaf, nil},
-		"a loop over an output":      {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withParam: '{{steps.x.outputs.result}}'}]]}\n" + leaf, []string{"a: possible"}},
-		"a sequence":                 {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withSequence: {count: 3}, arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" + leaf, []string{"a: certain", "a: certain", "a: certain"}},
-		"a sequence downwards":       {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withSequence: {start: '2', end: '1', format: 'n%02d'}, arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" + leaf, []string{"a: certain", "a: certain"}},
-		"an empty sequence":          {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withSequence: {count: 0}}]]}\n" + leaf, nil},
-		"a sequence of the run":      {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withSequence: {count: '{{steps.x.outputs.result}}'}}]]}\n" + leaf, []string{"a: possible"}},
-		"after a daemon":             {"entrypoint: main\ntemplates:\n- {name: main, dag: {tasks: [{name: a, template: server}, {name: b, depends: a.Succeeded, template: leaf}]}}\n- {name: server, daemon: true, container: {}}\n" + leaf, []string{"a: certain", "b: possible"}},
-		"inline, inputs from around": {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: mid, withItems: [1, 2], arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n- {name: mid, inputs: {parameters: [{name: x}]}, steps: [[{name: i, inline: {container: {args: ['{{inputs.parameters.x}}']}}}]]}", []string{"a/i: certain", "a/i: certain"}},
-		"inline, items":              {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, withItems: [1, 2], inline: {container: {args: ['{{item}}']}}}]]}", []string{"a: certain", "a: certain"}},
-		"elsewhere":                  {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, templateRef: {name: wt, template: t}}]]}", []string{"main/a? there is no WorkflowTemplate wt"}},
-		"all elsewhere":              {"entrypoint: main\nworkflowTemplateRef: {name: wt}", []string{"? there is no WorkflowTemplate wt", "main? there is no template main"}},
-		"an agent's work":            {"entrypoint: main\ntemplates:\n- {name: main, http: {url: a}}", []string{"main: certain"}},
-		"a name known at run time":   {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: '{{steps.b.outputs.result}}'}]]}", []string{"main/a? the template's name {{steps.b.outputs.result}} is known only at run time"}},
+` + leaf, []string{
+			"a: certain",
+			"b: certain",
+			"c: certain",
+			"d: possible",
+			"e: possible",
+			"f: certain",
+			"g: possible",
+			"h: possible",
+			"i: possible",
+			"j: possible",
+			"k: possible",
+		}},
+		"only what the target needs": {
+			"entrypoint: main\ntemplates:\n- {name: main, dag: {target: b, tasks: [{name: a, template: leaf}, " +
+				"{name: b, template: leaf, depends: a}, {name: c, template: leaf, depends: b}]}}\n" + leaf,
+			[]string{"a,b: certain"},
+		},
+		"a target known at run time": {
+			"entrypoint: main\ntemplates:\n- {name: main, dag: {target: '{{x}}', tasks: [{name: a, template: leaf}]}}\n" + leaf,
+			[]string{"a: possible"},
+		},
+		"nested": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: outer, template: mid}]]}\n" +
+				"- {name: mid, dag: {tasks: [{name: inner, template: leaf}]}}\n" + leaf,
+			[]string{"outer/inner: certain"},
+		},
+		"exit handler": {
+			"entrypoint: leaf\nonExit: last\ntemplates:\n- {name: last, container: {}}\n" + leaf,
+			[]string{"leaf: certain", "onExit: certain"},
+		},
+		"hooks": {
+			"entrypoint: leaf\nhooks: {exit: {template: last}, running: {template: last, expression: 'true'}}\ntemplates:\n" +
+				"- {name: last, container: {}}\n" + leaf,
+			[]string{"leaf: certain", "onExit: certain", "hooks.running: possible"},
+		},
+		"an exit hook that may not": {
+			"entrypoint: leaf\nhooks: {exit: {template: last, expression: 'true'}}\ntemplates:\n- {name: last, container: {}}\n" + leaf,
+			[]string{"leaf: certain", "onExit: possible"},
+		},
+		"hooks of a step": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, onExit: last}]]}\n" +
+				"- {name: last, container: {}}\n" + leaf,
+			[]string{"a: certain", "a/onExit: certain"},
+		},
+		"inline": {"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, inline: {container: {}}}]]}", []string{"a: certain"}},
+		"memoized": {
+			"entrypoint: leaf\ntemplates:\n- {name: leaf, container: {}, memoize: {key: a, cache: {configMap: {name: b, key: c}}}}",
+			[]string{"leaf: possible"},
+		},
+		"the same again": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: in}], [{name: b, template: in, when: '{{x}}'}], " +
+				"[{name: c, template: in}]]}\n- {name: in, steps: [[{name: d, template: leaf}, " +
+				"{name: e, template: other, when: '{{x}}'}]]}\n- {name: other, container: {image: a}}\n" + leaf,
+			[]string{"a/d,b/d,c/d: certain", "a/e,b/e,c/e: possible"},
+		},
+		"recursion": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf}], " +
+				"[{name: again, template: main, when: '{{x}}'}]]}\n" + leaf,
+			[]string{"a,again/a: certain"},
+		},
+		"a loop over items": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withItems: [1, two, {k: v}], " +
+				"arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" + leaf,
+			[]string{"a: certain", "a: certain", "a: certain"},
+		},
+		"a loop without its item": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withItems: [1, 2]}]]}\n" + leaf,
+			[]string{"a: certain"},
+		},
+		"a loop over a constant": {
+			"entrypoint: main\narguments: {parameters: [{name: l, value: '[1, 2]'}]}\ntemplates:\n" +
+				"- {name: main, steps: [[{name: a, template: leaf, withParam: '{{workflow.parameters.l}}', " +
+				"arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" + leaf,
+			[]string{"a: certain", "a: certain"},
+		},
+		"a loop over nothing": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withParam: '[]'}]]}\n" + leaf,
+			nil,
+		},
+		"a loop over an output": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withParam: '{{steps.x.outputs.result}}'}]]}\n" + leaf,
+			[]string{"a: possible"},
+		},
+		"a sequence": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withSequence: {count: 3}, " +
+				"arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" + leaf,
+			[]string{"a: certain", "a: certain", "a: certain"},
+		},
+		"a sequence downwards": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withSequence: {start: '2', end: '1', " +
+				"format: 'n%02d'}, arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" + leaf,
+			[]string{"a: certain", "a: certain"},
+		},
+		"an empty sequence": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withSequence: {count: 0}}]]}\n" + leaf,
+			nil,
+		},
+		"a sequence of the run": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, " +
+				"withSequence: {count: '{{steps.x.outputs.result}}'}}]]}\n" + leaf,
+			[]string{"a: possible"},
+		},
+		"after a daemon": {
+			"entrypoint: main\ntemplates:\n- {name: main, dag: {tasks: [{name: a, template: server}, " +
+				"{name: b, depends: a.Succeeded, template: leaf}]}}\n- {name: server, daemon: true, container: {}}\n" + leaf,
+			[]string{"a: certain", "b: possible"},
+		},
+		"inline, inputs from around": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: mid, withItems: [1, 2], " +
+				"arguments: {parameters: [{name: x, value: '{{item}}'}]}}]]}\n" +
+				"- {name: mid, inputs: {parameters: [{name: x}]}, " +
+				"steps: [[{name: i, inline: {container: {args: ['{{inputs.parameters.x}}']}}}]]}",
+			[]string{"a/i: certain", "a/i: certain"},
+		},
+		"inline, items": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, withItems: [1, 2], inline: {container: {args: ['{{item}}']}}}]]}",
+			[]string{"a: certain", "a: certain"},
+		},
+		"elsewhere": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, templateRef: {name: wt, template: t}}]]}",
+			[]string{"main/a? there is no WorkflowTemplate wt"},
+		},
+		"all elsewhere": {
+			"entrypoint: main\nworkflowTemplateRef: {name: wt}",
+			[]string{"? there is no WorkflowTemplate wt", "main? there is no template main"},
+		},
+		"an agent's work": {"entrypoint: main\ntemplates:\n- {name: main, http: {url: a}}", []string{"main: certain"}},
+		"a name known at run time": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: '{{steps.b.outputs.result}}'}]]}",
+			[]string{"main/a? the template's name {{steps.b.outputs.result}} is known only at run time"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := summarize(Workflow(workflow(t, test.spec), controllerOnlyFacts{}, Options{})); !slices.Equal(got, test.want) {
@@ -124,9 +262,17 @@ func TestBounds(t *testing.T) {
 	}
 	items := "[" + strings.Join(numbers, ", ") + "]"
 	for name, spec := range map[string]string{
-		"an argument that grows":     "entrypoint: main\ntemplates:\n- {name: main, inputs: {parameters: [{name: p, value: a}]}, steps: [[{name: again, template: main, arguments: {parameters: [{name: p, value: 'x{{inputs.parameters.p}}'}]}}]]}",
-		"an argument that explodes":  "entrypoint: main\ntemplates:\n- {name: main, inputs: {parameters: [{name: p, value: abcdefgh}]}, steps: [[{name: again, template: main, arguments: {parameters: [{name: p, value: '" + strings.Repeat("{{inputs.parameters.p}}", 200) + "'}]}}]]}",
-		"a large template often":     "entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: big, withItems: " + items + ", arguments: {parameters: [{name: x, value: '{{item}}-{{item}}'}]}}]]}\n- {name: big, inputs: {parameters: [{name: x}]}, script: {image: a, source: '{{inputs.parameters.x}} " + strings.Repeat("x", 100_000) + "'}}",
+		"an argument that grows": "entrypoint: main\ntemplates:\n" +
+			"- {name: main, inputs: {parameters: [{name: p, value: a}]}, " +
+			"steps: [[{name: again, template: main, arguments: {parameters: [{name: p, value: 'x{{inputs.parameters.p}}'}]}}]]}",
+		"an argument that explodes": "entrypoint: main\ntemplates:\n" +
+			"- {name: main, inputs: {parameters: [{name: p, value: abcdefgh}]}, " +
+			"steps: [[{name: again, template: main, arguments: {parameters: [{name: p, value: '" +
+			strings.Repeat("{{inputs.parameters.p}}", 200) + "'}]}}]]}",
+		"a large template often": "entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: big, withItems: " + items +
+			", arguments: {parameters: [{name: x, value: '{{item}}-{{item}}'}]}}]]}\n" +
+			"- {name: big, inputs: {parameters: [{name: x}]}, script: {image: a, source: '{{inputs.parameters.x}} " +
+			strings.Repeat("x", 100_000) + "'}}",
 		"templates that call double": "entrypoint: t0\ntemplates:\n" + doubling(60) + leaf,
 		"many items":                 "entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf, withItems: " + items + "}]]}\n" + leaf,
 	} {
@@ -210,7 +356,8 @@ templates:
 		env = append(env, e.Name+"="+e.Value)
 	}
 	slices.Sort(env)
-	assertEqual(t, "main's variables", strings.Join(env, ", "), "FROM_CONTROLLER=b, FROM_DEFAULTS=c, OWN=run team-a {{inputs.parameters.ignored}}")
+	assertEqual(t, "main's variables", strings.Join(env, ", "),
+		"FROM_CONTROLLER=b, FROM_DEFAULTS=c, OWN=run team-a {{inputs.parameters.ignored}}")
 	assertEqual(t, "main's memory", main.Resources.Requests.Memory().String(), "1Gi")
 	assertEqual(t, "wait's cpu", wait.Resources.Requests.Cpu().String(), "10m")
 	assertEqual(t, "init's variables", spec.InitContainers[0].Env[0].Name, "FROM_EXECUTOR")
@@ -296,7 +443,8 @@ func TestOpenProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const known, open = `"runtimeValue":{"constant":"credentials"}`, `"taskOutputParameter":{"producerTask":"before","outputParameterKey":"name"}`
+	const known, open = `"runtimeValue":{"constant":"credentials"}`, `"taskOutputParameter":{"producerTask":"before",` +
+		`"outputParameterKey":"name"}`
 	if !strings.Contains(string(text), known) {
 		t.Fatal("the case is another one now")
 	}

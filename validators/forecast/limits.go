@@ -33,8 +33,8 @@ func (w *walker) overLimit(pos position) bool {
 		return w.limitHit
 	}
 	if !w.limitHit {
-		w.addGap(pos.steps, fmt.Sprintf("more than %d steps and templates, steps nested more than %d deep, "+
-			"or templates of more than %d MiB in all: not everything was looked at", maxVisits, maxDepth, maxBytes>>20))
+		w.addGap(pos.steps, fmt.Sprintf("the Workflow has more than %d steps and templates, steps nested "+
+			"more than %d deep, or more than %d MiB of templates; the rest was not checked", maxVisits, maxDepth, maxBytes>>20))
 	}
 	w.limitHit = true
 	return true
@@ -45,8 +45,8 @@ type budget struct {
 	left int // in bytes
 }
 
-var errBudgetSpent = fmt.Errorf("the Workflow comes to more than %d MiB of text once everything is filled in: "+
-	"not everything was looked at", maxWork>>20)
+var errBudgetSpent = fmt.Errorf("the Workflow grows to more than %d MiB of text once its parameters are filled in; "+
+	"the rest was not checked", maxWork>>20)
 
 // spend takes n bytes of work from the budget. It returns errBudgetSpent if fewer are left.
 func (b *budget) spend(n int) error {

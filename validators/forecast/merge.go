@@ -43,7 +43,7 @@ func mergeWorkflow(b *budget, wf, defaults *wfv1.Workflow) (*wfv1.Workflow, erro
 		return wf, nil
 	}
 	base := *defaults
-	base.Spec.Hooks = nil // hooks are replaced as a whole, below
+	base.Spec.Hooks = nil // a hook replaces the default of the same name, see below
 	merged, err := strategicMerge(b, base, *wf)
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func applyPodSpecPatch(b *budget, spec corev1.PodSpec, patch string) (corev1.Pod
 	}
 	patchJSON, err := yaml.YAMLToJSON([]byte(patch))
 	if err != nil {
-		return spec, fmt.Errorf("the podSpecPatch is no YAML: %w", err)
+		return spec, fmt.Errorf("the podSpecPatch is not valid YAML: %w", err)
 	}
 	specJSON, err := json.Marshal(spec)
 	if err != nil {
@@ -100,7 +100,7 @@ func applyPodSpecPatch(b *budget, spec corev1.PodSpec, patch string) (corev1.Pod
 	}
 	var out corev1.PodSpec
 	if err := json.Unmarshal(merged, &out); err != nil {
-		return spec, fmt.Errorf("the podSpecPatch does not lead to a pod: %w", err)
+		return spec, fmt.Errorf("the podSpecPatch results in an invalid pod spec: %w", err)
 	}
 	return out, nil
 }

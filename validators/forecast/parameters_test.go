@@ -40,21 +40,57 @@ func TestValues(t *testing.T) {
 		arguments, inputs, text string
 		want                    string
 	}{
-		"a label":                       {text: "{{workflow.labels.team}}", want: "a"},
-		"a label from an expression":    {text: "{{workflow.labels.later}}", want: "{{workflow.labels.later}}"},
-		"a label for the Workflow":      {text: "{{workflow.labels.given}}", want: "yes"},
-		"an annotation":                 {text: "{{workflow.annotations.a.b/c-d}}", want: "e"},
-		"the priority":                  {text: "{{workflow.priority}}", want: "7"},
-		"the time":                      {text: "{{workflow.creationTimestamp}} {{workflow.creationTimestamp.s}}", want: "2026-01-02T03:04:05Z 1767323045"},
-		"what only the run knows":       {text: "{{workflow.status}}", want: "{{workflow.status}}"},
-		"an argument":                   {"[{name: x, value: 1}]", "", "{{workflow.parameters.x}}", "1"},
-		"an argument with a tag":        {"[{name: x, value: '{{workflow.name}}-x'}]", "[{name: z, default: '{{workflow.parameters.x}}'}]", "{{inputs.parameters.z}}", "run-x"},
-		"an argument from a ConfigMap":  {"[{name: x, valueFrom: {configMapKeyRef: {name: simple, key: who}}}]", "", "{{workflow.parameters.x}}", "from the ConfigMap"},
-		"its default":                   {"[{name: x, valueFrom: {default: usual, configMapKeyRef: {name: simple, key: other}}}]", "", "{{workflow.parameters.x}}", "usual"},
-		"without the label":             {"[{name: x, valueFrom: {configMapKeyRef: {name: unlabeled, key: who}}}]", "", "{{workflow.parameters.x}}", "{{workflow.parameters.x}} ? parameter x has no value: there is no ConfigMap unlabeled with the label workflows.argoproj.io/configmap-type: Parameter and the key who"},
-		"an input from a ConfigMap":     {"[{name: m, value: simple}]", "[{name: z, default: usual, valueFrom: {configMapKeyRef: {name: '{{workflow.parameters.m}}', key: who}}}]", "{{inputs.parameters.z}}", "from the ConfigMap"},
-		"a ConfigMap known later":       {"", "[{name: z, valueFrom: {configMapKeyRef: {name: '{{workflow.status}}', key: who}}}]", "{{inputs.parameters.z}}", "{{inputs.parameters.z}}"},
-		"an argument instead of one":    {"[{name: z, value: given}]", "[{name: z, valueFrom: {configMapKeyRef: {name: simple, key: who}}}]", "{{inputs.parameters.z}}", "given"},
+		"a label":                    {text: "{{workflow.labels.team}}", want: "a"},
+		"a label from an expression": {text: "{{workflow.labels.later}}", want: "{{workflow.labels.later}}"},
+		"a label for the Workflow":   {text: "{{workflow.labels.given}}", want: "yes"},
+		"an annotation":              {text: "{{workflow.annotations.a.b/c-d}}", want: "e"},
+		"the priority":               {text: "{{workflow.priority}}", want: "7"},
+		"the time":                   {text: "{{workflow.creationTimestamp}} {{workflow.creationTimestamp.s}}", want: "2026-01-02T03:04:05Z 1767323045"},
+		"what only the run knows":    {text: "{{workflow.status}}", want: "{{workflow.status}}"},
+		"an argument":                {"[{name: x, value: 1}]", "", "{{workflow.parameters.x}}", "1"},
+		"an argument with a tag": {
+			"[{name: x, value: '{{workflow.name}}-x'}]",
+			"[{name: z, default: '{{workflow.parameters.x}}'}]",
+			"{{inputs.parameters.z}}",
+			"run-x",
+		},
+		"an argument from a ConfigMap": {
+			"[{name: x, valueFrom: {configMapKeyRef: {name: simple, key: who}}}]",
+			"",
+			"{{workflow.parameters.x}}",
+			"from the ConfigMap",
+		},
+		"its default": {
+			"[{name: x, valueFrom: {default: usual, configMapKeyRef: {name: simple, key: other}}}]",
+			"",
+			"{{workflow.parameters.x}}",
+			"usual",
+		},
+		"without the label": {
+			"[{name: x, valueFrom: {configMapKeyRef: {name: unlabeled, key: who}}}]",
+			"",
+			"{{workflow.parameters.x}}",
+			"{{workflow.parameters.x}} ? parameter x has no value: there is no ConfigMap unlabeled with the label " +
+				"workflows.argoproj.io/configmap-type: Parameter and the key who",
+		},
+		"an input from a ConfigMap": {
+			"[{name: m, value: simple}]",
+			"[{name: z, default: usual, valueFrom: {configMapKeyRef: {name: '{{workflow.parameters.m}}', key: who}}}]",
+			"{{inputs.parameters.z}}",
+			"from the ConfigMap",
+		},
+		"a ConfigMap known later": {
+			"",
+			"[{name: z, valueFrom: {configMapKeyRef: {name: '{{workflow.status}}', key: who}}}]",
+			"{{inputs.parameters.z}}",
+			"{{inputs.parameters.z}}",
+		},
+		"an argument instead of one": {
+			"[{name: z, value: given}]",
+			"[{name: z, valueFrom: {configMapKeyRef: {name: simple, key: who}}}]",
+			"{{inputs.parameters.z}}",
+			"given",
+		},
 		"an input supplied by somebody": {"", "[{name: z, valueFrom: {supplied: {}}}]", "{{inputs.parameters.z}}", "{{inputs.parameters.z}}"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,8 +108,11 @@ func TestValues(t *testing.T) {
 		})
 	}
 	facts.err = errors.New("forbidden")
-	f := Workflow(workflow(t, "entrypoint: leaf\narguments: {parameters: [{name: x, valueFrom: {configMapKeyRef: {name: a, key: b}}}]}\ntemplates:\n"+leaf), facts, Options{})
-	assertEqual(t, "a lookup that failed", strings.Join(summarize(f), "; "), "leaf: certain; ? the value of parameter x is not known: forbidden; ? where artifacts and logs go is not known: forbidden")
+	f := Workflow(workflow(t,
+		"entrypoint: leaf\narguments: {parameters: [{name: x, valueFrom: {configMapKeyRef: {name: a, key: b}}}]}\ntemplates:\n"+leaf),
+		facts, Options{})
+	assertEqual(t, "a lookup that failed", strings.Join(summarize(f), "; "),
+		"leaf: certain; ? the value of parameter x is not known: forbidden; ? the artifact repository is not known: forbidden")
 }
 
 func or(text, otherwise string) string {
@@ -85,7 +124,9 @@ func or(text, otherwise string) string {
 
 // TestStoredTemplates prefers what a Workflow's status carries to what the cluster has, and does without the cluster.
 func TestStoredTemplates(t *testing.T) {
-	wf := workflow(t, "entrypoint: main\ntemplates: [{name: main, steps: [[{name: a, templateRef: {name: tools, template: outer}}, {name: b, templateRef: {name: tools, template: gone}}]]}]")
+	wf := workflow(t,
+		"entrypoint: main\ntemplates: [{name: main, steps: [[{name: a, templateRef: {name: tools, template: outer}}, "+
+			"{name: b, templateRef: {name: tools, template: gone}}]]}]")
 	wf.Status.StoredTemplates = map[string]wfv1.Template{
 		"namespaced/tools/outer": {Name: "outer", Steps: []wfv1.ParallelSteps{{Steps: []wfv1.WorkflowStep{{Name: "c", Template: "inner"}}}}},
 		"namespaced/tools/inner": {Name: "inner", Container: &corev1.Container{Image: "stored"}},

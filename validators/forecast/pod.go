@@ -37,13 +37,18 @@ type Pod struct {
 	// of artifacts, the executor's ServiceAccount token, and the controller's kubeConfig. The
 	// emptyDirs that Argo adds are left out (var-run-argo, tmp-dir-argo, argo-staging,
 	// input-artifacts), and so are the ConfigMap for a very large template and the agent's CA
-	// certificates. So are the containers and volumes of executor plugins; if there may be any, the
-	// forecast has a Gap.
+	// certificates. So are the containers and volumes that executor plugins add to the agent pod;
+	// the forecast has a Gap if the Workflow itself uses plugins.
 	//
 	// The Workflow's deadline counts from the start of the run, so that the real
 	// activeDeadlineSeconds may be lower. Tags with unknown values stay in the text.
 	//
-	// A Pod has no metadata. In particular, names, labels, and annotations are not predicted.
+	// A Pod has no metadata: its name, labels, and annotations are not predicted.
+	//
+	// The conformance test compares containers, their resources, references, and mounts, and the
+	// pod's volumes, serviceAccountName, imagePullSecrets, priorityClassName, and deadline with the
+	// pods of a real controller. It does not compare restartPolicy, affinity, or the author's
+	// images, commands, and plain variables.
 	Spec corev1.PodSpec
 	// Origin says where the pod comes from.
 	Origin Origin

@@ -110,7 +110,8 @@ func scatter(random *rand.Rand, t *wfv1.Template, mixed func() string) {
 	}
 	if random.IntN(2) == 0 {
 		item, _ := json.Marshal(map[string]any{mixed(): mixed(), "n": 1.5})
-		t.Steps = append(t.Steps, wfv1.ParallelSteps{Steps: []wfv1.WorkflowStep{{Name: mixed(), When: mixed(), WithItems: []wfv1.Item{{Value: item}}}}})
+		t.Steps = append(t.Steps,
+			wfv1.ParallelSteps{Steps: []wfv1.WorkflowStep{{Name: mixed(), When: mixed(), WithItems: []wfv1.Item{{Value: item}}}}})
 	}
 	if c := t.Container; c != nil && random.IntN(2) == 0 {
 		c.Args = append(c.Args, mixed(), mixed())

@@ -16,13 +16,38 @@ func TestMounts(t *testing.T) {
 		spec string
 		want string
 	}{
-		"the main container's, and Argo's to fetch outputs from": {"volumes: [{name: v, secret: {secretName: s}}]\ntemplates: [{name: main, " + own + "}]", "wait /mainctrfs/v rw, main /v ro: s"},
-		"Argo's to put inputs to":                                {"volumes: [{name: v, secret: {secretName: s}}]\ntemplates: [{name: main, inputs: {artifacts: [{name: i, path: /i, raw: {data: x}}]}, " + own + "}]", "init /mainctrfs/v ro, wait /mainctrfs/v rw, main /v ro: s"},
-		"those who share":                                        {"templates: [{name: main, volumes: [{name: v, secret: {secretName: s}}], initContainers: [{name: i, image: a, mirrorVolumeMounts: true}, {name: j, image: a, mirrorVolumeMounts: false}], sidecars: [{name: s, image: a, mirrorVolumeMounts: true}], " + own + "}]", "i /v ro, wait /mainctrfs/v rw, main /v ro, s /v ro: s"},
-		"a sidecar's own":                                        {"volumes: [{name: v, secret: {secretName: s}}]\ntemplates: [{name: main, container: {image: a}, sidecars: [{name: s, image: a, volumeMounts: [{name: v, mountPath: /s}]}]}]", "s /s rw: s"},
-		"a claim of the Workflow":                                {"volumeClaimTemplates: [{metadata: {name: v}}]\ntemplates: [{name: main, " + own + "}]", "wait /mainctrfs/v rw, main /v ro: claim run-v"},
-		"a volume that nobody has":                               {"templates: [{name: main, " + own + "}]", "? a container mounts the volume v, which neither the template nor the Workflow has"},
-		"a volume known at run time":                             {"templates: [{name: main, container: {image: a, volumeMounts: [{name: '{{workflow.status}}', mountPath: /v}]}}]", "wait /mainctrfs/v rw, main /v rw: "},
+		"the main container's, and Argo's to fetch outputs from": {
+			"volumes: [{name: v, secret: {secretName: s}}]\ntemplates: [{name: main, " + own + "}]",
+			"wait /mainctrfs/v rw, main /v ro: s",
+		},
+		"Argo's to put inputs to": {
+			"volumes: [{name: v, secret: {secretName: s}}]\n" +
+				"templates: [{name: main, inputs: {artifacts: [{name: i, path: /i, raw: {data: x}}]}, " + own + "}]",
+			"init /mainctrfs/v ro, wait /mainctrfs/v rw, main /v ro: s",
+		},
+		"those who share": {
+			"templates: [{name: main, volumes: [{name: v, secret: {secretName: s}}], initContainers: [{name: i, image: a, " +
+				"mirrorVolumeMounts: true}, {name: j, image: a, mirrorVolumeMounts: false}], sidecars: [{name: s, image: a, " +
+				"mirrorVolumeMounts: true}], " + own + "}]",
+			"i /v ro, wait /mainctrfs/v rw, main /v ro, s /v ro: s",
+		},
+		"a sidecar's own": {
+			"volumes: [{name: v, secret: {secretName: s}}]\n" +
+				"templates: [{name: main, container: {image: a}, sidecars: [{name: s, image: a, volumeMounts: [{name: v, mountPath: /s}]}]}]",
+			"s /s rw: s",
+		},
+		"a claim of the Workflow": {
+			"volumeClaimTemplates: [{metadata: {name: v}}]\ntemplates: [{name: main, " + own + "}]",
+			"wait /mainctrfs/v rw, main /v ro: claim run-v",
+		},
+		"a volume that nobody has": {
+			"templates: [{name: main, " + own + "}]",
+			"? a container mounts the volume v, which neither the template nor the Workflow has",
+		},
+		"a volume known at run time": {
+			"templates: [{name: main, container: {image: a, volumeMounts: [{name: '{{workflow.status}}', mountPath: /v}]}}]",
+			"wait /mainctrfs/v rw, main /v rw: ",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := Workflow(workflow(t, "entrypoint: main\n"+test.spec), controllerOnlyFacts{}, Options{})
@@ -88,7 +113,8 @@ func TestDeadline(t *testing.T) {
 		if strings.Contains(set, "debug") {
 			set, env = "activeDeadlineSeconds: 5, ", ", env: [{name: ARGO_DEBUG_PAUSE_AFTER, value: 'true'}]"
 		}
-		spec := Workflow(workflow(t, "entrypoint: main\n"+workflowDeadline+"templates: [{name: main, "+set+"container: {image: a"+env+"}}]"), controllerOnlyFacts{}, Options{}).Pods[0].Spec
+		spec := Workflow(workflow(t, "entrypoint: main\n"+workflowDeadline+"templates: [{name: main, "+set+"container: {image: a"+env+"}}]"),
+			controllerOnlyFacts{}, Options{}).Pods[0].Spec
 		var got int64
 		if spec.ActiveDeadlineSeconds != nil {
 			got = *spec.ActiveDeadlineSeconds

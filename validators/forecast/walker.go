@@ -86,7 +86,7 @@ func newWalker(b *budget, wf *wfv1.Workflow, workflowScope *scope, facts Facts, 
 	w.indexVolumes()
 	var err error
 	if w.repository, err = w.artifactRepository(); err != nil {
-		w.addNote("", "where artifacts and logs go is not known: "+err.Error())
+		w.addNote("", "the artifact repository is not known: "+err.Error())
 	}
 	if w.repository == nil {
 		w.repository = &ArtifactRepository{}
@@ -193,7 +193,7 @@ func (w *walker) visitPrepared(t scopedTemplate, pos position) {
 		w.recordProgram(t.Template)
 		w.addToAgentPod(t, pos)
 	case t.Suspend == nil:
-		w.addGap(pos.steps, "the template is of a kind that is not known here")
+		w.addGap(pos.steps, "the template's type is not known")
 	}
 }
 

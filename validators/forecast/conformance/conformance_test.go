@@ -36,10 +36,12 @@ s3:
 `,
 	},
 	"resources": {
-		"executor":         "resources: {requests: {cpu: 10m, memory: 64Mi}, limits: {cpu: 100m}}\nenv: [{name: EXTRA, valueFrom: {secretKeyRef: {name: executor, key: extra}}}]\n",
-		"mainContainer":    "resources: {requests: {memory: 1Gi}}\nenvFrom: [{secretRef: {name: everybody}}]\n",
-		"kubeConfig":       "secretName: kube\nsecretKey: config\n",
-		"workflowDefaults": "spec:\n  podPriorityClassName: low\n  activeDeadlineSeconds: 86400\n  templateDefaults: {container: {env: [{name: BY_DEFAULT, value: a}]}}\n",
+		"executor": "resources: {requests: {cpu: 10m, memory: 64Mi}, limits: {cpu: 100m}}\n" +
+			"env: [{name: EXTRA, valueFrom: {secretKeyRef: {name: executor, key: extra}}}]\n",
+		"mainContainer": "resources: {requests: {memory: 1Gi}}\nenvFrom: [{secretRef: {name: everybody}}]\n",
+		"kubeConfig":    "secretName: kube\nsecretKey: config\n",
+		"workflowDefaults": "spec:\n  podPriorityClassName: low\n  activeDeadlineSeconds: 86400\n" +
+			"  templateDefaults: {container: {env: [{name: BY_DEFAULT, value: a}]}}\n",
 	},
 }
 
@@ -114,7 +116,8 @@ func compareUnder(t *testing.T, configuration map[string]string, sources corpus,
 	}
 	t.Logf("%d Workflows: %d with %d pods equal to their forecast, %d of them run to their end; %d not comparable, %d not equal",
 		len(forecasts), equal, pods, toTheEnd, skipped, len(forecasts)-equal-skipped)
-	t.Logf("of the %d that ran to their end, %d verdicts with Secrets missing: %d denied, each with a pod that would wait for ever; %d let in that would wait: %v",
+	t.Logf("of the %d that ran to their end, %d verdicts with Secrets missing: %d denied, "+
+		"each with a pod that would wait for ever; %d let in that would wait: %v",
 		toTheEnd, secretVerdicts.total, secretVerdicts.denied, secretVerdicts.missed, secretVerdicts.reasons)
 	if file := os.Getenv("CONTROLLER_LOG"); file != "" {
 		_ = os.WriteFile(file, cp.log.Bytes(), 0o644)
@@ -176,7 +179,9 @@ func podDifferences(f forecast.Forecast, created []corev1.Pod, wf wfv1.Workflow)
 		case len(same) > 0:
 			unmatched.Delete(same...) // pods that differ only in what no rule looks at
 		case len(candidates) > 0:
-			out = append(out, fmt.Sprintf("pod %s was created as\n      %s\n      and forecast as\n      %s", node, got, toComparable(&f.Pods[candidates[0]].Spec)))
+			out = append(out,
+				fmt.Sprintf("pod %s was created as\n      %s\n      and forecast as\n      %s", node, got,
+					toComparable(&f.Pods[candidates[0]].Spec)))
 		case !gaps:
 			out = append(out, fmt.Sprintf("pod %s was not forecast", node))
 		}
@@ -184,7 +189,9 @@ func podDifferences(f forecast.Forecast, created []corev1.Pod, wf wfv1.Workflow)
 	if wf.Status.Phase == wfv1.WorkflowSucceeded {
 		for i := range unmatched {
 			if o := f.Pods[i].Origin; o.Certainty == forecast.Certain {
-				out = append(out, fmt.Sprintf("pod of template %q, steps %v, was forecast as certain and not created: %s", o.Template, o.Steps, toComparable(&f.Pods[i].Spec)))
+				out = append(out,
+					fmt.Sprintf("pod of template %q, steps %v, was forecast as certain and not created: %s", o.Template, o.Steps,
+						toComparable(&f.Pods[i].Spec)))
 			}
 		}
 	}

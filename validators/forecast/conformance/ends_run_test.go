@@ -34,7 +34,8 @@ func TestEndsRun(t *testing.T) {
 	for i := range *courses {
 		var c workflowGenerator
 		main := c.group(random, 0)
-		text := fmt.Sprintf("spec: {entrypoint: %s, templates: [%s{name: refused, container: {image: busybox, command: [x]}}, {name: again, retryStrategy: {limit: 1, retryPolicy: Always}, container: {image: busybox, command: [x]}}, "+
+		text := fmt.Sprintf("spec: {entrypoint: %s, templates: [%s{name: refused, container: {image: busybox, command: [x]}}, "+
+			"{name: again, retryStrategy: {limit: 1, retryPolicy: Always}, container: {image: busybox, command: [x]}}, "+
 			"{name: nothing, steps: [[{name: none, template: refused, when: 1 == 2}]]}]}", main, strings.Join(c.templates, ""))
 		wf, err := forecast.DecodeYAML[wfv1.Workflow]([]byte(text))
 		if err != nil {
@@ -56,7 +57,8 @@ func TestEndsRun(t *testing.T) {
 		}
 		switch succeeded := wf.Status.Phase == wfv1.WorkflowSucceeded; {
 		case mustEnd && succeeded:
-			t.Errorf("it succeeded although an error was said to end it (-args -course-seed %d -courses %d):\n%s", *courseSeed, *courses, wf.Annotations["course"])
+			t.Errorf("it succeeded although an error was said to end it (-args -course-seed %d -courses %d):\n%s", *courseSeed, *courses,
+				wf.Annotations["course"])
 		case mustEnd:
 			ended++
 		case succeeded:
@@ -102,7 +104,8 @@ func (c *workflowGenerator) group(random *rand.Rand, depth int) string {
 		return one("refused", "refused", "again", "nothing", "nothing")
 	}
 	tolerance := func() string {
-		return one("", "", "", ", continueOn: {error: true}", ", continueOn: {failed: true}", ", hooks: {exit: {template: "+one("refused", "nothing")+"}}")
+		return one("", "", "", ", continueOn: {error: true}", ", continueOn: {failed: true}",
+			", hooks: {exit: {template: "+one("refused", "nothing")+"}}")
 	}
 	var parts []string
 	dag := random.IntN(2) == 0

@@ -75,7 +75,11 @@ func quotaWorkflows(t *testing.T) map[string]*wfv1.Workflow {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]*wfv1.Workflow{"plain": step(corev1.ResourceRequirements{}), "set": step(corev1.ResourceRequirements{Requests: some, Limits: some}), "v2": v2}
+	return map[string]*wfv1.Workflow{
+		"plain": step(corev1.ResourceRequirements{}),
+		"set":   step(corev1.ResourceRequirements{Requests: some, Limits: some}),
+		"v2":    v2,
+	}
 }
 
 func (cp controlPlane) createNamespace(t *testing.T, namespace string) {
@@ -89,7 +93,10 @@ func (cp controlPlane) createNamespace(t *testing.T, namespace string) {
 func (cp controlPlane) createQuotaNamespace(t *testing.T, namespace string, limited bool) {
 	t.Helper()
 	cp.createNamespace(t, namespace)
-	q := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: validators.ProfileQuota}, Spec: corev1.ResourceQuotaSpec{
+	q := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{
+		Namespace: namespace,
+		Name:      validators.ProfileQuota,
+	}, Spec: corev1.ResourceQuotaSpec{
 		Hard: corev1.ResourceList{"cpu": resource.MustParse("20"), "memory": resource.MustParse("40Gi")},
 	}}
 	cp.create(t, q)

@@ -63,7 +63,8 @@ func startControlPlane(t *testing.T, configuration map[string]string, objects []
 		t.Fatal(err)
 	}
 	cp.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kubeflow"}})
-	cp.create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kubeflow", Name: "workflow-controller-configmap"}, Data: configuration})
+	cp.create(t,
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kubeflow", Name: "workflow-controller-configmap"}, Data: configuration})
 	for _, o := range objects {
 		cp.create(t, o)
 	}
@@ -195,7 +196,8 @@ func outputsFor(tmpl *wfv1.Template) *wfv1.Outputs {
 		out.Artifacts = append(out.Artifacts, a)
 	}
 	if tmpl.ArchiveLocation.IsArchiveLogs() {
-		out.Artifacts = append(out.Artifacts, wfv1.Artifact{Name: "main-logs", ArtifactLocation: wfv1.ArtifactLocation{S3: &wfv1.S3Artifact{Key: "logs"}}})
+		out.Artifacts = append(out.Artifacts,
+			wfv1.Artifact{Name: "main-logs", ArtifactLocation: wfv1.ArtifactLocation{S3: &wfv1.S3Artifact{Key: "logs"}}})
 	}
 	return out
 }

@@ -98,8 +98,10 @@ func workflowWithConditions(random *rand.Rand, tasks int) *wfv1.Workflow {
 	const values = 12
 	inputs := wfv1.Inputs{}
 	for i := range values {
-		wf.Spec.Arguments.Parameters = append(wf.Spec.Arguments.Parameters, wfv1.Parameter{Name: fmt.Sprintf("p%d", i), Value: wfv1.AnyStringPtr(value())})
-		inputs.Parameters = append(inputs.Parameters, wfv1.Parameter{Name: fmt.Sprintf("i%d", i), Value: wfv1.AnyStringPtr(fmt.Sprintf("{{workflow.parameters.p%d}}", i))})
+		wf.Spec.Arguments.Parameters = append(wf.Spec.Arguments.Parameters,
+			wfv1.Parameter{Name: fmt.Sprintf("p%d", i), Value: wfv1.AnyStringPtr(value())})
+		inputs.Parameters = append(inputs.Parameters,
+			wfv1.Parameter{Name: fmt.Sprintf("i%d", i), Value: wfv1.AnyStringPtr(fmt.Sprintf("{{workflow.parameters.p%d}}", i))})
 	}
 	operand := func() string {
 		tag := fmt.Sprintf(one("{{workflow.parameters.p%d}}", "{{inputs.parameters.i%d}}"), random.IntN(values))

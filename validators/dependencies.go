@@ -19,9 +19,10 @@ type workflowDependency struct {
 // stepConsumer is a dependency of one pod, with the steps that the pod runs for.
 type stepConsumer struct {
 	podDependency
+	pod         int // index in Forecast.Pods; -1 for a header of an HTTP request
 	steps       []string
-	certainty   Certainty
-	unknown     string // why the pod may not have the dependency at all
+	certainty   Certainty // that the run fails or hangs without the object
+	unknown     string    // why the pod may not have the dependency at all
 	hasDeadline bool
 }
 
@@ -48,18 +49,31 @@ func workflowDependencies(fc *forecast.Forecast) []workflowDependency {
 		pod := &fc.Pods[i]
 		hasDeadline := pod.DeadlineUnknown || pod.Spec.ActiveDeadlineSeconds != nil
 		for _, d := range podDependencies(pod) {
-			c := stepConsumer{d, pod.Origin.Steps, podCertainty(pod), pod.Unknown, hasDeadline}
-			if d.consumer == imagePull {
-				c.certainty = min(c.certainty, Possible)
-			}
-			add(c)
+			add(stepConsumer{d, i, pod.Origin.Steps, d.certainty(pod), pod.Unknown, hasDeadline})
 		}
 	}
 	for _, h := range fc.HeaderSecrets {
 		d := podDependency{ObjectRef{Secret, h.Secret}, h.Key, func() *field.Path { return h.Origin.Path }, httpRequest}
-		add(stepConsumer{d, h.Origin.Steps, h.Origin.Certainty, "", false})
+		certainty := min(h.Origin.EndsRun, h.Origin.EndsRunOnFailure)
+		add(stepConsumer{d, -1, h.Origin.Steps, certainty, "", false})
 	}
 	return deps
+}
+
+// certainty is how sure it is that the run fails or hangs if the object does not exist. A pod that is refused ends its step in error. A pod
+// with a deadline of its own fails. Then the run may go on without it. A pod that waits without a deadline holds up the run.
+func (d podDependency) certainty(pod *forecast.Pod) Certainty {
+	c := podCertainty(pod)
+	switch d.consumer {
+	case imagePull:
+		return min(c, Possible)
+	case admission, argoController:
+		return min(c, pod.Origin.EndsRun)
+	}
+	if pod.HasOwnDeadline {
+		return min(c, pod.Origin.EndsRunOnFailure)
+	}
+	return c
 }
 
 // judgeDependencies reports which objects of some kinds don't exist, or lack a key, although the Workflow's pods depend on them.
@@ -131,37 +145,35 @@ const (
 	expectedSoon            // something else may be about to create it
 )
 
-// missing returns what is missing of a dependency; ok is false if nothing is.
+// missing returns what is missing of a dependency; ok is false if nothing is. What the Workflow itself creates in time is not missing.
 func (d workflowDependency) missing(status ObjectStatus, fc *forecast.Forecast) (m missingObject, ok bool) {
-	consumers := d.consumers
-	if status.Exists {
-		consumers = slices.DeleteFunc(slices.Clone(consumers), func(c stepConsumer) bool {
-			return c.key == "" || forecast.HasTag(c.key) || status.Keys.Has(c.key)
-		})
-	}
-	if len(consumers) == 0 {
-		return m, false
-	}
-	m = missingObject{ObjectRef: d.ObjectRef, exists: status.Exists, keys: keysOf(consumers), consumers: consumers, first: consumers[0]}
-	for _, c := range consumers {
-		if c.certainty > m.certainty || c.certainty == m.certainty && m.first.consumer == imagePull {
-			m.certainty, m.first = c.certainty, c
+	m = missingObject{ObjectRef: d.ObjectRef, exists: status.Exists}
+	creators := fc.Creators(d.Kind, d.Name)
+	for _, c := range d.consumers {
+		if status.Exists && (c.key == "" || forecast.HasTag(c.key) || status.Keys.Has(c.key)) {
+			continue
 		}
+		condition := unconditional
+		switch {
+		case c.consumer == imagePull:
+		case c.unknown != "":
+			condition = ifPodStays
+		case c.certainty == Possible:
+			condition = ifStepRuns
+		}
+		switch creators.Provide(c.pod) {
+		case Certain:
+			continue
+		case Possible:
+			c.certainty, condition = min(c.certainty, Possible), unlessCreated
+		}
+		if len(m.consumers) == 0 || c.certainty > m.certainty || c.certainty == m.certainty && m.first.consumer == imagePull {
+			m.first, m.certainty, m.condition = c, c.certainty, condition
+		}
+		m.consumers = append(m.consumers, c)
 	}
-	switch {
-	case m.first.consumer == imagePull:
-	case m.first.unknown != "":
-		m.condition = ifPodStays
-	case m.certainty == Possible:
-		m.condition = ifStepRuns
-	}
-	switch fc.Provides(d.Kind, d.Name) {
-	case Certain:
-		return m, false
-	case Possible:
-		m.certainty, m.condition = min(m.certainty, Possible), unlessCreated
-	}
-	return m, true
+	m.keys = keysOf(m.consumers)
+	return m, len(m.consumers) > 0
 }
 
 // keysOf are the keys that consumers need, each once, in the Workflow's order.

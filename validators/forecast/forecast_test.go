@@ -51,8 +51,23 @@ func TestReached(t *testing.T) {
 		"the entrypoint":     {"entrypoint: leaf\ntemplates:\n" + leaf, []string{"leaf: certain"}},
 		"not the others":     {"entrypoint: leaf\ntemplates:\n- {name: other, container: {}}\n" + leaf, []string{"leaf: certain"}},
 		"no such template":   {"entrypoint: loaf\ntemplates:\n" + leaf, []string{"loaf? there is no template loaf"}},
-		"suspended at first": {"suspend: true\nentrypoint: leaf\ntemplates:\n" + leaf, []string{"leaf: certain"}},
-		"told to stop":       {"shutdown: Stop\nentrypoint: leaf\ntemplates:\n" + leaf, nil},
+		"suspended at first": {"suspend: true\nentrypoint: leaf\ntemplates:\n" + leaf, []string{"leaf: possible"}},
+		"after a step that waits for a person": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf}, {name: wait, template: wait}], [{name: b, template: leaf2}]]}\n" +
+				"- {name: wait, suspend: {}}\n- {name: leaf2, container: {}}\n" + leaf,
+			[]string{"a: certain", "b: possible"},
+		},
+		"after a step that waits for a while": {
+			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: wait, template: wait}], [{name: b, template: leaf}]]}\n" +
+				"- {name: wait, suspend: {duration: '10'}}\n" + leaf,
+			[]string{"b: certain"},
+		},
+		"after a task that waits for a person, nested": {
+			"entrypoint: main\ntemplates:\n- {name: main, dag: {tasks: [{name: b, template: leaf, depends: ask}, {name: ask, template: ask}]}}\n" +
+				"- {name: ask, steps: [[{name: wait, template: wait}]]}\n- {name: wait, suspend: {}}\n" + leaf,
+			[]string{"b: possible"},
+		},
+		"told to stop": {"shutdown: Stop\nentrypoint: leaf\ntemplates:\n" + leaf, nil},
 		"steps, one after other": {
 			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf}], [{name: b, template: leaf}, " +
 				"{name: c, template: leaf}]]}\n" + leaf,
@@ -454,10 +469,10 @@ func TestOpenProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := Workflow(wf, controllerOnlyFacts{}, Options{})
-		if got := f.Provides("Secret", "other"); got != want {
+		if got := f.Creators("Secret", "other").Provide(-1); got != want {
 			t.Errorf("told by %s, it makes another Secret: %s, want %s", from, got, want)
 		}
-		if got := f.Provides("Secret", "credentials"); got != Possible {
+		if got := f.Creators("Secret", "credentials").Provide(-1); got != Possible {
 			t.Errorf("told by %s, it makes the Secret: %s", from, got)
 		}
 	}
@@ -518,7 +533,7 @@ func TestProgramMakes(t *testing.T) {
 		"resource: {action: create, manifest: '{kind: Job, spec: {volumes: [{name: a, secret: {secretName: made}}]}}'}": Unknown,
 	} {
 		f := Workflow(workflow(t, "entrypoint: main\ntemplates: [{name: main, "+template+"}]"), serviceAccountFacts{}, Options{})
-		assertEqual(t, template, f.Provides("Secret", "made"), want)
+		assertEqual(t, template, f.Creators("Secret", "made").Provide(-1), want)
 	}
 }
 
@@ -540,15 +555,15 @@ func TestCreated(t *testing.T) {
 		"":                                                                             "/",
 	} {
 		var got []string
-		for _, c := range createdObjects(&wfv1.ResourceTemplate{Action: "create", Manifest: manifest}, "team-a") {
+		for _, c := range createdObjects(&wfv1.ResourceTemplate{Action: "create", Manifest: manifest}, "team-a", noPod) {
 			got = append(got, c.Kind+"/"+c.Name)
 		}
 		assertEqual(t, manifest, strings.Join(got, " "), want)
 	}
-	if got := createdObjects(&wfv1.ResourceTemplate{Action: "{{x}}", Manifest: "{kind: Secret, metadata: {name: a}}"}, ""); len(got) != 1 {
+	if got := createdObjects(&wfv1.ResourceTemplate{Action: "{{x}}", Manifest: "{kind: Secret, metadata: {name: a}}"}, "", noPod); len(got) != 1 {
 		t.Errorf("an action known at run time makes %v", got)
 	}
-	if got := createdObjects(&wfv1.ResourceTemplate{Action: "delete", Manifest: "kind: Secret"}, ""); got != nil {
+	if got := createdObjects(&wfv1.ResourceTemplate{Action: "delete", Manifest: "kind: Secret"}, "", noPod); got != nil {
 		t.Errorf("a deletion makes %v", got)
 	}
 }

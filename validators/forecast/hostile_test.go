@@ -71,7 +71,7 @@ func TestHostile(t *testing.T) {
 			f := Workflow(wf, controllerOnlyFacts{}, Options{})
 			for i := range f.Pods {
 				if i < 200 {
-					f.Provides("Secret", fmt.Sprintf("missing-%d", i))
+					f.Creators("Secret", fmt.Sprintf("missing-%d", i)).Provide(-1)
 				}
 			}
 			took := time.Since(began)

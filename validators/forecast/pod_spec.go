@@ -55,6 +55,8 @@ func (w *walker) assemblePod(t scopedTemplate, inExitHandler bool) (Pod, error) 
 		DeadlineUnknown:       hasUnknownDeadline(t.Template),
 		MissingServiceAccount: missingAccount,
 		sources:               w.sourcesOf(t),
+		metadata:              podMetadata{w.wf.Name, w.wf.Spec.PodMetadata, t.Metadata},
+		executorImage:         w.controller.executorImage(),
 	}
 	w.noteArgoV4Fields(&pod, t.Template)
 	// The spec may contain tags from outside of the template: from the Workflow's volumes or the
@@ -77,6 +79,8 @@ func (w *walker) assemblePod(t scopedTemplate, inExitHandler bool) (Pod, error) 
 	if seconds := timeoutSeconds(t.Template); seconds != nil {
 		pod.Spec.ActiveDeadlineSeconds = seconds
 	}
+	seconds := pod.Spec.ActiveDeadlineSeconds
+	pod.HasOwnDeadline = pod.DeadlineUnknown || seconds != nil && (workflowDeadline == nil || *seconds != *workflowDeadline)
 	return pod, nil
 }
 

@@ -18,7 +18,11 @@ func (w *walker) visitSteps(t scopedTemplate, pos position) {
 		}
 	}
 	outputs := func() tagValues { return defaultOutputs(t.scope, "steps", callees) }
+	block := w.newBlock(inSequence)
 	for i := range t.Steps {
+		if w.waits != nil && i > 0 && w.groupWaits(t.scope, t.Steps[i-1].Steps) {
+			pos = pos.capCertainty(Possible)
+		}
 		for j := range t.Steps[i].Steps {
 			step := &t.Steps[i].Steps[j]
 			w.visitCall(templateCall{
@@ -39,7 +43,7 @@ func (w *walker) visitSteps(t scopedTemplate, pos position) {
 				callerInputs:   t.inputs,
 				callerKey:      t.key,
 				defaultOutputs: outputs,
-			}, pos)
+			}, pos.inCall(block, i))
 		}
 	}
 }

@@ -71,7 +71,7 @@ func TestJudge(t *testing.T) {
 			got := ""
 			if len(findings) > 0 {
 				f := findings[0]
-				_, secret, _ := strings.Cut(f.Problem, "Secret '")
+				_, secret, _ := strings.Cut(f.Fix, "Secret '")
 				secret, _, _ = strings.Cut(secret, "'")
 				field, _, _ := strings.Cut(f.Field, ".container")
 				got = fmt.Sprintf("%s %s %s", field, f.Certainty, secret)

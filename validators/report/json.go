@@ -8,16 +8,17 @@ import (
 // JSON writes the report for programs: all findings, the errors and the summary.
 func JSON(out io.Writer, r Report) error {
 	type finding struct {
-		Rule      string `json:"rule"`
-		Level     Level  `json:"level"`
-		Certainty string `json:"certainty"`
-		Field     string `json:"field"`
-		Line      int    `json:"line,omitempty"`
-		Column    int    `json:"column,omitempty"`
-		Problem   string `json:"problem"`
-		Outcome   string `json:"outcome,omitempty"`
-		Fix       string `json:"fix,omitempty"`
-		Message   string `json:"message"`
+		Rule      string   `json:"rule"`
+		Level     Level    `json:"level"`
+		Certainty string   `json:"certainty"`
+		Field     string   `json:"field"`
+		Fields    []string `json:"otherFields,omitempty"`
+		Line      int      `json:"line,omitempty"`
+		Column    int      `json:"column,omitempty"`
+		Problem   string   `json:"problem"`
+		Outcome   string   `json:"outcome,omitempty"`
+		Fix       string   `json:"fix,omitempty"`
+		Message   string   `json:"message"`
 	}
 	type object struct {
 		Kind      string    `json:"kind"`
@@ -46,7 +47,7 @@ func JSON(out io.Writer, r Report) error {
 		}
 		for _, f := range o.Findings {
 			one := finding{
-				Rule: f.Rule, Level: f.Level(), Certainty: f.Certainty.String(), Field: f.Field,
+				Rule: f.Rule, Level: f.Level(), Certainty: f.Certainty.String(), Field: f.Field, Fields: f.OtherFields,
 				Problem: f.Problem, Outcome: f.Outcome, Fix: f.Fix, Message: f.Message(),
 			}
 			if f.At != nil {

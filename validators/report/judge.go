@@ -25,6 +25,8 @@ type Judge struct {
 	Namespace string
 	// ModeOf is the mode of a namespace, by its label and by who is exempt; empty where it has none. It may be nil.
 	ModeOf func(namespace string) validators.Mode
+	// Confirm asks the API server about findings that a pod would be refused. It may be nil.
+	Confirm func(namespace string, findings []validators.Finding) []validators.Finding
 }
 
 // Object judges one object.
@@ -37,7 +39,11 @@ func (j Judge) object(o *objects.Object, facts validators.Facts) Object {
 	out.Skipped, out.Unknown = o.Skipped()
 	policy := j.Policy.Under(o.Mode(j.ModeOf))
 	on := func(rule string) bool { return policy.On(rule) && !slices.Contains(out.Skipped, rule) }
-	for _, f := range o.Judge(facts, j.Options, on) {
+	findings := o.Judge(facts, j.Options, on)
+	if j.Confirm != nil {
+		findings = j.Confirm(o.Namespace, findings)
+	}
+	for _, f := range findings {
 		if effect := policy.Effect(f); effect != validators.Off {
 			out.Findings = append(out.Findings, Finding{Finding: f, Effect: effect})
 		}
@@ -105,5 +111,10 @@ func (o *Object) place(d, platforms source.Document) {
 		}
 		at := from.Find(o.Findings[i].Field)
 		o.Findings[i].At = &at
+		for _, other := range o.Findings[i].OtherFields {
+			if position := from.Find(other); position.Line != at.Line {
+				o.Findings[i].OtherAt = append(o.Findings[i].OtherAt, position)
+			}
+		}
 	}
 }

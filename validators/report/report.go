@@ -37,6 +37,8 @@ type Finding struct {
 	Effect validators.Mode
 	// At is where the field is written; nil if the object is in a cluster.
 	At *source.Position
+	// OtherAt is where the finding's other fields are written.
+	OtherAt []source.Position
 }
 
 // Level is what a finding is to a reader: Denied, Warned, Audited or Open.

@@ -47,11 +47,11 @@ func TestText(t *testing.T) {
 	if err := Text(&out, judged(t, &validators.State{Complete: true}), false); err != nil {
 		t.Fatal(err)
 	}
-	const want = `standard input:10:40: denied: workflow-secret-missing: namespace 'team-a' has no Secret 'credentials', needed by step main (key token)
+	const want = `standard input:10:40: denied: workflow-secret-missing: create Secret 'credentials' in namespace 'team-a', or correct its name
     10 |         env: [{name: "한글", valueFrom: {secretKeyRef: {name: credentials, key: token}}}]
        |                                          ^
-       = the pod would hang in Pending for ever (CreateContainerConfigError: secret 'credentials' not found)
-       = to fix, create the Secret in this namespace before the run (kubectl -n team-a create secret generic credentials --from-literal=KEY=VALUE), or correct the name where it is written
+       = Step main needs it (key 'token')
+       = Without it the pod stays in Pending (CreateContainerConfigError: secret 'credentials' not found)
        = at spec.templates[0].container.env[0].valueFrom.secretKeyRef of Workflow team-a/한글
 standard input:1:1: warning: annotation kfp-preflight.dev/skip names no rule with 'nonsense'; the rules are `
 	got := out.String()
@@ -155,7 +155,7 @@ func TestGitHub(t *testing.T) {
 	if err := GitHub(&out, r); err != nil {
 		t.Fatal(err)
 	}
-	const want = "::error file=a%2Cb%3Ac.yaml,line=3,col=4,title=a in Workflow team-a/x::a: 100%25 wrong; to skip this rule: annotation kfp-preflight.dev/skip: a\n"
+	const want = "::error file=a%2Cb%3Ac.yaml,line=3,col=4,title=a in Workflow team-a/x::a: 100%25 wrong.\n"
 	if out.String() != want {
 		t.Errorf("got %s", out.String())
 	}

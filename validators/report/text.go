@@ -88,18 +88,20 @@ func (p *printer) finding(o Object, f Finding) {
 	if f.At != nil {
 		where = fmt.Sprintf("%s:%d:%d", f.At.File, f.At.Line, f.At.Column)
 	}
-	p.line("%s: %s: %s: %s", where, p.paint(f.Level(), string(f.Level())), f.Rule, f.Problem)
+	texts := f.Texts()
+	p.line("%s: %s: %s: %s", where, p.paint(f.Level(), string(f.Level())), f.Rule, texts[0])
 	if f.At != nil {
 		number := fmt.Sprintf("%6d", f.At.Line)
 		p.line("%s | %s", number, shown(f.At.Text))
 		p.line("%s | %s%s", strings.Repeat(" ", len(number)), indent(f.At.Text, f.At.Column-1), p.paint(f.Level(), "^"))
 	}
-	for _, text := range []string{f.Outcome, f.Fix} {
-		if text != "" {
-			p.line("       = %s", text)
-		}
+	for _, text := range texts[1:] {
+		p.line("       = %s", text)
 	}
 	p.line("       = at %s of %s", f.Field, o.title())
+	for _, at := range f.OtherAt {
+		p.line("       = also at %s:%d:%d", at.File, at.Line, at.Column)
+	}
 }
 
 // title names the object.

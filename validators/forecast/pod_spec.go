@@ -86,7 +86,7 @@ func (p *Pod) applyPatch(b *budget, patch string) (err error) {
 	switch {
 	case patch == "":
 	case HasTag(patch):
-		p.Unknown = "its podSpecPatch is known only at run time"
+		p.Unknown = "its podSpecPatch exists only at run time"
 	default:
 		p.Spec, err = applyPodSpecPatch(b, p.Spec, patch)
 	}

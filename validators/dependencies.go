@@ -22,8 +22,10 @@ type stepConsumer struct {
 	pod         int // index in Forecast.Pods; -1 for a header of an HTTP request
 	steps       []string
 	certainty   Certainty // that the run fails or hangs without the object
+	condition   condition // why the object may do no harm; set once it is missing
 	unknown     string    // why the pod may not have the dependency at all
 	hasDeadline bool
+	endsItself  bool // the step ends although the object is missing, and the run may go on
 }
 
 // maxObjects bounds how many objects one rule looks up for a Workflow.
@@ -49,13 +51,13 @@ func workflowDependencies(fc *forecast.Forecast) []workflowDependency {
 		pod := &fc.Pods[i]
 		hasDeadline := pod.DeadlineUnknown || pod.Spec.ActiveDeadlineSeconds != nil
 		for _, d := range podDependencies(pod) {
-			add(stepConsumer{d, i, pod.Origin.Steps, d.certainty(pod), pod.Unknown, hasDeadline})
+			add(stepConsumer{d, i, pod.Origin.Steps, d.certainty(pod), unconditional, pod.Unknown, hasDeadline, d.endsItself(pod)})
 		}
 	}
 	for _, h := range fc.HeaderSecrets {
 		d := podDependency{ObjectRef{Secret, h.Secret}, h.Key, func() *field.Path { return h.Origin.Path }, httpRequest}
 		certainty := min(h.Origin.EndsRun, h.Origin.EndsRunOnFailure)
-		add(stepConsumer{d, -1, h.Origin.Steps, certainty, "", false})
+		add(stepConsumer{d, -1, h.Origin.Steps, certainty, unconditional, "", false, true})
 	}
 	return deps
 }
@@ -64,16 +66,45 @@ func workflowDependencies(fc *forecast.Forecast) []workflowDependency {
 // with a deadline of its own fails. Then the run may go on without it. A pod that waits without a deadline holds up the run.
 func (d podDependency) certainty(pod *forecast.Pod) Certainty {
 	c := podCertainty(pod)
-	switch d.consumer {
-	case imagePull:
+	switch {
+	case d.consumer == imagePull:
 		return min(c, Possible)
-	case admission, argoController:
+	case d.consumer == admission || d.consumer == argoController:
 		return min(c, pod.Origin.EndsRun)
-	}
-	if pod.HasOwnDeadline {
+	case pod.HasOwnDeadline:
 		return min(c, pod.Origin.EndsRunOnFailure)
 	}
 	return c
+}
+
+// endsItself reports whether a pod without the object ends its step, instead of holding it up.
+func (d podDependency) endsItself(pod *forecast.Pod) bool {
+	return d.consumer == admission || d.consumer == argoController || d.consumer != imagePull && pod.HasOwnDeadline
+}
+
+// lowerAfterFailures lowers the certainty of what is missing only in steps that come after a step which ends without its own missing
+// object: it may end in such a way that the later ones never run.
+func lowerAfterFailures(missing []missingObject, fc *forecast.Forecast) {
+	var ending []int
+	for _, m := range missing {
+		for _, c := range m.consumers {
+			if c.endsItself && c.certainty < Certain && c.pod >= 0 {
+				ending = append(ending, c.pod)
+			}
+		}
+	}
+	for i := range missing {
+		m := &missing[i]
+		if len(ending) == 0 || m.certainty < Certain {
+			continue
+		}
+		for j := range m.consumers {
+			if c := &m.consumers[j]; c.certainty == Certain && fc.OnlyAfter(c.pod, ending) {
+				c.certainty, c.condition = Possible, ifStepRuns
+			}
+		}
+		m.setFirst()
+	}
 }
 
 // judgeDependencies reports which objects of some kinds don't exist, or lack a key, although the Workflow's pods depend on them.
@@ -110,6 +141,7 @@ func judgeDependencies(rule string, subject WorkflowForecast, facts Facts, kinds
 			missing = append(missing, m)
 		}
 	}
+	lowerAfterFailures(missing, &subject.Forecast)
 	expectObjects(missing, namespace, &subject.Forecast, facts)
 	for _, group := range groupMissing(missing) {
 		f := group.finding(namespace)
@@ -153,27 +185,38 @@ func (d workflowDependency) missing(status ObjectStatus, fc *forecast.Forecast) 
 		if status.Exists && (c.key == "" || forecast.HasTag(c.key) || status.Keys.Has(c.key)) {
 			continue
 		}
-		condition := unconditional
 		switch {
 		case c.consumer == imagePull:
 		case c.unknown != "":
-			condition = ifPodStays
+			c.condition = ifPodStays
 		case c.certainty == Possible:
-			condition = ifStepRuns
+			c.condition = ifStepRuns
 		}
 		switch creators.Provide(c.pod) {
 		case Certain:
 			continue
 		case Possible:
-			c.certainty, condition = min(c.certainty, Possible), unlessCreated
-		}
-		if len(m.consumers) == 0 || c.certainty > m.certainty || c.certainty == m.certainty && m.first.consumer == imagePull {
-			m.first, m.certainty, m.condition = c, c.certainty, condition
+			c.certainty, c.condition = min(c.certainty, Possible), unlessCreated
 		}
 		m.consumers = append(m.consumers, c)
 	}
+	if len(m.consumers) == 0 {
+		return m, false
+	}
+	m.setFirst()
 	m.keys = keysOf(m.consumers)
-	return m, len(m.consumers) > 0
+	return m, true
+}
+
+// setFirst chooses the consumer that the finding is about: the first of the surest ones, and rather not an image pull.
+func (m *missingObject) setFirst() {
+	m.first = m.consumers[0]
+	for _, c := range m.consumers[1:] {
+		if c.certainty > m.first.certainty || c.certainty == m.first.certainty && m.first.consumer == imagePull {
+			m.first = c
+		}
+	}
+	m.certainty, m.condition = m.first.certainty, m.first.condition
 }
 
 // keysOf are the keys that consumers need, each once, in the Workflow's order.

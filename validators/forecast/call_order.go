@@ -9,7 +9,7 @@ import (
 // callOrder says which pods of a Workflow may run before or beside which others. It answers whether
 // a step that creates an object can still do so while another step waits for that object.
 type callOrder struct {
-	// occurrences of each pod, by index in Forecast.Pods.
+	// occurrences of each pod, by index in Forecast.Pods, and of the waits for a person.
 	occurrences map[int][]occurrence
 	// incomplete is set if a limit was reached. Then any pod may run before any other.
 	incomplete bool
@@ -36,6 +36,9 @@ type callBlock struct {
 // inSequence is the order of a block whose calls run one after the other.
 func inSequence(i, j int) bool { return i > j }
 
+// people stands for the index of a pod where a person acts, who resumes the Workflow.
+const people = -2
+
 // maxOccurrences limits the occurrences of one pod.
 const maxOccurrences = 500
 
@@ -49,6 +52,16 @@ func (o *callOrder) mayRunBefore(a, b int) bool {
 	return !slices.ContainsFunc(o.occurrences[b], func(waiting occurrence) bool {
 		return waiting.certainty == Certain && !slices.ContainsFunc(o.occurrences[a], func(running occurrence) bool {
 			return !running.isAfter(waiting)
+		})
+	})
+}
+
+// onlyAfter reports whether a pod, wherever it certainly runs, runs only after one of some other pods has
+// ended.
+func (o *callOrder) onlyAfter(pod int, others []int) bool {
+	return !o.incomplete && !slices.ContainsFunc(o.occurrences[pod], func(own occurrence) bool {
+		return own.certainty == Certain && !slices.ContainsFunc(others, func(other int) bool {
+			return other != pod && slices.ContainsFunc(o.occurrences[other], own.isAfter)
 		})
 	})
 }

@@ -101,6 +101,9 @@ func (f *Forecast) Creators(kind, name string) Creators {
 			c.list = append(c.list, creator{certainty, object.pod})
 		}
 	}
+	if f.hasWait {
+		c.list = append(c.list, creator{Possible, people}) // who creates the object before they resume the Workflow
+	}
 	if f.programs == nil {
 		return c
 	}
@@ -133,12 +136,18 @@ func (c Creators) Provide(pod int) Certainty {
 // containers of the author's may also help itself: the kubelet starts those that can start.
 func (f *Forecast) mayRunBefore(creator, waiting int) bool {
 	switch {
-	case creator < 0 || waiting < 0 || f.order == nil:
+	case creator == noPod || waiting < 0 || f.order == nil:
 		return true
 	case creator == waiting:
 		return f.Pods[creator].hasSeveralContainers()
 	}
 	return f.order().mayRunBefore(creator, waiting)
+}
+
+// OnlyAfter reports whether a pod, wherever it certainly runs, runs only after one of some other pods has
+// ended. Pods are given by index in Pods.
+func (f *Forecast) OnlyAfter(pod int, others []int) bool {
+	return f.order != nil && pod >= 0 && len(others) > 0 && f.order().onlyAfter(pod, others)
 }
 
 // hasSeveralContainers reports whether a pod has more than one container of the author's.

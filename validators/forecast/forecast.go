@@ -50,6 +50,7 @@ type Forecast struct {
 	// worked out when a rule misses an object.
 	programs func() programs
 	order    func() *callOrder
+	hasWait  bool // a step waits until a person resumes the Workflow
 }
 
 // Options change how a Workflow is forecast. The zero value suits most callers.
@@ -93,6 +94,7 @@ func Workflow(wf *wfv1.Workflow, facts Facts, options Options) Forecast {
 		referenced := w.referencedScopes
 		w = walk(&budget{maxWork}, func(w *walker) { w.referencedScopes, w.waits = referenced, map[string]bool{} })
 	}
+	w.out.hasWait = w.foundWait
 	w.out.programs = sync.OnceValue(w.programs)
 	w.out.order = sync.OnceValue(func() *callOrder {
 		order := &callOrder{occurrences: map[int][]occurrence{}}

@@ -213,7 +213,10 @@ func (w *walker) visitPrepared(t scopedTemplate, pos position) {
 		w.recordProgram(t.Template, noPod)
 		w.addToAgentPod(t, pos)
 	case t.Suspend != nil:
-		w.foundWait = w.foundWait || isWait(t.Template)
+		if isWait(t.Template) {
+			w.foundWait = true
+			w.recordPath(people, pos)
+		}
 	default:
 		w.addGap(pos.steps, "the template's type is not known")
 	}
@@ -250,7 +253,9 @@ func (w *walker) addPod(key string, pod Pod, pos position) {
 
 // recordPath records that pos leads to the pod with index i.
 func (w *walker) recordPath(i int, pos position) {
-	w.out.Pods[i].Origin.addStep(pos)
+	if i != people {
+		w.out.Pods[i].Origin.addStep(pos)
+	}
 	w.recordOccurrence(i, pos)
 	for _, visited := range w.inProgress {
 		if len(visited.pods) < maxReachedPods {

@@ -17,7 +17,7 @@ func DecodePipeline(pipeline, platforms []byte, namespace string) (*Object, erro
 	wf.Namespace = namespace
 	// As KFP submits it, which decides what its database has to store.
 	wf.Labels = map[string]string{"pipeline/runid": "00000000-0000-0000-0000-000000000000"}
-	return &Object{Kind: "Pipeline", Namespace: namespace, Name: wf.GenerateName + "*", workflow: wf, places: compiled.Places}, nil
+	return &Object{Kind: "Pipeline", Namespace: namespace, Name: wf.GenerateName + "*", workflow: wf, places: compiled.ParameterPaths}, nil
 }
 
 // placeOf is where in the pipeline something stands that has become a field of the Workflow.

@@ -58,7 +58,7 @@ func (j Judge) Documents(documents []source.Document) Report {
 	judged := make([]*objects.Object, len(documents))
 	for i, d := range documents {
 		var err error
-		if kfp.IsPipeline(d.JSON) {
+		if kfp.IsPipelineSpec(d.JSON) {
 			judged[i], err = objects.DecodePipeline(d.JSON, platformsOf(documents, i).JSON, j.Namespace)
 		} else if judged[i], err = objects.Decode(d.JSON, j.Namespace); err == nil {
 			err = given.Add(d.JSON, j.Namespace)
@@ -94,7 +94,7 @@ func (j Judge) Documents(documents []source.Document) Report {
 
 // platformsOf is the document with what a pipeline wants of Kubernetes, if there is one: the next in the same file.
 func platformsOf(documents []source.Document, i int) source.Document {
-	if i+1 < len(documents) && documents[i+1].File == documents[i].File && kfp.IsPlatforms(documents[i+1].JSON) {
+	if i+1 < len(documents) && documents[i+1].File == documents[i].File && kfp.IsPlatformSpec(documents[i+1].JSON) {
 		return documents[i+1]
 	}
 	return source.Document{}

@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// message is a protobuf message in its JSON form. Whatever is not there, or not of the type that is asked for, reads as
-// the zero value, as in protobuf.
+// message is a protobuf message decoded from JSON. As in protobuf, a field that is not set reads as the zero value. So does a
+// field of another type than the one asked for.
 type message map[string]any
 
-// parse reads a message; nil if text is not one.
-func parse(text string) message {
+// parseMessage parses a message. It returns nil if text is not one.
+func parseMessage(text string) message {
 	m := message{}
 	if json.Unmarshal([]byte(text), &m) != nil {
 		return nil
@@ -25,7 +25,7 @@ func parse(text string) message {
 	return m
 }
 
-// get returns a field by its camelCase name, or else by its snake_case name; nil if it is not there or null.
+// get returns a field by its camelCase name or, failing that, its snake_case name. It returns nil if the field is missing or null.
 func (m message) get(name string) any {
 	if v, ok := m[name]; ok {
 		return v
@@ -45,13 +45,14 @@ func snakeCase(name string) string {
 	return out.String()
 }
 
-func (m message) text(name string) string {
+// string returns a string field.
+func (m message) string(name string) string {
 	s, _ := m.get(name).(string)
 	return s
 }
 
-// flag is an optional bool; nil if it is not set.
-func (m message) flag(name string) *bool {
+// optionalBool returns an optional bool field, nil if it is not set.
+func (m message) optionalBool(name string) *bool {
 	b, ok := m.get(name).(bool)
 	if !ok {
 		return nil
@@ -59,23 +60,25 @@ func (m message) flag(name string) *bool {
 	return &b
 }
 
+// number returns a numeric field.
 func (m message) number(name string) float64 {
 	switch v := m.get(name).(type) {
 	case float64:
 		return v
-	case string: // 64-bit numbers are text in JSON
+	case string: // protobuf encodes 64-bit numbers as strings
 		n, _ := strconv.ParseFloat(v, 64)
 		return n
 	}
 	return 0
 }
 
+// message returns a message or map field.
 func (m message) message(name string) message {
 	inner, _ := m.get(name).(map[string]any)
 	return inner
 }
 
-// messages is a repeated field of messages.
+// messages returns a repeated message field.
 func (m message) messages(name string) []message {
 	list, _ := m.get(name).([]any)
 	var out []message
@@ -87,7 +90,8 @@ func (m message) messages(name string) []message {
 	return out
 }
 
-func (m message) texts(name string) []string {
+// strings returns a repeated string field.
+func (m message) strings(name string) []string {
 	list, _ := m.get(name).([]any)
 	var out []string
 	for _, v := range list {
@@ -98,17 +102,17 @@ func (m message) texts(name string) []string {
 	return out
 }
 
-// keys are the keys of a message that is a map, in order.
+// keys returns the sorted keys of a map field.
 func (m message) keys() []string { return slices.Sorted(maps.Keys(m)) }
 
-// textOf is a parameter's value as KFP puts it into a text.
-func textOf(v any) (string, error) {
+// toText returns a parameter's value as a string, as KFP does: strings as they are, other values as JSON.
+func toText(v any) (string, error) {
 	if s, ok := v.(string); ok {
 		return s, nil
 	}
 	raw, err := json.Marshal(v)
 	if err != nil {
-		return "", fmt.Errorf("value %v has no text: %w", v, err)
+		return "", fmt.Errorf("encoding the parameter value %v: %w", v, err)
 	}
 	return string(raw), nil
 }

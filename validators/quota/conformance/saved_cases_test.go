@@ -18,28 +18,28 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/quota"
 )
 
-// TestCases asks about the pods in testdata, each with what its namespace has.
-func TestCases(t *testing.T) {
+// TestSavedCases submits the pods in testdata, each to a namespace with the objects of the same file.
+func TestSavedCases(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
 	for _, class := range []string{"low", "high"} {
-		create(t, &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: class}, Value: 1})
+		createIfAbsent(t, &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: class}, Value: 1})
 	}
 	for i, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			w, pod := readWorld(t, file, fmt.Sprintf("case-%d", i))
-			time.Sleep(time.Second) // until the API server's plugins have seen it
-			if _, why := w.disagrees(t, pod); why != "" {
-				t.Error(why)
+			n, pod := readCase(t, file, fmt.Sprintf("case-%d", i))
+			time.Sleep(time.Second) // until the API server's admission plugins have seen it
+			if _, disagreement := n.compare(t, pod); disagreement != "" {
+				t.Error(disagreement)
 			}
 		})
 	}
 }
 
-// readWorld makes what a case is made of.
-func readWorld(t *testing.T, file, namespace string) (world, *corev1.Pod) {
+// readCase reads a file of testdata, creates its objects in a new namespace and returns its pod.
+func readCase(t *testing.T, file, namespace string) (testNamespace, *corev1.Pod) {
 	t.Helper()
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -49,7 +49,7 @@ func readWorld(t *testing.T, file, namespace string) (world, *corev1.Pod) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := world{name: namespace, rules: quota.Namespace{Minor: minor}}
+	n := testNamespace{name: namespace, model: quota.Namespace{Minor: minor}}
 	var objects []client.Object
 	var pod *corev1.Pod
 	for _, document := range documents {
@@ -61,13 +61,13 @@ func readWorld(t *testing.T, file, namespace string) (world, *corev1.Pod) {
 		case *corev1.Pod:
 			pod = o
 		case *schedulingv1.PriorityClass:
-			create(t, o)
+			createIfAbsent(t, o)
 			t.Cleanup(func() { _ = admin.Delete(context.Background(), o) })
-			w.rules.DefaultPriorityClass = o.Name
+			n.model.DefaultPriorityClass = o.Name
 		default:
 			objects = append(objects, o.(client.Object))
 		}
 	}
-	w.fill(t, objects)
-	return w, pod
+	n.create(t, objects)
+	return n, pod
 }

@@ -20,20 +20,20 @@ import (
 // Load creates Workflows without a pause, and knows what must become of each: half of them must be let in, half must be denied.
 type Load struct {
 	lock     sync.Mutex
-	calls    Calls
+	calls    LoadStats
 	stopping chan struct{}
 	running  sync.WaitGroup
 }
 
-// Calls are what became of the Workflows.
-type Calls struct {
+// LoadStats are what became of the Workflows.
+type LoadStats struct {
 	Created, Denied int
-	// Wrong are those that became of what they should not have.
-	Wrong []error
+	// Unexpected are those that became of what they should not have.
+	Unexpected []error
 }
 
-// Right is how many calls came out as they should.
-func (c Calls) Right() int { return c.Created + c.Denied }
+// Expected is how many calls came out as they should.
+func (c LoadStats) Expected() int { return c.Created + c.Denied }
 
 var workflows = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "workflows"}
 
@@ -88,9 +88,9 @@ func (l *Load) count(bad bool, err error) {
 	case bad && denied(err):
 		l.calls.Denied++
 	case bad && err == nil:
-		l.calls.Wrong = append(l.calls.Wrong, errors.New("what must be denied was let in"))
+		l.calls.Unexpected = append(l.calls.Unexpected, errors.New("what must be denied was let in"))
 	default:
-		l.calls.Wrong = append(l.calls.Wrong, fmt.Errorf("%s: %w", time.Now().Format(time.StampMilli), err))
+		l.calls.Unexpected = append(l.calls.Unexpected, fmt.Errorf("%s: %w", time.Now().Format(time.StampMilli), err))
 	}
 }
 
@@ -98,22 +98,22 @@ func denied(err error) bool {
 	return apierrors.IsInvalid(err) && strings.Contains(err.Error(), "workflow-secret-missing")
 }
 
-// Calls are those so far.
-func (l *Load) Calls() Calls {
+// Stats are those so far.
+func (l *Load) Stats() LoadStats {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	return Calls{l.calls.Created, l.calls.Denied, slices.Clone(l.calls.Wrong)}
+	return LoadStats{l.calls.Created, l.calls.Denied, slices.Clone(l.calls.Unexpected)}
 }
 
 // Stop ends the load, and returns all calls.
-func (l *Load) Stop() Calls {
+func (l *Load) Stop() LoadStats {
 	close(l.stopping)
 	l.running.Wait()
-	return l.Calls()
+	return l.Stats()
 }
 
-// AwaitDenial waits until bad Workflows are denied in a namespace, which says that all parts have found each other.
-func (c *Cluster) AwaitDenial(ctx context.Context, namespace string, patience time.Duration) error {
+// WaitForDenial waits until bad Workflows are denied in a namespace, which says that all parts have found each other.
+func (c *Cluster) WaitForDenial(ctx context.Context, namespace string, patience time.Duration) error {
 	client, err := dynamic.NewForConfig(c.Admin)
 	if err != nil {
 		return err

@@ -28,10 +28,10 @@ import (
 type Node struct {
 	// Binary runs in place of every image.
 	Binary string
-	// SyncEvery is how often mounted volumes are brought up to date; a kubelet does it once a minute.
-	SyncEvery time.Duration
-	// Lag is how old the endpoints are that the network goes by.
-	Lag time.Duration
+	// VolumeSyncInterval is how often mounted volumes are brought up to date; a kubelet does it once a minute.
+	VolumeSyncInterval time.Duration
+	// EndpointsDelay is how old the endpoints are that the network goes by.
+	EndpointsDelay time.Duration
 
 	cluster *Cluster
 	api     kubernetes.Interface
@@ -52,15 +52,15 @@ type Node struct {
 
 const nodeName, nodeAddress = "node", "10.244.0.1:10250"
 
-// Open starts the network, which the API server needs from its start on: pass Option to Start, and the cluster to Join.
-func (n *Node) Open() (err error) {
+// StartNetwork starts the network, which the API server needs from its start on: pass Option to Start, and the cluster to Join.
+func (n *Node) StartNetwork() (err error) {
 	n.pods, n.kubeconfigs = map[types.UID]*pod{}, map[string]string{}
 	n.network, err = newNetwork(n.resolve)
 	return err
 }
 
-// Option makes a control plane use the node's network.
-func (n *Node) Option() Option { return n.network.use }
+// NetworkOption makes a control plane use the node's network.
+func (n *Node) NetworkOption() Option { return n.network.use }
 
 // Join makes the node one of the cluster, until the cluster stops.
 func (n *Node) Join(ctx context.Context, c *Cluster) (err error) {
@@ -86,7 +86,7 @@ func (n *Node) Join(ctx context.Context, c *Cluster) (err error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { n.every(ctx, 50*time.Millisecond, n.look) })
-	running.Go(func() { n.every(ctx, n.Lag, n.refresh) })
+	running.Go(func() { n.every(ctx, n.EndpointsDelay, n.refresh) })
 	c.stops = append(c.stops, func() error {
 		cancel()
 		running.Wait()
@@ -119,8 +119,8 @@ func (n *Node) kubeconfig(ctx context.Context, serviceAccount string) (string, e
 	return file, err
 }
 
-// Troubles are what went wrong: processes that ended by themselves, among others.
-func (n *Node) Troubles() error {
+// Err are what went wrong: processes that ended by themselves, among others.
+func (n *Node) Err() error {
 	n.lock.Lock()
 	defer n.lock.Unlock()
 	return errors.Join(n.troubles...)
@@ -283,8 +283,8 @@ func readyAddresses(slice discoveryv1.EndpointSlice, port string) (out []string)
 	return out
 }
 
-// Metrics is where the metrics of each running pod are on this machine, by the pod's name.
-func (n *Node) Metrics() map[string]string {
+// MetricsURLs is where the metrics of each running pod are on this machine, by the pod's name.
+func (n *Node) MetricsURLs() map[string]string {
 	n.lock.Lock()
 	defer n.lock.Unlock()
 	out := map[string]string{}

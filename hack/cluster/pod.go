@@ -54,7 +54,7 @@ func (n *Node) newPod(spec *corev1.Pod) (*pod, error) {
 
 // sync brings the mounted volumes up to date, as often as the kubelet of this node does.
 func (p *pod) sync(ctx context.Context) error {
-	if time.Since(p.synced) < p.node.SyncEvery {
+	if time.Since(p.synced) < p.node.VolumeSyncInterval {
 		return nil
 	}
 	for _, source := range p.spec.Spec.Volumes {

@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
-// Transport reads the request and answers.
-func Transport() http.Handler {
+// FixedAnswer reads the request and answers.
+func FixedAnswer() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/json")
@@ -21,15 +21,15 @@ func Transport() http.Handler {
 	})
 }
 
-// Yes is controller-runtime's handler around a yes that does not look at the object.
-func Yes() http.Handler {
+// AllowAll is controller-runtime's handler around a yes that does not look at the object.
+func AllowAll() http.Handler {
 	return &admission.Webhook{Handler: admission.HandlerFunc(func(context.Context, admission.Request) admission.Response {
 		return admission.Allowed("")
 	})}
 }
 
-// ArgoTypes is controller-runtime's handler around one that decodes the object into Argo's types.
-func ArgoTypes() http.Handler {
+// DecodeArgoTypes is controller-runtime's handler around one that decodes the object into Argo's types.
+func DecodeArgoTypes() http.Handler {
 	scheme := runtime.NewScheme()
 	if err := wfv1.AddToScheme(scheme); err != nil {
 		panic(err) // the types are those of the library

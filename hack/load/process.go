@@ -107,7 +107,7 @@ func (p *process) forget() {
 
 // serveFloor is a webhook that does less.
 func serveFloor(name, address, certificates string) error {
-	handler := map[string]http.Handler{"transport": floor.Transport(), "yes": floor.Yes(), "argo-types": floor.ArgoTypes()}[name]
+	handler := map[string]http.Handler{"transport": floor.FixedAnswer(), "yes": floor.AllowAll(), "argo-types": floor.DecodeArgoTypes()}[name]
 	if handler == nil {
 		return fmt.Errorf("no webhook is called %q", name)
 	}

@@ -44,11 +44,11 @@ func main() {
 }
 
 func run(ctx context.Context, length time.Duration, count, workers int) (err error) {
-	node := &cluster.Node{Binary: "bin/kfp-preflight", SyncEvery: time.Minute, Lag: time.Second}
-	if err := node.Open(); err != nil {
+	node := &cluster.Node{Binary: "bin/kfp-preflight", VolumeSyncInterval: time.Minute, EndpointsDelay: time.Second}
+	if err := node.StartNetwork(); err != nil {
 		return err
 	}
-	c, err := cluster.Start(ctx, ".", node.Option())
+	c, err := cluster.Start(ctx, ".", node.NetworkOption())
 	defer func() { err = errors.Join(err, c.Stop()) }()
 	if err != nil {
 		return err
@@ -67,8 +67,8 @@ func run(ctx context.Context, length time.Duration, count, workers int) (err err
 	if err := c.Apply(ctx, "manifests/overlays/self-signed"); err != nil {
 		return err
 	}
-	if err := c.AwaitDenial(ctx, namespaces[0], time.Minute); err != nil {
-		return errors.Join(err, node.Troubles())
+	if err := c.WaitForDenial(ctx, namespaces[0], time.Minute); err != nil {
+		return errors.Join(err, node.Err())
 	}
 	load, err := cluster.StartLoad(ctx, c.Admin, namespaces, workers, true)
 	if err != nil {
@@ -76,12 +76,12 @@ func run(ctx context.Context, length time.Duration, count, workers int) (err err
 	}
 	samples := watch(ctx, node, load, length)
 	calls := load.Stop()
-	fmt.Printf("%d Workflows were let in, %d denied, %d calls failed\n", calls.Created, calls.Denied, len(calls.Wrong))
+	fmt.Printf("%d Workflows were let in, %d denied, %d calls failed\n", calls.Created, calls.Denied, len(calls.Unexpected))
 	compare(samples)
-	if len(calls.Wrong) > 0 {
-		err = fmt.Errorf("%d calls failed, the first with: %w", len(calls.Wrong), calls.Wrong[0])
+	if len(calls.Unexpected) > 0 {
+		err = fmt.Errorf("%d calls failed, the first with: %w", len(calls.Unexpected), calls.Unexpected[0])
 	}
-	return errors.Join(err, node.Troubles())
+	return errors.Join(err, node.Err())
 }
 
 // populate makes Argo's configuration, and namespaces as Kubeflow's Profiles make them.
@@ -131,7 +131,7 @@ func watch(ctx context.Context, node *cluster.Node, load *cluster.Load, length t
 		case <-time.After(time.Until(began.Add(time.Duration(i) * 10 * time.Second))):
 		}
 		s := sample{}
-		for pod, address := range node.Metrics() {
+		for pod, address := range node.MetricsURLs() {
 			values, err := read(address)
 			if err != nil {
 				fmt.Println(pod, err)
@@ -141,9 +141,9 @@ func watch(ctx context.Context, node *cluster.Node, load *cluster.Load, length t
 		}
 		samples = append(samples, s)
 		if i%6 == 0 {
-			calls := load.Calls()
-			fmt.Printf("%4.0f min  %4.0f calls/s  %d failed", time.Since(began).Minutes(), float64(calls.Right()-before)/60, len(calls.Wrong))
-			before = calls.Right()
+			calls := load.Stats()
+			fmt.Printf("%4.0f min  %4.0f calls/s  %d failed", time.Since(began).Minutes(), float64(calls.Expected()-before)/60, len(calls.Unexpected))
+			before = calls.Expected()
 			for pod, v := range s {
 				fmt.Printf("  | %s: %.0f MiB, heap %.0f MiB, %.0f goroutines, %.0f fds", pod[strings.LastIndex(pod, "-")+1:],
 					v[measured[0]]/(1<<20), v[measured[1]]/(1<<20), v[measured[2]], v[measured[3]])

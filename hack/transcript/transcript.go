@@ -10,8 +10,8 @@ import (
 type Step struct {
 	// Command is a line for a shell; empty for a file.
 	Command string
-	// Prints is what the command prints. Three dots stand for the rest of a line or, on a line of their own, for any number of lines.
-	Prints string
+	// Output is what the command prints. Three dots stand for the rest of a line or, on a line of their own, for any number of lines.
+	Output string
 	// File and Text are what to write where.
 	File, Text string
 }
@@ -37,15 +37,15 @@ func Parse(page string) []Step {
 			if prints != "" && !strings.HasSuffix(prints, "\n") {
 				prints += "\n"
 			}
-			out = append(out, Step{Command: command, Prints: prints})
+			out = append(out, Step{Command: command, Output: prints})
 		}
 	}
 	return out
 }
 
-// Shows reports whether what the page has is a part of what the command printed.
-func (s Step) Shows(printed string) bool {
-	pattern := regexp.QuoteMeta(s.Prints)
+// Matches reports whether what the page has is a part of what the command printed.
+func (s Step) Matches(printed string) bool {
+	pattern := regexp.QuoteMeta(s.Output)
 	pattern = lines.ReplaceAllString(pattern, "(?:.*\n)*?")
 	pattern = rest.ReplaceAllString(pattern, ".*")
 	return regexp.MustCompile("(?m)^" + pattern).MatchString(printed)

@@ -21,34 +21,34 @@ import (
 	"k8s.io/client-go/util/retry"
 )
 
-// Rotation keeps a serving certificate for this replica, and its CA in the webhook configuration.
-type Rotation struct {
+// Rotator keeps a serving certificate for this replica, and its CA in the webhook configuration.
+type Rotator struct {
 	// Client may get and update the Secret and the webhook configuration.
 	Client kubernetes.Interface
 	// Namespace and Secret say where the CA lies. The Secret is there; what is in it is made here.
 	Namespace, Secret string
-	// Configuration is the ValidatingWebhookConfiguration that gets the CA. It names what the certificate is for.
-	Configuration string
-	// Times of the certificates; DefaultTimes fit a cluster.
-	Times Times
+	// WebhookConfiguration is the ValidatingWebhookConfiguration that gets the CA. It names what the certificate is for.
+	WebhookConfiguration string
+	// Schedule of the certificates; DefaultTimes fit a cluster.
+	Schedule Schedule
 	// Log is told what is made.
 	Log logr.Logger
 
 	serving atomic.Pointer[serving]
 }
 
-// Times say how long certificates live. What is over two thirds of its life is replaced.
-type Times struct {
-	CA, Serving time.Duration
+// Schedule say how long certificates live. What is over two thirds of its life is replaced.
+type Schedule struct {
+	CALifetime, ServingLifetime time.Duration
 	// Overlap is how long a new CA is trusted before anybody signs with it.
 	Overlap time.Duration
-	// Every is how often all of it is looked at.
-	Every time.Duration
+	// Interval is how often all of it is looked at.
+	Interval time.Duration
 }
 
-// DefaultTimes renew a CA after years, and give API servers that can't be reached a day to hear of it.
-func DefaultTimes() Times {
-	return Times{CA: 10 * 365 * 24 * time.Hour, Serving: 90 * 24 * time.Hour, Overlap: 24 * time.Hour, Every: 20 * time.Second}
+// DefaultSchedule renew a CA after years, and give API servers that can't be reached a day to hear of it.
+func DefaultSchedule() Schedule {
+	return Schedule{CALifetime: 10 * 365 * 24 * time.Hour, ServingLifetime: 90 * 24 * time.Hour, Overlap: 24 * time.Hour, Interval: 20 * time.Second}
 }
 
 // serving is a certificate, and who signed it for what.
@@ -59,10 +59,10 @@ type serving struct {
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: what two replicas do at the same time, the API server lets one do.
-func (*Rotation) NeedLeaderElection() bool { return false }
+func (*Rotator) NeedLeaderElection() bool { return false }
 
 // GetCertificate returns the certificate to serve with.
-func (r *Rotation) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (r *Rotator) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if s := r.serving.Load(); s != nil {
 		return s.Certificate, nil
 	}
@@ -70,10 +70,10 @@ func (r *Rotation) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error
 }
 
 // Start keeps all of it up to date until ctx is done. It returns no error: what fails is tried again.
-func (r *Rotation) Start(ctx context.Context) error {
+func (r *Rotator) Start(ctx context.Context) error {
 	for {
 		err := retry.RetryOnConflict(retry.DefaultRetry, func() error { return r.Rotate(ctx, time.Now()) })
-		wait := r.Times.Every
+		wait := r.Schedule.Interval
 		if err != nil && ctx.Err() == nil {
 			r.Log.Error(err, "the certificates could not be looked after")
 			wait = min(wait, 2*time.Second)
@@ -88,13 +88,13 @@ func (r *Rotation) Start(ctx context.Context) error {
 
 // Rotate does what is to be done at a time: first the CAs, then who trusts them, and only then what is signed with them. A conflict is
 // another replica's success: what is to be done has to be found out again.
-func (r *Rotation) Rotate(ctx context.Context, now time.Time) error {
+func (r *Rotator) Rotate(ctx context.Context, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	// It is read before the Secret: if it has changed when the CAs are to be written, they may be older than those that are there.
-	configuration, err := r.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(ctx, r.Configuration, metav1.GetOptions{})
+	configuration, err := r.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(ctx, r.WebhookConfiguration, metav1.GetOptions{})
 	if err != nil {
-		return fmt.Errorf("the ValidatingWebhookConfiguration %s: %w", r.Configuration, err)
+		return fmt.Errorf("the ValidatingWebhookConfiguration %s: %w", r.WebhookConfiguration, err)
 	}
 	current, bundle, err := r.authorities(ctx, now)
 	if err != nil {
@@ -102,13 +102,13 @@ func (r *Rotation) Rotate(ctx context.Context, now time.Time) error {
 	}
 	names, err := r.trust(ctx, configuration, bundle)
 	if err != nil {
-		return fmt.Errorf("the ValidatingWebhookConfiguration %s: %w", r.Configuration, err)
+		return fmt.Errorf("the ValidatingWebhookConfiguration %s: %w", r.WebhookConfiguration, err)
 	}
 	last := r.serving.Load()
 	if last != nil && age(last.Leaf, now) < 2./3 && bytes.Equal(last.signer, current.certificate.Raw) && slices.Equal(last.names, names) {
 		return nil
 	}
-	certificate, err := current.sign(now, r.Times.Serving, names)
+	certificate, err := current.sign(now, r.Schedule.ServingLifetime, names)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ const (
 )
 
 // authorities brings the CAs up to date, and returns the one that signs, and all that are to be trusted as PEM.
-func (r *Rotation) authorities(ctx context.Context, now time.Time) (current *authority, bundle []byte, err error) {
+func (r *Rotator) authorities(ctx context.Context, now time.Time) (current *authority, bundle []byte, err error) {
 	secrets := r.Client.CoreV1().Secrets(r.Namespace)
 	secret, err := secrets.Get(ctx, r.Secret, metav1.GetOptions{})
 	if err != nil {
@@ -146,7 +146,7 @@ func (r *Rotation) authorities(ctx context.Context, now time.Time) (current *aut
 }
 
 // renew does the step that a Secret's CAs are due, and names it; none if they are not due any.
-func (r *Rotation) renew(secret *corev1.Secret, now time.Time) (step string, err error) {
+func (r *Rotator) renew(secret *corev1.Secret, now time.Time) (step string, err error) {
 	if secret.Data == nil {
 		secret.Data = map[string][]byte{}
 	}
@@ -174,7 +174,7 @@ func (r *Rotation) renew(secret *corev1.Secret, now time.Time) (step string, err
 	if err != nil {
 		return "the next CA can't be read and is made again", r.put(secret, nextCertificate, nextKey, now)
 	}
-	if now.Sub(next.certificate.NotBefore.Add(backdate)) < r.Times.Overlap {
+	if now.Sub(next.certificate.NotBefore.Add(backdate)) < r.Schedule.Overlap {
 		return "", nil
 	}
 	d[lastCertificate], d[currentCertificate], d[currentKey] = d[currentCertificate], d[nextCertificate], d[nextKey]
@@ -184,8 +184,8 @@ func (r *Rotation) renew(secret *corev1.Secret, now time.Time) (step string, err
 }
 
 // put makes a CA and puts it into the Secret.
-func (r *Rotation) put(secret *corev1.Secret, certificate, key string, now time.Time) error {
-	made, err := newAuthority(now, r.Times.CA)
+func (r *Rotator) put(secret *corev1.Secret, certificate, key string, now time.Time) error {
+	made, err := newAuthority(now, r.Schedule.CALifetime)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (r *Rotation) put(secret *corev1.Secret, certificate, key string, now time.
 }
 
 // trust puts the CAs into the webhook configuration where they are not, and returns the names that its webhooks are called by.
-func (r *Rotation) trust(ctx context.Context, configuration *admissionregistrationv1.ValidatingWebhookConfiguration, bundle []byte) (names []string, err error) {
+func (r *Rotator) trust(ctx context.Context, configuration *admissionregistrationv1.ValidatingWebhookConfiguration, bundle []byte) (names []string, err error) {
 	changed := false
 	for i := range configuration.Webhooks {
 		client := &configuration.Webhooks[i].ClientConfig
@@ -214,9 +214,9 @@ func (r *Rotation) trust(ctx context.Context, configuration *admissionregistrati
 	}
 	_, err = r.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Update(ctx, configuration, metav1.UpdateOptions{})
 	if err == nil {
-		r.Log.Info("the CA is in the webhook configuration", "name", r.Configuration)
+		r.Log.Info("the CA is in the webhook configuration", "name", r.WebhookConfiguration)
 	} else if apierrors.IsConflict(err) {
-		r.Log.V(1).Info("somebody else has changed the webhook configuration", "name", r.Configuration)
+		r.Log.V(1).Info("somebody else has changed the webhook configuration", "name", r.WebhookConfiguration)
 	}
 	return names, err
 }

@@ -25,7 +25,7 @@ const day = 24 * time.Hour
 type world struct {
 	t        *testing.T
 	client   *fake.Clientset
-	replicas []*Rotation
+	replicas []*Rotator
 	now      time.Time
 }
 
@@ -38,8 +38,8 @@ func newWorld(t *testing.T) *world {
 			Webhooks:   []admissionregistrationv1.ValidatingWebhook{{Name: "a", ClientConfig: service}, {Name: "b", ClientConfig: service}},
 		})}
 	for range 2 {
-		w.replicas = append(w.replicas, &Rotation{
-			Client: w.client, Namespace: "here", Secret: "ca", Configuration: "hooks", Times: DefaultTimes(), Log: logr.Discard(),
+		w.replicas = append(w.replicas, &Rotator{
+			Client: w.client, Namespace: "here", Secret: "ca", WebhookConfiguration: "hooks", Schedule: DefaultSchedule(), Log: logr.Discard(),
 		})
 	}
 	return w
@@ -224,7 +224,7 @@ func TestOrder(t *testing.T) {
 func TestStart(t *testing.T) {
 	w := newWorld(t)
 	r := w.replicas[0]
-	r.Times.Every = time.Millisecond
+	r.Schedule.Interval = time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- r.Start(ctx) }()

@@ -157,7 +157,7 @@ func (c certManager) inject() {
 func TestCertManagerRenews(t *testing.T) {
 	s := newSite(t)
 	s.join()
-	s.node.SyncEvery = 3 * time.Second
+	s.node.VolumeSyncInterval = 3 * time.Second
 	c := certManager{s}
 	s.applyCRDs("github.com/cert-manager/cert-manager", "deploy/crds")
 	s.write("deploy/kustomization.yaml", kustomization("cert-manager", "fail-closed"))
@@ -168,11 +168,11 @@ func TestCertManagerRenews(t *testing.T) {
 	s.must("kubectl -n kfp-preflight rollout status deployment/kfp-preflight --timeout=60s && kubectl create namespace team-a")
 	l := startLoad(t, s.Cluster)
 	renew := func(name string) {
-		before := l.Calls().Right()
+		before := l.Stats().Expected()
 		c.renew(name)
 		c.inject()
-		time.Sleep(2*s.node.SyncEvery + time.Second)
-		t.Logf("%s renewed, %d calls since", name, l.Calls().Right()-before)
+		time.Sleep(2*s.node.VolumeSyncInterval + time.Second)
+		t.Logf("%s renewed, %d calls since", name, l.Stats().Expected()-before)
 	}
 	renew("kfp-preflight")
 	renew("kfp-preflight-ca")

@@ -10,7 +10,7 @@ import (
 // startLoad creates Workflows in namespace team-a once bad ones are denied there.
 func startLoad(t *testing.T, c *cluster.Cluster) *cluster.Load {
 	t.Helper()
-	if err := c.AwaitDenial(t.Context(), "team-a", time.Minute); err != nil {
+	if err := c.WaitForDenial(t.Context(), "team-a", time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	load, err := cluster.StartLoad(t.Context(), c.Admin, []string{"team-a"}, 3, false)
@@ -24,11 +24,11 @@ func startLoad(t *testing.T, c *cluster.Cluster) *cluster.Load {
 func check(t *testing.T, load *cluster.Load) {
 	t.Helper()
 	calls := load.Stop()
-	t.Logf("%d Workflows were created, %d denied, %d calls failed", calls.Created, calls.Denied, len(calls.Wrong))
-	for _, err := range calls.Wrong[:min(5, len(calls.Wrong))] {
+	t.Logf("%d Workflows were created, %d denied, %d calls failed", calls.Created, calls.Denied, len(calls.Unexpected))
+	for _, err := range calls.Unexpected[:min(5, len(calls.Unexpected))] {
 		t.Errorf("a call that failed: %v", err)
 	}
-	if len(calls.Wrong) > 0 || calls.Right() < 500 {
-		t.Errorf("%d of %d calls failed", len(calls.Wrong), len(calls.Wrong)+calls.Right())
+	if len(calls.Unexpected) > 0 || calls.Expected() < 500 {
+		t.Errorf("%d of %d calls failed", len(calls.Unexpected), len(calls.Unexpected)+calls.Expected())
 	}
 }

@@ -30,7 +30,7 @@ func TestRelease(t *testing.T) {
 		}
 	}
 	s.must("kubectl create namespace team-b")
-	if err := s.AwaitDenial(t.Context(), "team-b", time.Minute); err != nil {
+	if err := s.WaitForDenial(t.Context(), "team-b", time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	const bad = "kubectl apply -f testdata/profile/profile-quota-compute/deny-cpu-and-memory.yaml"

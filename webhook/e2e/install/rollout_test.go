@@ -43,11 +43,11 @@ func (s *site) follow(step transcript.Step) {
 		if first == "" {
 			first = out
 		}
-		if step.Shows(out) {
+		if step.Matches(out) {
 			return
 		}
 		if once || time.Now().After(deadline) {
-			s.t.Fatalf("$ %s\n%s\nand at last\n%s\nand the page has\n%s\n%v", step.Command, first, out, step.Prints, s.node.Troubles())
+			s.t.Fatalf("$ %s\n%s\nand at last\n%s\nand the page has\n%s\n%v", step.Command, first, out, step.Output, s.node.Err())
 		}
 	}
 }

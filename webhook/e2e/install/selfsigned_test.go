@@ -62,7 +62,7 @@ func TestSelfSignedRotation(t *testing.T) {
 }
 
 // times are so short that all there is to renew is renewed several times in a test.
-var times = selfsigned.Times{CA: 9 * time.Second, Serving: 4 * time.Second, Overlap: 2 * time.Second, Every: 200 * time.Millisecond}
+var times = selfsigned.Schedule{CALifetime: 9 * time.Second, ServingLifetime: 4 * time.Second, Overlap: 2 * time.Second, Interval: 200 * time.Millisecond}
 
 // serve runs a replica until the test ends, and returns its address.
 func serve(t *testing.T, c *cluster.Cluster) string {
@@ -78,7 +78,7 @@ func serve(t *testing.T, c *cluster.Cluster) string {
 	server := webhook.Server{
 		Cluster: c.Webhook, Config: webhook.DefaultConfig(), Registry: prometheus.NewRegistry(), Log: logr.Discard(),
 		WebhookAddress: address, MetricsAddress: "0", ProbeAddress: "127.0.0.1:0",
-		SelfSigned: &selfsigned.Rotation{Namespace: "kfp-preflight", Secret: "kfp-preflight-ca", Configuration: "kfp-preflight", Times: times},
+		SelfSigned: &selfsigned.Rotator{Namespace: "kfp-preflight", Secret: "kfp-preflight-ca", WebhookConfiguration: "kfp-preflight", Schedule: times},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

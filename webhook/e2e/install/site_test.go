@@ -59,12 +59,12 @@ type site struct {
 func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir(), node: &cluster.Node{
-		Binary: filepath.Join(programs, "kfp-preflight"), SyncEvery: time.Second, Lag: 500 * time.Millisecond,
+		Binary: filepath.Join(programs, "kfp-preflight"), VolumeSyncInterval: time.Second, EndpointsDelay: 500 * time.Millisecond,
 	}}
-	if err := s.node.Open(); err != nil {
+	if err := s.node.StartNetwork(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := cluster.Start(t.Context(), root, s.node.Option())
+	c, err := cluster.Start(t.Context(), root, s.node.NetworkOption())
 	t.Cleanup(func() {
 		if err := c.Stop(); err != nil {
 			t.Error(err)
@@ -152,7 +152,7 @@ func kustomization(overlay string, components ...string) string {
 // healthy fails the test if a pod has ended by itself, or the node was in trouble otherwise.
 func (s *site) healthy() {
 	s.t.Helper()
-	if err := s.node.Troubles(); err != nil {
+	if err := s.node.Err(); err != nil {
 		s.t.Error(err)
 	}
 }

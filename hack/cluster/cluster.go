@@ -43,10 +43,10 @@ type Cluster struct {
 	// Dir holds the kubeconfig files admin.kubeconfig and webhook.kubeconfig.
 	Dir string
 
-	root     string
-	stops    []func() error // what runs beside the control plane
-	env      *envtest.Environment
-	webhooks envtest.WebhookInstallOptions
+	root           string
+	cleanups       []func() error // what runs beside the control plane
+	env            *envtest.Environment
+	webhookInstall envtest.WebhookInstallOptions
 }
 
 // Option changes a cluster that is about to start.
@@ -121,7 +121,7 @@ func (c *Cluster) Install(ctx context.Context, kustomization string) error {
 			return err
 		}
 		if configuration.Kind == "ValidatingWebhookConfiguration" {
-			c.webhooks.ValidatingWebhooks = append(c.webhooks.ValidatingWebhooks, &configuration)
+			c.webhookInstall.ValidatingWebhooks = append(c.webhookInstall.ValidatingWebhooks, &configuration)
 			continue
 		}
 		fmt.Fprintf(&rest, "---\n%s\n", document)
@@ -129,11 +129,11 @@ func (c *Cluster) Install(ctx context.Context, kustomization string) error {
 	if err := c.apply(ctx, rest.Bytes()); err != nil {
 		return err
 	}
-	if err := c.webhooks.Install(c.Admin); err != nil {
+	if err := c.webhookInstall.Install(c.Admin); err != nil {
 		return fmt.Errorf("installing the webhook configuration: %w", err)
 	}
-	c.WebhookAddress = fmt.Sprintf("%s:%d", c.webhooks.LocalServingHost, c.webhooks.LocalServingPort)
-	c.CertDir = c.webhooks.LocalServingCertDir
+	c.WebhookAddress = fmt.Sprintf("%s:%d", c.webhookInstall.LocalServingHost, c.webhookInstall.LocalServingPort)
+	c.CertDir = c.webhookInstall.LocalServingCertDir
 	if c.Webhook, err = c.asServiceAccount(ctx, serviceAccount); err != nil {
 		return err
 	}
@@ -229,19 +229,19 @@ func writeKubeconfig(config *rest.Config, path string) error {
 
 // WebhookConfiguration is the shipped configuration with the address of this machine.
 func (c *Cluster) WebhookConfiguration() *admissionregistrationv1.ValidatingWebhookConfiguration {
-	return c.webhooks.ValidatingWebhooks[0].DeepCopy()
+	return c.webhookInstall.ValidatingWebhooks[0].DeepCopy()
 }
 
 // Stop stops the control plane and removes what it left.
 func (c *Cluster) Stop() error {
 	var errs []error
-	for i := range c.stops {
-		errs = append(errs, c.stops[len(c.stops)-1-i]())
+	for i := range c.cleanups {
+		errs = append(errs, c.cleanups[len(c.cleanups)-1-i]())
 	}
 	if c.env != nil {
 		errs = append(errs, c.env.Stop())
 	}
-	errs = append(errs, c.webhooks.Cleanup())
+	errs = append(errs, c.webhookInstall.Cleanup())
 	if c.Dir != "" {
 		errs = append(errs, os.RemoveAll(c.Dir))
 	}

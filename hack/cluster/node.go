@@ -33,34 +33,34 @@ type Node struct {
 	// EndpointsDelay is how old the endpoints are that the network goes by.
 	EndpointsDelay time.Duration
 
-	cluster *Cluster
-	api     kubernetes.Interface
-	network *network
-	kubelet *httptest.Server
-	dir     string
-	count   int
+	cluster       *Cluster
+	api           kubernetes.Interface
+	egressProxy   *egressProxy
+	kubeletServer *httptest.Server
+	dir           string
+	podCount      int
 	// kubeconfigs by ServiceAccount.
 	kubeconfigs map[string]string
 
 	lock sync.Mutex
-	pods map[types.UID]*pod
-	// services has the addresses of ready pods by the address of the Service.
-	services map[string][]string
-	turn     int
-	troubles []error
+	pods map[types.UID]*podProcess
+	// endpoints has the addresses of ready pods by the address of the Service.
+	endpoints    map[string][]string
+	nextEndpoint int
+	errs         []error
 }
 
 const nodeName, nodeAddress = "node", "10.244.0.1:10250"
 
 // StartNetwork starts the network, which the API server needs from its start on: pass Option to Start, and the cluster to Join.
 func (n *Node) StartNetwork() (err error) {
-	n.pods, n.kubeconfigs = map[types.UID]*pod{}, map[string]string{}
-	n.network, err = newNetwork(n.resolve)
+	n.pods, n.kubeconfigs = map[types.UID]*podProcess{}, map[string]string{}
+	n.egressProxy, err = newEgressProxy(n.resolve)
 	return err
 }
 
 // NetworkOption makes a control plane use the node's network.
-func (n *Node) NetworkOption() Option { return n.network.use }
+func (n *Node) NetworkOption() Option { return n.egressProxy.configure }
 
 // Join makes the node one of the cluster, until the cluster stops.
 func (n *Node) Join(ctx context.Context, c *Cluster) (err error) {
@@ -68,7 +68,7 @@ func (n *Node) Join(ctx context.Context, c *Cluster) (err error) {
 	if n.api, err = kubernetes.NewForConfig(c.Admin); err != nil {
 		return err
 	}
-	n.kubelet = httptest.NewTLSServer(http.HandlerFunc(n.logs))
+	n.kubeletServer = httptest.NewTLSServer(http.HandlerFunc(n.serveLogs))
 	host, port, _ := net.SplitHostPort(nodeAddress)
 	number, err := strconv.Atoi(port)
 	if err != nil {
@@ -85,26 +85,26 @@ func (n *Node) Join(ctx context.Context, c *Cluster) (err error) {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
-	running.Go(func() { n.every(ctx, 50*time.Millisecond, n.look) })
-	running.Go(func() { n.every(ctx, n.EndpointsDelay, n.refresh) })
-	c.stops = append(c.stops, func() error {
+	running.Go(func() { n.runEvery(ctx, 50*time.Millisecond, n.syncPods) })
+	running.Go(func() { n.runEvery(ctx, n.EndpointsDelay, n.refreshEndpoints) })
+	c.cleanups = append(c.cleanups, func() error {
 		cancel()
 		running.Wait()
-		n.leave()
+		n.killPods()
 		return nil
 	})
 	return nil
 }
 
-// leave ends what runs.
-func (n *Node) leave() {
+// killPods ends what runs.
+func (n *Node) killPods() {
 	for _, p := range n.pods {
 		if p.cmd != nil {
 			_ = p.cmd.Process.Kill()
-			<-p.ended
+			<-p.exited
 		}
 	}
-	n.kubelet.Close()
+	n.kubeletServer.Close()
 }
 
 // kubeconfig of a ServiceAccount. It is written once, because others may be reading it.
@@ -123,29 +123,29 @@ func (n *Node) kubeconfig(ctx context.Context, serviceAccount string) (string, e
 func (n *Node) Err() error {
 	n.lock.Lock()
 	defer n.lock.Unlock()
-	return errors.Join(n.troubles...)
+	return errors.Join(n.errs...)
 }
 
-func (n *Node) trouble(err error) {
+func (n *Node) recordError(err error) {
 	n.lock.Lock()
 	defer n.lock.Unlock()
-	n.troubles = append(n.troubles, err)
+	n.errs = append(n.errs, err)
 }
 
-func (n *Node) every(ctx context.Context, pause time.Duration, do func(context.Context) error) {
+func (n *Node) runEvery(ctx context.Context, interval time.Duration, f func(context.Context) error) {
 	for ctx.Err() == nil {
-		if err := do(ctx); err != nil && ctx.Err() == nil {
-			n.trouble(err)
+		if err := f(ctx); err != nil && ctx.Err() == nil {
+			n.recordError(err)
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause):
+		case <-time.After(interval):
 		}
 	}
 }
 
-// look does for each pod what it is due.
-func (n *Node) look(ctx context.Context) error {
+// syncPods does for each pod what it is due.
+func (n *Node) syncPods(ctx context.Context) error {
 	list, err := n.api.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
@@ -161,50 +161,50 @@ func (n *Node) look(ctx context.Context) error {
 			n.pods[spec.UID] = p
 			n.lock.Unlock()
 		}
-		p.spec = spec
-		if err := p.step(ctx); err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		p.object = spec
+		if err := p.advance(ctx); err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 			return fmt.Errorf("pod %s: %w", spec.Name, err)
 		}
 	}
 	return nil
 }
 
-// step brings a pod further on its way: scheduled, started, ready or not, stopped, gone.
-func (p *pod) step(ctx context.Context) error {
+// advance brings a pod further on its way: scheduled, started, ready or not, stopped, gone.
+func (p *podProcess) advance(ctx context.Context) error {
 	pods := p.node.api.CoreV1().Pods(namespace)
 	switch {
-	case p.spec.Spec.NodeName == "":
+	case p.object.Spec.NodeName == "":
 		return pods.Bind(ctx, &corev1.Binding{
-			ObjectMeta: metav1.ObjectMeta{Name: p.spec.Name, Namespace: namespace, UID: p.spec.UID}, Target: corev1.ObjectReference{Kind: "Node", Name: nodeName},
+			ObjectMeta: metav1.ObjectMeta{Name: p.object.Name, Namespace: namespace, UID: p.object.UID}, Target: corev1.ObjectReference{Kind: "Node", Name: nodeName},
 		}, metav1.CreateOptions{})
-	case p.spec.DeletionTimestamp != nil:
-		if p.stop(); p.gone() {
-			return pods.Delete(ctx, p.spec.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64), Preconditions: metav1.NewUIDPreconditions(string(p.spec.UID))})
+	case p.object.DeletionTimestamp != nil:
+		if p.stop(); p.hasExited() {
+			return pods.Delete(ctx, p.object.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64), Preconditions: metav1.NewUIDPreconditions(string(p.object.UID))})
 		}
 	case p.cmd == nil:
-		if err := p.sync(ctx); err != nil {
+		if err := p.syncVolumes(ctx); err != nil {
 			return err // a volume that is not there yet
 		}
 		if err := p.start(ctx); err != nil {
 			return err
 		}
-	case p.gone():
-		return p.report(ctx, p.conclusion())
+	case p.hasExited():
+		return p.updateStatus(ctx, p.exitStatus())
 	default:
-		if err := p.sync(ctx); err != nil && !apierrors.IsNotFound(err) {
+		if err := p.syncVolumes(ctx); err != nil && !apierrors.IsNotFound(err) {
 			return err
 		}
 	}
-	return p.report(ctx, p.running())
+	return p.updateStatus(ctx, p.runningStatus())
 }
 
-// running is the status of a pod whose process runs.
-func (p *pod) running() corev1.PodStatus {
+// runningStatus is the status of a pod whose process runs.
+func (p *podProcess) runningStatus() corev1.PodStatus {
 	ready := corev1.ConditionFalse
-	if p.cmd != nil && p.ready() == nil {
+	if p.cmd != nil && p.checkReadiness() == nil {
 		ready = corev1.ConditionTrue
 	}
-	name := p.spec.Spec.Containers[0].Name
+	name := p.object.Spec.Containers[0].Name
 	return corev1.PodStatus{
 		Phase: corev1.PodRunning, PodIP: p.ip, PodIPs: []corev1.PodIP{{IP: p.ip}}, HostIP: strings.Split(nodeAddress, ":")[0],
 		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}, {Type: corev1.ContainersReady, Status: ready}},
@@ -214,9 +214,9 @@ func (p *pod) running() corev1.PodStatus {
 	}
 }
 
-// conclusion is the status of a pod whose process has ended by itself.
-func (p *pod) conclusion() corev1.PodStatus {
-	status, code := p.running(), p.cmd.ProcessState.ExitCode()
+// exitStatus is the status of a pod whose process has ended by itself.
+func (p *podProcess) exitStatus() corev1.PodStatus {
+	status, code := p.runningStatus(), p.cmd.ProcessState.ExitCode()
 	status.Phase = corev1.PodSucceeded
 	if code != 0 {
 		status.Phase = corev1.PodFailed
@@ -227,26 +227,26 @@ func (p *pod) conclusion() corev1.PodStatus {
 	return status
 }
 
-// report writes a status that is another than the one before.
-func (p *pod) report(ctx context.Context, status corev1.PodStatus) error {
+// updateStatus writes a status that is another than the one before.
+func (p *podProcess) updateStatus(ctx context.Context, status corev1.PodStatus) error {
 	if fmt.Sprint(status) == fmt.Sprint(p.status) {
 		return nil
 	}
-	if status.Phase == corev1.PodFailed && p.spec.Spec.RestartPolicy == corev1.RestartPolicyAlways {
-		text, _ := os.ReadFile(p.log())
-		p.node.trouble(fmt.Errorf("pod %s has ended: %s", p.spec.Name, text[max(0, len(text)-3000):]))
+	if status.Phase == corev1.PodFailed && p.object.Spec.RestartPolicy == corev1.RestartPolicyAlways {
+		text, _ := os.ReadFile(p.logFile())
+		p.node.recordError(fmt.Errorf("pod %s has ended: %s", p.object.Name, text[max(0, len(text)-3000):]))
 	}
-	with := p.spec.DeepCopy()
-	with.Status = status
-	if _, err := p.node.api.CoreV1().Pods(namespace).UpdateStatus(ctx, with, metav1.UpdateOptions{}); err != nil {
+	updated := p.object.DeepCopy()
+	updated.Status = status
+	if _, err := p.node.api.CoreV1().Pods(namespace).UpdateStatus(ctx, updated, metav1.UpdateOptions{}); err != nil {
 		return err
 	}
 	p.status = status
 	return nil
 }
 
-// refresh learns which pods are behind which Service.
-func (n *Node) refresh(ctx context.Context) error {
+// refreshEndpoints learns which pods are behind which Service.
+func (n *Node) refreshEndpoints(ctx context.Context) error {
 	services, err := n.api.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
@@ -255,20 +255,20 @@ func (n *Node) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	known := map[string][]string{}
+	endpoints := map[string][]string{}
 	for _, service := range services.Items {
 		for _, port := range service.Spec.Ports {
-			at := net.JoinHostPort(service.Spec.ClusterIP, strconv.Itoa(int(port.Port)))
+			serviceAddress := net.JoinHostPort(service.Spec.ClusterIP, strconv.Itoa(int(port.Port)))
 			for _, slice := range slices.Items {
 				if slice.Labels[discoveryv1.LabelServiceName] == service.Name {
-					known[at] = append(known[at], readyAddresses(slice, port.Name)...)
+					endpoints[serviceAddress] = append(endpoints[serviceAddress], readyAddresses(slice, port.Name)...)
 				}
 			}
 		}
 	}
 	n.lock.Lock()
 	defer n.lock.Unlock()
-	n.services = known
+	n.endpoints = endpoints
 	return nil
 }
 
@@ -289,8 +289,8 @@ func (n *Node) MetricsURLs() map[string]string {
 	defer n.lock.Unlock()
 	out := map[string]string{}
 	for _, p := range n.pods {
-		if p.cmd != nil && !p.gone() {
-			out[p.spec.Name] = fmt.Sprintf("http://127.0.0.1:%d/metrics", p.ports[8080])
+		if p.cmd != nil && !p.hasExited() {
+			out[p.object.Name] = fmt.Sprintf("http://127.0.0.1:%d/metrics", p.ports[8080])
 		}
 	}
 	return out
@@ -301,24 +301,24 @@ func (n *Node) resolve(address string) (string, error) {
 	n.lock.Lock()
 	defer n.lock.Unlock()
 	if address == nodeAddress {
-		return n.kubelet.Listener.Addr().String(), nil
+		return n.kubeletServer.Listener.Addr().String(), nil
 	}
-	if ready := n.services[address]; len(ready) > 0 {
-		n.turn++
-		address = ready[n.turn%len(ready)]
+	if ready := n.endpoints[address]; len(ready) > 0 {
+		n.nextEndpoint++
+		address = ready[n.nextEndpoint%len(ready)]
 	}
 	for _, p := range n.pods {
-		for port, real := range p.ports {
+		for port, localPort := range p.ports {
 			if address == net.JoinHostPort(p.ip, strconv.Itoa(int(port))) {
-				return net.JoinHostPort("127.0.0.1", strconv.Itoa(real)), nil
+				return net.JoinHostPort("127.0.0.1", strconv.Itoa(localPort)), nil
 			}
 		}
 	}
 	return "", fmt.Errorf("nothing is at %s", address)
 }
 
-// logs answers kubectl logs, as far as it needs to: /containerLogs/NAMESPACE/POD/CONTAINER.
-func (n *Node) logs(w http.ResponseWriter, r *http.Request) {
+// serveLogs answers kubectl logs, as far as it needs to: /containerLogs/NAMESPACE/POD/CONTAINER.
+func (n *Node) serveLogs(w http.ResponseWriter, r *http.Request) {
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	if len(parts) != 4 || parts[0] != "containerLogs" {
 		http.NotFound(w, r)

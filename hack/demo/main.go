@@ -45,14 +45,14 @@ func run(ctx context.Context, hold bool) (err error) {
 	if err := c.Install(ctx, "manifests/base"); err != nil {
 		return err
 	}
-	stop, err := serve(ctx, c)
+	stop, err := startWebhook(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	say("Ready after %.0f s.", time.Since(began).Seconds())
 
-	if err := play(ctx, player{c}); err != nil {
+	if err := playStory(ctx, kubectlRunner{c}); err != nil {
 		return err
 	}
 	if hold {
@@ -69,8 +69,8 @@ func run(ctx context.Context, hold bool) (err error) {
 	return nil
 }
 
-// serve starts the real program against the cluster and waits until it takes calls.
-func serve(ctx context.Context, c *cluster.Cluster) (stop func() error, err error) {
+// startWebhook starts the real program against the cluster and waits until it takes calls.
+func startWebhook(ctx context.Context, c *cluster.Cluster) (stop func() error, err error) {
 	log, err := os.Create(filepath.Join(c.Dir, "kfp-preflight.log"))
 	if err != nil {
 		return nil, err
@@ -108,10 +108,10 @@ func serve(ctx context.Context, c *cluster.Cluster) (stop func() error, err erro
 	}
 }
 
-// play tells the story. A step that does not end as the story says is an error.
-func play(ctx context.Context, p player) error {
+// playStory tells the story. A step that does not end as the story says is an error.
+func playStory(ctx context.Context, p kubectlRunner) error {
 	const profiles, workflows = "testdata/profile/profile-quota-compute/", "testdata/workflow/workflow-secret-missing/"
-	if err := p.quietly(ctx, "create", "configmap", "workflow-controller-configmap", "-n", "kubeflow"); err != nil {
+	if err := p.mustSucceed(ctx, "create", "configmap", "workflow-controller-configmap", "-n", "kubeflow"); err != nil {
 		return err
 	}
 	for _, step := range []step{
@@ -132,7 +132,7 @@ func play(ctx context.Context, p player) error {
 			"apply -f " + workflows + "allow-secret-present.yaml", ""},
 		{"", "get workflows,secrets -n team-a", ""},
 	} {
-		if err := p.step(ctx, step); err != nil {
+		if err := p.runStep(ctx, step); err != nil {
 			return err
 		}
 	}
@@ -146,10 +146,10 @@ type step struct {
 	denied  string // what the denial says; empty if the command succeeds
 }
 
-// player runs kubectl as the cluster's admin.
-type player struct{ cluster *cluster.Cluster }
+// kubectlRunner runs kubectl as the cluster's admin.
+type kubectlRunner struct{ cluster *cluster.Cluster }
 
-func (p player) step(ctx context.Context, s step) error {
+func (p kubectlRunner) runStep(ctx context.Context, s step) error {
 	if s.title != "" {
 		say("\n%s", s.title)
 	}
@@ -167,14 +167,14 @@ func (p player) step(ctx context.Context, s step) error {
 	return nil
 }
 
-func (p player) quietly(ctx context.Context, args ...string) error {
+func (p kubectlRunner) mustSucceed(ctx context.Context, args ...string) error {
 	if out, err := p.kubectl(ctx, args...); err != nil {
 		return fmt.Errorf("kubectl %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return nil
 }
 
-func (p player) kubectl(ctx context.Context, args ...string) (string, error) {
+func (p kubectlRunner) kubectl(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, p.cluster.Kubectl(), args...)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(p.cluster.Dir, "admin.kubeconfig"))
 	out, err := cmd.CombinedOutput()

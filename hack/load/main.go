@@ -24,7 +24,7 @@ import (
 
 func main() {
 	var o options
-	flag.DurationVar(&o.length, "for", 8*time.Second, "how long a measurement lasts at the most")
+	flag.DurationVar(&o.duration, "for", 8*time.Second, "how long a measurement lasts at the most")
 	flag.IntVar(&o.count, "count", 3000, "how many requests it has at the most")
 	flag.IntVar(&o.creates, "creates", 400, "how many Workflows are created in each way")
 	flag.IntVar(&o.namespaces, "namespaces", 1000, "how many namespaces with ten Secrets each there are when memory is measured; 0 leaves that out")
@@ -34,19 +34,19 @@ func main() {
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
 	if *serve != "" {
-		fail(serveFloor(*serve, *address, *certificates))
+		exitOnError(serveReference(*serve, *address, *certificates))
 	}
-	fail(moveAside())
+	exitOnError(pinToOtherCore())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := run(ctx, o)
 	if ctx.Err() != nil {
 		err = errors.New("interrupted; everything is stopped")
 	}
-	fail(err)
+	exitOnError(err)
 }
 
-func fail(err error) {
+func exitOnError(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
@@ -55,26 +55,26 @@ func fail(err error) {
 
 // options bound the measurements.
 type options struct {
-	length     time.Duration
+	duration   time.Duration
 	count      int
 	creates    int
 	namespaces int
 	payloads   string
 }
 
-// chosen says whether a payload is to be measured.
-func (o options) chosen(p payload.Payload) bool {
+// selected says whether a payload is to be measured.
+func (o options) selected(p payload.Payload) bool {
 	return o.payloads == "" || slices.Contains(strings.Split(o.payloads, ","), p.Name)
 }
 
 func run(ctx context.Context, o options) (err error) {
-	fmt.Printf("%s, %s, %d cores\n", runtime.Version(), runtime.GOARCH, cores())
-	s, err := newSite(ctx)
+	fmt.Printf("%s, %s, %d cores\n", runtime.Version(), runtime.GOARCH, availableCores())
+	s, err := newEnvironment(ctx)
 	defer func() { err = errors.Join(err, s.stop()) }()
 	if err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, options) error{s.posts, s.creations, s.memory} {
+	for _, step := range []func(context.Context, options) error{s.measureReviews, s.measureCreates, s.measureMemory} {
 		if err := step(ctx, o); err != nil {
 			return err
 		}

@@ -30,20 +30,20 @@ import (
 )
 
 func main() {
-	length := flag.Duration("for", 30*time.Minute, "how long")
+	duration := flag.Duration("for", 30*time.Minute, "how long")
 	namespaces := flag.Int("namespaces", 1000, "how many namespaces")
 	workers := flag.Int("workers", 8, "how many calls at a time")
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *length, *namespaces, *workers); err != nil {
+	if err := run(ctx, *duration, *namespaces, *workers); err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, length time.Duration, count, workers int) (err error) {
+func run(ctx context.Context, duration time.Duration, count, workers int) (err error) {
 	node := &cluster.Node{Binary: "bin/kfp-preflight", VolumeSyncInterval: time.Minute, EndpointsDelay: time.Second}
 	if err := node.StartNetwork(); err != nil {
 		return err
@@ -74,10 +74,10 @@ func run(ctx context.Context, length time.Duration, count, workers int) (err err
 	if err != nil {
 		return err
 	}
-	samples := watch(ctx, node, load, length)
+	samples := sampleMetrics(ctx, node, load, duration)
 	calls := load.Stop()
 	fmt.Printf("%d Workflows were let in, %d denied, %d calls failed\n", calls.Created, calls.Denied, len(calls.Unexpected))
-	compare(samples)
+	printGrowth(samples)
 	if len(calls.Unexpected) > 0 {
 		err = fmt.Errorf("%d calls failed, the first with: %w", len(calls.Unexpected), calls.Unexpected[0])
 	}
@@ -93,46 +93,46 @@ func populate(ctx context.Context, c *cluster.Cluster, count int) ([]string, err
 	var namespaces []string
 	var errs []error
 	add := func(_ any, err error) { errs = append(errs, err) }
-	make := metav1.CreateOptions{}
-	add(api.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kubeflow"}}, make))
-	add(api.CoreV1().ConfigMaps("kubeflow").Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "workflow-controller-configmap"}}, make))
-	some := corev1.ResourceList{"cpu": resource.MustParse("100m"), "memory": resource.MustParse("100Mi")}
+	createOptions := metav1.CreateOptions{}
+	add(api.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kubeflow"}}, createOptions))
+	add(api.CoreV1().ConfigMaps("kubeflow").Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "workflow-controller-configmap"}}, createOptions))
+	containerDefaults := corev1.ResourceList{"cpu": resource.MustParse("100m"), "memory": resource.MustParse("100Mi")}
 	for i := range count {
 		name := fmt.Sprintf("team-%d", i)
 		namespaces = append(namespaces, name)
-		add(api.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, make))
+		add(api.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, createOptions))
 		add(api.CoreV1().ResourceQuotas(name).Create(ctx, &corev1.ResourceQuota{
 			ObjectMeta: metav1.ObjectMeta{Name: "kf-resource-quota"},
 			Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"cpu": resource.MustParse("64"), "memory": resource.MustParse("256Gi")}},
-		}, make))
+		}, createOptions))
 		add(api.CoreV1().LimitRanges(name).Create(ctx, &corev1.LimitRange{
 			ObjectMeta: metav1.ObjectMeta{Name: "defaults"},
-			Spec:       corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, DefaultRequest: some}}},
-		}, make))
+			Spec:       corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, DefaultRequest: containerDefaults}}},
+		}, createOptions))
 		add(api.CoreV1().Secrets(name).Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Name: "mlpipeline-minio-artifact"}, StringData: map[string]string{"accesskey": "a", "secretkey": "b"},
-		}, make))
+		}, createOptions))
 	}
 	return namespaces, errors.Join(errs...)
 }
 
-// measured are the metrics of a pod that must not grow.
-var measured = []string{"process_resident_memory_bytes", "go_memstats_heap_inuse_bytes", "go_goroutines", "process_open_fds"}
+// trackedMetrics are the metrics of a pod that must not grow.
+var trackedMetrics = []string{"process_resident_memory_bytes", "go_memstats_heap_inuse_bytes", "go_goroutines", "process_open_fds"}
 
 // sample is what pods took at a time, by pod and metric.
 type sample map[string]map[string]float64
 
-// watch takes a sample every ten seconds, and prints one a minute.
-func watch(ctx context.Context, node *cluster.Node, load *cluster.Load, length time.Duration) (samples []sample) {
+// sampleMetrics takes a sample every ten seconds, and prints one a minute.
+func sampleMetrics(ctx context.Context, node *cluster.Node, load *cluster.Load, duration time.Duration) (samples []sample) {
 	began, before := time.Now(), 0
-	for i := 1; time.Since(began) < length && ctx.Err() == nil; i++ {
+	for i := 1; time.Since(began) < duration && ctx.Err() == nil; i++ {
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Until(began.Add(time.Duration(i) * 10 * time.Second))):
 		}
 		s := sample{}
 		for pod, address := range node.MetricsURLs() {
-			values, err := read(address)
+			values, err := scrape(address)
 			if err != nil {
 				fmt.Println(pod, err)
 				continue
@@ -146,7 +146,7 @@ func watch(ctx context.Context, node *cluster.Node, load *cluster.Load, length t
 			before = calls.Expected()
 			for pod, v := range s {
 				fmt.Printf("  | %s: %.0f MiB, heap %.0f MiB, %.0f goroutines, %.0f fds", pod[strings.LastIndex(pod, "-")+1:],
-					v[measured[0]]/(1<<20), v[measured[1]]/(1<<20), v[measured[2]], v[measured[3]])
+					v[trackedMetrics[0]]/(1<<20), v[trackedMetrics[1]]/(1<<20), v[trackedMetrics[2]], v[trackedMetrics[3]])
 			}
 			fmt.Println()
 		}
@@ -154,8 +154,8 @@ func watch(ctx context.Context, node *cluster.Node, load *cluster.Load, length t
 	return samples
 }
 
-// read reads the metrics of one pod.
-func read(address string) (map[string]float64, error) {
+// scrape reads the metrics of one pod.
+func scrape(address string) (map[string]float64, error) {
 	response, err := http.Get(address)
 	if err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func read(address string) (map[string]float64, error) {
 		return nil, err
 	}
 	out := map[string]float64{}
-	for _, name := range measured {
+	for _, name := range trackedMetrics {
 		if family := families[name]; family != nil {
 			m := family.GetMetric()[0]
 			out[name] = cmp.Or(m.GetGauge().GetValue(), m.GetUntyped().GetValue())
@@ -176,10 +176,10 @@ func read(address string) (map[string]float64, error) {
 	return out, nil
 }
 
-// compare prints the medians of the middle and the last third: the first one is for warming up.
-func compare(samples []sample) {
+// printGrowth prints the medians of the middle and the last third: the first one is for warming up.
+func printGrowth(samples []sample) {
 	third := len(samples) / 3
-	for _, name := range measured {
+	for _, name := range trackedMetrics {
 		middle, last := median(samples[third:2*third], name), median(samples[2*third:], name)
 		fmt.Printf("%-32s middle third %.0f, last third %.0f (%+.1f %%)\n", name, middle, last, 100*(last/middle-1))
 	}

@@ -46,13 +46,13 @@ func Parse(page string) []Step {
 // Matches reports whether what the page has is a part of what the command printed.
 func (s Step) Matches(printed string) bool {
 	pattern := regexp.QuoteMeta(s.Output)
-	pattern = lines.ReplaceAllString(pattern, "(?:.*\n)*?")
-	pattern = rest.ReplaceAllString(pattern, ".*")
+	pattern = elidedLines.ReplaceAllString(pattern, "(?:.*\n)*?")
+	pattern = elidedRest.ReplaceAllString(pattern, ".*")
 	return regexp.MustCompile("(?m)^" + pattern).MatchString(printed)
 }
 
 // Dots, quoted for a pattern.
 var (
-	lines = regexp.MustCompile(`(?m)^\\.\\.\\.\n`)
-	rest  = regexp.MustCompile(`(?m)\\.\\.\\.$`)
+	elidedLines = regexp.MustCompile(`(?m)^\\.\\.\\.\n`)
+	elidedRest  = regexp.MustCompile(`(?m)\\.\\.\\.$`)
 )

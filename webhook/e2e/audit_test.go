@@ -22,8 +22,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// program runs the command line as the ServiceAccount of the shipped audit, and returns what it printed and its exit code.
-func program(t *testing.T, args ...string) (out, trouble string, code int) {
+// runProgram runs the command line as the ServiceAccount of the shipped audit, and returns what it printed and its exit code.
+func runProgram(t *testing.T, args ...string) (out, trouble string, code int) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "kfp-preflight")
 	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/kfp-preflight").CombinedOutput(); err != nil {
@@ -67,10 +67,10 @@ func auditKubeconfig(t *testing.T) string {
 func TestAudit(t *testing.T) {
 	const namespace, templates = "audited", 230
 	kubeconfig := auditKubeconfig(t)
-	makeNamespace(t, namespace)
-	makeNamespace(t, "not-"+namespace)
+	ensureNamespace(t, namespace)
+	ensureNamespace(t, "not-"+namespace)
 	workflow := func(name, of, secret string) *unstructured.Unstructured {
-		o := object(t, fmt.Sprintf(needy, of, secret, "key"))
+		o := parseObject(t, fmt.Sprintf(workflowWithSecret, of, secret, "key"))
 		o.SetGenerateName("")
 		o.SetName(name)
 		return o
@@ -82,7 +82,7 @@ func TestAudit(t *testing.T) {
 	cron.Object["spec"] = map[string]any{"schedules": []any{"0 3 * * *"}, "workflowSpec": cron.Object["spec"]}
 	withoutWebhook(t, func() {
 		others := []*unstructured.Unstructured{
-			object(t, fmt.Sprintf(badProfile, namespace)), object(t, fmt.Sprintf(badProfile, "not-"+namespace)),
+			parseObject(t, fmt.Sprintf(badProfile, namespace)), parseObject(t, fmt.Sprintf(badProfile, "not-"+namespace)),
 			workflow("waits", namespace, "nowhere"), workflow("elsewhere", "not-"+namespace, "nowhere"), ended, cron,
 		}
 		for i := range templates {
@@ -102,11 +102,11 @@ func TestAudit(t *testing.T) {
 	})
 	t.Cleanup(func() {
 		for _, name := range []string{namespace, "not-" + namespace} {
-			_ = env.admin.Delete(context.Background(), object(t, fmt.Sprintf(badProfile, name)))
+			_ = env.admin.Delete(context.Background(), parseObject(t, fmt.Sprintf(badProfile, name)))
 		}
 	})
 
-	out, trouble, code := program(t, "audit", "--kubeconfig", kubeconfig, "-n", namespace, "-o", "json")
+	out, trouble, code := runProgram(t, "audit", "--kubeconfig", kubeconfig, "-n", namespace, "-o", "json")
 	var report struct {
 		Objects []struct {
 			Kind, Namespace, Name string
@@ -131,7 +131,7 @@ func TestAudit(t *testing.T) {
 		t.Errorf("exit code %d, errors %v, summary %v\n%s", code, report.Errors, report.Summary, trouble)
 	}
 
-	out, trouble, code = program(t, "audit", "--kubeconfig", kubeconfig)
+	out, trouble, code = runProgram(t, "audit", "--kubeconfig", kubeconfig)
 	if code != 1 || trouble != "" || !strings.Contains(out, "\nnot-audited ") || !strings.Contains(out, "NAMESPACE") {
 		t.Errorf("exit code %d\n%s\n%s", code, out, trouble)
 	}
@@ -149,30 +149,30 @@ func TestAudit(t *testing.T) {
 	if err := os.WriteFile(config, []byte("{apiVersion: kfp-preflight.dev/v1alpha1, kind: Configuration, exempt: {namespaces: [not-audited]}}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, trouble, code = program(t, "audit", "--kubeconfig", kubeconfig, "--config", config)
+	out, trouble, code = runProgram(t, "audit", "--kubeconfig", kubeconfig, "--config", config)
 	if code != 1 || trouble != "" || strings.Contains(out, "\nnot-audited ") || strings.Count(out, "would be denied") > 2 {
 		t.Errorf("exit code %d\n%s\n%s", code, out, trouble)
 	}
 
 	// Without the permissions it says what it could not do.
-	out, trouble, code = program(t, "audit", "--kubeconfig", filepath.Join(env.cluster.Dir, "webhook.kubeconfig"))
+	out, trouble, code = runProgram(t, "audit", "--kubeconfig", filepath.Join(env.cluster.Dir, "webhook.kubeconfig"))
 	if code != 2 || !strings.Contains(trouble, "workflows could not be listed: ") {
 		t.Errorf("exit code %d\n%s\n%s", code, out, trouble)
 	}
 
 	// The same cluster, asked about a file.
 	file := filepath.Join(t.TempDir(), "run.yaml")
-	if err := os.WriteFile(file, []byte(fmt.Sprintf(needy, namespace, "nowhere", "key")), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(fmt.Sprintf(workflowWithSecret, namespace, "nowhere", "key")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, trouble, code = program(t, "check", "--kubeconfig", kubeconfig, "-f", file)
+	out, trouble, code = runProgram(t, "check", "--kubeconfig", kubeconfig, "-f", file)
 	if code != 1 || !strings.Contains(out, "has no Secret 'nowhere'") {
 		t.Errorf("exit code %d\n%s\n%s", code, out, trouble)
 	}
 }
 
-// TestAuditJob holds the CronJob to the types of Kubernetes, and to the ServiceAccount that has its permissions.
-func TestAuditJob(t *testing.T) {
+// TestAuditCronJob holds the CronJob to the types of Kubernetes, and to the ServiceAccount that has its permissions.
+func TestAuditCronJob(t *testing.T) {
 	var job batchv1.CronJob
 	if err := yaml.UnmarshalStrict([]byte(read(t, "../../manifests/components/audit/cronjob.yaml")), &job); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ func TestCases(t *testing.T) {
 			if verdict == "deny" && (validators.Policy{}).Mode(filepath.Base(filepath.Dir(file))) == validators.Warn {
 				verdict = "warn"
 			}
-			playCase(t, verdict, own.Replace(read(t, file)), strings.TrimSpace(own.Replace(readIfThere(t, strings.TrimSuffix(file, ".yaml")+".txt"))))
+			runCase(t, verdict, own.Replace(read(t, file)), strings.TrimSpace(own.Replace(readOptional(t, strings.TrimSuffix(file, ".yaml")+".txt"))))
 		})
 	}
 	t.Run("nothing is told that nobody asked for", func(t *testing.T) {
@@ -44,8 +44,8 @@ func TestCases(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for where, text := range map[string]string{"answers": said.String(), "the log": env.log.String(), "metrics": fmt.Sprint(families)} {
-			for _, secret := range []string{"not-for-logs", "bm90LWZvci1sb2dz", unmentioned} {
+		for where, text := range map[string]string{"answers": answers.String(), "the log": env.log.String(), "metrics": fmt.Sprint(families)} {
+			for _, secret := range []string{"not-for-logs", "bm90LWZvci1sb2dz", unmentionedSecret} {
 				if strings.Contains(text, secret) {
 					t.Errorf("%s: %s", where, secret)
 				}
@@ -57,13 +57,13 @@ func TestCases(t *testing.T) {
 	})
 }
 
-// unmentioned is a Secret in every namespace, and a key in every Secret, that no case speaks of.
-const unmentioned = "unmentioned"
+// unmentionedSecret is a Secret in every namespace, and a key in every Secret, that no case speaks of.
+const unmentionedSecret = "unmentioned"
 
-// said is everything that clients were told.
-var said strings.Builder
+// answers is everything that clients were told.
+var answers strings.Builder
 
-func playCase(t *testing.T, verdict, text, want string) {
+func runCase(t *testing.T, verdict, text, want string) {
 	documents, err := cluster.Documents([]byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -75,11 +75,11 @@ func playCase(t *testing.T, verdict, text, want string) {
 		switch {
 		case state.GetNamespace() == "kubeflow":
 			data, _, _ := unstructured.NestedStringMap(state.Object, "data")
-			if err := setController(t.Context(), data); err != nil {
+			if err := setControllerConfig(t.Context(), data); err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() {
-				if err := setController(context.Background(), nil); err != nil {
+				if err := setControllerConfig(context.Background(), nil); err != nil {
 					t.Error(err)
 				}
 			})
@@ -92,17 +92,17 @@ func playCase(t *testing.T, verdict, text, want string) {
 				if err := env.admin.Delete(context.Background(), state); err != nil {
 					t.Error(err)
 				}
-				time.Sleep(2 * remember)
+				time.Sleep(2 * cacheTTL)
 			})
 		default:
-			makeNamespace(t, state.GetNamespace())
+			ensureNamespace(t, state.GetNamespace())
 		}
 		if state.GetKind() == "Secret" {
-			if err := unstructured.SetNestedField(state.Object, "not-for-logs", "stringData", unmentioned); err != nil {
+			if err := unstructured.SetNestedField(state.Object, "not-for-logs", "stringData", unmentionedSecret); err != nil {
 				t.Fatal(err)
 			}
 		}
-		enforced := enforcedBy(state)
+		enforced := enforcedHard(state)
 		if err := u.Create(t.Context(), state); err != nil {
 			t.Fatal(err)
 		}
@@ -113,27 +113,27 @@ func playCase(t *testing.T, verdict, text, want string) {
 			}
 		}
 	}
-	judged := decode(t, documents[last])
-	if judged.GetNamespace() != "" {
-		makeNamespace(t, judged.GetNamespace())
-		bystander := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: judged.GetNamespace(), Name: unmentioned}, StringData: map[string]string{unmentioned: "not-for-logs"}}
-		if err := env.admin.Create(t.Context(), bystander); err != nil {
+	subject := decode(t, documents[last])
+	if subject.GetNamespace() != "" {
+		ensureNamespace(t, subject.GetNamespace())
+		unrelated := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: subject.GetNamespace(), Name: unmentionedSecret}, StringData: map[string]string{unmentionedSecret: "not-for-logs"}}
+		if err := env.admin.Create(t.Context(), unrelated); err != nil {
 			t.Fatal(err)
 		}
 	}
-	updated, err := write(t, u, judged)
+	updated, err := dryRunWrite(t, u, subject)
 	if !updated {
-		checkSaysTheSame(t, judged, err, u.warnings.all())
+		compareWithCheck(t, subject, err, u.warnings.all())
 	}
-	fmt.Fprintln(&said, err, u.warnings.all())
+	fmt.Fprintln(&answers, err, u.warnings.all())
 	switch verdict {
 	case "deny":
-		checkDenial(t, err, judged, want)
+		checkDenial(t, err, subject, want)
 	case "warn":
 		if err != nil {
 			t.Fatalf("denied: %v", err)
 		}
-		if got := strings.Join(withoutFields(want), "\n"); got != strings.Join(u.warnings.all(), "\n") {
+		if got := strings.Join(withoutFieldPaths(want), "\n"); got != strings.Join(u.warnings.all(), "\n") {
 			t.Errorf("warnings\n%s\nwant\n%s", strings.Join(u.warnings.all(), "\n"), got)
 		}
 	case "allow":
@@ -143,9 +143,9 @@ func playCase(t *testing.T, verdict, text, want string) {
 	}
 }
 
-// enforcedBy is what the quota controller would have written into a ResourceQuota by now: its limits, if the case does not say
+// enforcedHard is what the quota controller would have written into a ResourceQuota by now: its limits, if the case does not say
 // otherwise. Nil for other objects.
-func enforcedBy(o *unstructured.Unstructured) map[string]any {
+func enforcedHard(o *unstructured.Unstructured) map[string]any {
 	if o.GetKind() != "ResourceQuota" {
 		return nil
 	}
@@ -156,8 +156,8 @@ func enforcedBy(o *unstructured.Unstructured) map[string]any {
 	return hard
 }
 
-// write creates the object, or updates it if it is there, as a dry run: cases leave nothing behind that others could meet.
-func write(t *testing.T, u user, o *unstructured.Unstructured) (updated bool, err error) {
+// dryRunWrite creates the object, or updates it if it is there, as a dry run: cases leave nothing behind that others could meet.
+func dryRunWrite(t *testing.T, u user, o *unstructured.Unstructured) (updated bool, err error) {
 	t.Helper()
 	existing := o.DeepCopy()
 	if err := u.Get(t.Context(), client.ObjectKeyFromObject(o), existing); err == nil {
@@ -189,13 +189,13 @@ func checkDenial(t *testing.T, err error, o *unstructured.Unstructured, want str
 		t.Errorf("causes\n%s\nwant\n%s", got, want)
 	}
 	_, message, _ := strings.Cut(s.Message, "denied the request: ")
-	if message != strings.Join(withoutFields(want), " | ") || strings.ContainsAny(message, "\n\"<>&") {
+	if message != strings.Join(withoutFieldPaths(want), " | ") || strings.ContainsAny(message, "\n\"<>&") {
 		t.Errorf("message %s", message)
 	}
 }
 
-// withoutFields are the findings of a .txt file without the places in front.
-func withoutFields(text string) []string {
+// withoutFieldPaths are the findings of a .txt file without the places in front.
+func withoutFieldPaths(text string) []string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {
 		_, lines[i], _ = strings.Cut(lines[i], ": ")
@@ -221,7 +221,7 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-func readIfThere(t *testing.T, file string) string {
+func readOptional(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil && !os.IsNotExist(err) {

@@ -29,22 +29,22 @@ func TestEvents(t *testing.T) {
 		t.Cleanup(func() { _ = env.admin.Delete(context.Background(), o) })
 	}
 	const namespace = "told"
-	makeNamespace(t, namespace)
-	quiet := webhook.DefaultConfig()
-	quiet.Lookups.Remember.Duration = remember
-	talking := quiet
-	talking.Events = true
-	if err := configure(talking); err != nil {
+	ensureNamespace(t, namespace)
+	withoutEvents := webhook.DefaultConfig()
+	withoutEvents.Lookups.Remember.Duration = cacheTTL
+	withEvents := withoutEvents
+	withEvents.Events = true
+	if err := writeConfig(withEvents); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := configure(quiet); err != nil {
+		if err := writeConfig(withoutEvents); err != nil {
 			t.Error(err)
 		}
 	}()
 	deny := func(secret string, options ...client.CreateOption) {
 		t.Helper()
-		if err := env.admin.Create(t.Context(), object(t, fmt.Sprintf(needy, namespace, secret, "key")), options...); !denied(err) {
+		if err := env.admin.Create(t.Context(), parseObject(t, fmt.Sprintf(workflowWithSecret, namespace, secret, "key")), options...); !denied(err) {
 			t.Fatalf("not denied: %v", err)
 		}
 	}

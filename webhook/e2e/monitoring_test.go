@@ -159,9 +159,9 @@ func TestMetricsAuth(t *testing.T) {
 		}
 	})
 	// There is nothing to check the certificate by: the shipped ServiceMonitor does not either.
-	browser := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
-	t.Cleanup(browser.CloseIdleConnections)
-	ask := func(method, authorization string) (code int, body string, err error) {
+	httpClient := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
+	t.Cleanup(httpClient.CloseIdleConnections)
+	request := func(method, authorization string) (code int, body string, err error) {
 		request, err := http.NewRequestWithContext(t.Context(), method, "https://"+address+"/metrics", nil)
 		if err != nil {
 			return 0, "", err
@@ -169,7 +169,7 @@ func TestMetricsAuth(t *testing.T) {
 		if authorization != "" {
 			request.Header.Set("Authorization", authorization)
 		}
-		response, err := browser.Do(request)
+		response, err := httpClient.Do(request)
 		if err != nil {
 			return 0, "", err
 		}
@@ -178,10 +178,10 @@ func TestMetricsAuth(t *testing.T) {
 		return response.StatusCode, string(text), err
 	}
 	// What RBAC allows, the API server knows a moment later.
-	becomes := func(what, method, authorization string, want int) (body string) {
+	waitForStatus := func(what, method, authorization string, want int) (body string) {
 		t.Helper()
 		if err := poll(20*time.Second, func() error {
-			code, text, err := ask(method, authorization)
+			code, text, err := request(method, authorization)
 			if body = text; err == nil && code != want {
 				err = fmt.Errorf("answered %d, want %d: %.200s", code, want, text)
 			}
@@ -192,7 +192,7 @@ func TestMetricsAuth(t *testing.T) {
 		return body
 	}
 
-	makeNamespace(t, "monitoring")
+	ensureNamespace(t, "monitoring")
 	c, err := kubernetes.NewForConfig(env.cluster.Admin)
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +212,7 @@ func TestMetricsAuth(t *testing.T) {
 	}
 	prometheus, stranger := token("prometheus"), token("stranger")
 
-	becomes("without the component", http.MethodGet, "Bearer "+prometheus, http.StatusInternalServerError)
+	waitForStatus("without the component", http.MethodGet, "Bearer "+prometheus, http.StatusInternalServerError)
 	documents, err := cluster.Documents([]byte(read(t, "../../manifests/components/monitoring/rbac.yaml")))
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +233,7 @@ func TestMetricsAuth(t *testing.T) {
 		t.Cleanup(func() { _ = env.admin.Delete(context.Background(), o) })
 	}
 
-	body := becomes("bound", http.MethodGet, "Bearer "+prometheus, http.StatusOK)
+	body := waitForStatus("bound", http.MethodGet, "Bearer "+prometheus, http.StatusOK)
 	for _, want := range []string{
 		`kfp_preflight_build_info{goversion="go`, `version="v0-test"} 1`, "kfp_preflight_certificate_expiry_timestamp_seconds ", "go_goroutines ",
 		"process_resident_memory_bytes ", "process_cpu_seconds_total ", "rest_client_requests_total{", "certwatcher_read_certificate_total ",
@@ -242,20 +242,20 @@ func TestMetricsAuth(t *testing.T) {
 			t.Errorf("the metrics have no %s", want)
 		}
 	}
-	becomes("not bound", http.MethodGet, "Bearer "+stranger, http.StatusForbidden)
-	becomes("no token", http.MethodGet, "", http.StatusUnauthorized)
-	becomes("an empty token", http.MethodGet, "Bearer ", http.StatusUnauthorized)
-	becomes("rubbish", http.MethodGet, "Bearer rubbish", http.StatusUnauthorized)
-	becomes("a token that was tampered with", http.MethodGet, "Bearer "+prometheus[:len(prometheus)-8]+"AAAAAAAA", http.StatusUnauthorized)
-	becomes("a token for somebody else", http.MethodGet, "Bearer "+token("prometheus", "elsewhere"), http.StatusUnauthorized)
-	becomes("a token that is called otherwise", http.MethodGet, "Basic "+prometheus, http.StatusUnauthorized)
-	becomes("a token without a scheme", http.MethodGet, prometheus, http.StatusUnauthorized)
-	becomes("another verb", http.MethodPost, "Bearer "+prometheus, http.StatusForbidden)
+	waitForStatus("not bound", http.MethodGet, "Bearer "+stranger, http.StatusForbidden)
+	waitForStatus("no token", http.MethodGet, "", http.StatusUnauthorized)
+	waitForStatus("an empty token", http.MethodGet, "Bearer ", http.StatusUnauthorized)
+	waitForStatus("rubbish", http.MethodGet, "Bearer rubbish", http.StatusUnauthorized)
+	waitForStatus("a token that was tampered with", http.MethodGet, "Bearer "+prometheus[:len(prometheus)-8]+"AAAAAAAA", http.StatusUnauthorized)
+	waitForStatus("a token for somebody else", http.MethodGet, "Bearer "+token("prometheus", "elsewhere"), http.StatusUnauthorized)
+	waitForStatus("a token that is called otherwise", http.MethodGet, "Basic "+prometheus, http.StatusUnauthorized)
+	waitForStatus("a token without a scheme", http.MethodGet, prometheus, http.StatusUnauthorized)
+	waitForStatus("another verb", http.MethodPost, "Bearer "+prometheus, http.StatusForbidden)
 }
 
 // TestAPIServerMetrics has the API server call webhooks that nobody answers for, and looks for what the alerts look for.
 func TestAPIServerMetrics(t *testing.T) {
-	makeNamespace(t, "unanswered")
+	ensureNamespace(t, "unanswered")
 	hook := func(name string, policy admissionregistrationv1.FailurePolicyType) admissionregistrationv1.ValidatingWebhook {
 		return admissionregistrationv1.ValidatingWebhook{
 			Name: name + ".kfp-preflight.dev", FailurePolicy: &policy, AdmissionReviewVersions: []string{"v1"}, TimeoutSeconds: new(int32(1)),

@@ -35,8 +35,8 @@ spec:
     hard: {cpu: "2", memory: 2Gi}
 `
 
-// needy is a Workflow that needs one key of one Secret.
-const needy = `
+// workflowWithSecret is a Workflow that needs one key of one Secret.
+const workflowWithSecret = `
 apiVersion: argoproj.io/v1alpha1
 kind: Workflow
 metadata:
@@ -58,7 +58,7 @@ func withoutWebhook(t *testing.T, do func()) {
 	t.Helper()
 	configuration := env.cluster.WebhookConfiguration()
 	probe := func() error {
-		return env.admin.Create(t.Context(), object(t, fmt.Sprintf(badProfile, "probe")), client.DryRunAll)
+		return env.admin.Create(t.Context(), parseObject(t, fmt.Sprintf(badProfile, "probe")), client.DryRunAll)
 	}
 	if err := env.admin.Delete(t.Context(), configuration); err != nil {
 		t.Fatal(err)
@@ -81,8 +81,8 @@ func withoutWebhook(t *testing.T, do func()) {
 	}
 }
 
-// badProfiles are the ways in which a Profile may be bad for long: which quota it has, and what makes it worse.
-var badProfiles = map[string]struct {
+// invalidProfiles are the ways in which a Profile may be bad for long: which quota it has, and what makes it worse.
+var invalidProfiles = map[string]struct {
 	hard    map[string]any
 	amount  string // the name of an amount that is changed, and one that is taken out
 	worse   string // the name that makes it worse
@@ -98,12 +98,12 @@ var badProfiles = map[string]struct {
 	},
 }
 
-// TestBadProfileLivesOn does to Profiles that were bad before what admins and the Profile controller do to Profiles.
-func TestBadProfileLivesOn(t *testing.T) {
-	for name, bad := range badProfiles {
+// TestExistingBadProfiles does to Profiles that were bad before what admins and the Profile controller do to Profiles.
+func TestExistingBadProfiles(t *testing.T) {
+	for name, bad := range invalidProfiles {
 		t.Run(name, func(t *testing.T) {
 			hard := []string{"spec", "resourceQuotaSpec", "hard"}
-			profile := object(t, fmt.Sprintf(badProfile, name))
+			profile := parseObject(t, fmt.Sprintf(badProfile, name))
 			_ = unstructured.SetNestedMap(profile.Object, bad.hard, hard...)
 			if err := env.admin.Create(t.Context(), profile.DeepCopy(), client.DryRunAll); !denied(err) {
 				t.Fatalf("it is not bad: %v", err)
@@ -160,11 +160,11 @@ func TestBadProfileLivesOn(t *testing.T) {
 	}
 }
 
-// TestWorkflowUpdatesNeverArrive changes a Workflow as Argo's controller, KFP and users do, and looks whether any of it
+// TestWorkflowUpdatesAreNotReviewed changes a Workflow as Argo's controller, KFP and users do, and looks whether any of it
 // came to the webhook.
-func TestWorkflowUpdatesNeverArrive(t *testing.T) {
-	makeNamespace(t, "updates")
-	wf := object(t, fmt.Sprintf(needy, "updates", "soon-gone", "key"))
+func TestWorkflowUpdatesAreNotReviewed(t *testing.T) {
+	ensureNamespace(t, "updates")
+	wf := parseObject(t, fmt.Sprintf(workflowWithSecret, "updates", "soon-gone", "key"))
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "updates", Name: "soon-gone"}, StringData: map[string]string{"key": "x"}}
 	for _, o := range []client.Object{secret, wf} {
 		if err := env.admin.Create(t.Context(), o); err != nil {
@@ -174,7 +174,7 @@ func TestWorkflowUpdatesNeverArrive(t *testing.T) {
 	if err := env.admin.Delete(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}
-	before := reviews(t, "Workflow")
+	before := reviewCount(t, "Workflow")
 	for what, fields := range map[string][]string{
 		"status": {"status", "phase"}, "spec": {"spec", "shutdown"}, "template": {"spec", "entrypoint"},
 	} {
@@ -190,24 +190,24 @@ func TestWorkflowUpdatesNeverArrive(t *testing.T) {
 	if err := env.admin.Delete(t.Context(), wf); err != nil {
 		t.Error(err)
 	}
-	if after := reviews(t, "Workflow"); after != before {
+	if after := reviewCount(t, "Workflow"); after != before {
 		t.Errorf("%v reviews of Workflows arrived", after-before)
 	}
-	time.Sleep(2 * remember)
-	if err := env.admin.Create(t.Context(), object(t, fmt.Sprintf(needy, "updates", "soon-gone", "key"))); !denied(err) {
+	time.Sleep(2 * cacheTTL)
+	if err := env.admin.Create(t.Context(), parseObject(t, fmt.Sprintf(workflowWithSecret, "updates", "soon-gone", "key"))); !denied(err) {
 		t.Errorf("the webhook judges no Workflow: %v", err)
 	}
-	if after := reviews(t, "Workflow"); after != before+1 {
+	if after := reviewCount(t, "Workflow"); after != before+1 {
 		t.Errorf("%v reviews were counted, not 1", after-before)
 	}
 }
 
-// TestSecretOfAMomentAgo creates a Secret, or the key that was missing in it, and at once a Workflow that needs it, from
+// TestSecretCreatedJustBefore creates a Secret, or the key that was missing in it, and at once a Workflow that needs it, from
 // several clients. None may be denied. RACES is how often each client tries.
-func TestSecretOfAMomentAgo(t *testing.T) {
+func TestSecretCreatedJustBefore(t *testing.T) {
 	const clients = 4
-	tries := races(t)
-	makeNamespace(t, "moments")
+	tries := raceAttempts(t)
+	ensureNamespace(t, "moments")
 	var created atomic.Int64
 	var group errgroup.Group
 	for c := range clients {
@@ -219,7 +219,7 @@ func TestSecretOfAMomentAgo(t *testing.T) {
 				if err := u.Create(t.Context(), secret); err != nil {
 					return err
 				}
-				if err := u.Create(t.Context(), object(t, fmt.Sprintf(needy, "moments", name, "first"))); err != nil {
+				if err := u.Create(t.Context(), parseObject(t, fmt.Sprintf(workflowWithSecret, "moments", name, "first"))); err != nil {
 					return fmt.Errorf("%s, just created: %w", name, err)
 				}
 				// The webhook remembers the Secret now, with one key.
@@ -227,12 +227,12 @@ func TestSecretOfAMomentAgo(t *testing.T) {
 				if err := u.Update(t.Context(), secret); err != nil {
 					return err
 				}
-				if err := u.Create(t.Context(), object(t, fmt.Sprintf(needy, "moments", name, "second"))); err != nil {
+				if err := u.Create(t.Context(), parseObject(t, fmt.Sprintf(workflowWithSecret, "moments", name, "second"))); err != nil {
 					return fmt.Errorf("%s, with a key just added: %w", name, err)
 				}
 				created.Add(2)
 				if rand.IntN(4) == 0 {
-					if err := u.Create(t.Context(), object(t, fmt.Sprintf(needy, "moments", name, "third"))); !denied(err) {
+					if err := u.Create(t.Context(), parseObject(t, fmt.Sprintf(workflowWithSecret, "moments", name, "third"))); !denied(err) {
 						return fmt.Errorf("%s has no third key: %w", name, err)
 					}
 				}
@@ -246,8 +246,8 @@ func TestSecretOfAMomentAgo(t *testing.T) {
 	t.Logf("%d Workflows created right after what they need", created.Load())
 }
 
-// races is how often a race is run: RACES, or enough to meet the coarse mistakes.
-func races(t *testing.T) int {
+// raceAttempts is how often a race is run: RACES, or enough to meet the coarse mistakes.
+func raceAttempts(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("RACES")
 	if text == "" {
@@ -260,12 +260,12 @@ func races(t *testing.T) int {
 	return n
 }
 
-// TestSecretAmidDenials creates a Secret, and at once a Workflow that needs it, while others ask for the same Secret all the
+// TestSecretCreatedDuringDenials creates a Secret, and at once a Workflow that needs it, while others ask for the same Secret all the
 // time and are denied until it is there: a lookup that was under way when it came must not count for those who came later.
 // Then it deletes the Secret, and says how long Workflows slip through.
-func TestSecretAmidDenials(t *testing.T) {
+func TestSecretCreatedDuringDenials(t *testing.T) {
 	const others = 3
-	makeNamespace(t, "amid")
+	ensureNamespace(t, "amid")
 	var denials, slips atomic.Int64
 	var longest time.Duration
 	users := make([]user, others)
@@ -273,10 +273,10 @@ func TestSecretAmidDenials(t *testing.T) {
 		users[i] = newUser(t)
 	}
 	mine := newUser(t)
-	for i := range races(t) / 4 {
+	for i := range raceAttempts(t) / 4 {
 		name := fmt.Sprintf("secret-%d", i)
 		need := func(u user) error {
-			return u.Create(t.Context(), object(t, fmt.Sprintf(needy, "amid", name, "key")), client.DryRunAll)
+			return u.Create(t.Context(), parseObject(t, fmt.Sprintf(workflowWithSecret, "amid", name, "key")), client.DryRunAll)
 		}
 		var group errgroup.Group
 		for _, u := range users {
@@ -313,7 +313,7 @@ func TestSecretAmidDenials(t *testing.T) {
 			} else if err != nil {
 				t.Fatal(err)
 			}
-			if longest = max(longest, time.Since(began)); longest > 10*remember {
+			if longest = max(longest, time.Since(began)); longest > 10*cacheTTL {
 				t.Fatalf("a Secret that was deleted %v ago is still remembered", longest)
 			}
 		}
@@ -331,11 +331,11 @@ func TestWebhookDown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}()
-	makeNamespace(t, "down")
-	if err := env.admin.Create(t.Context(), object(t, fmt.Sprintf(badProfile, "down"))); err != nil {
+	ensureNamespace(t, "down")
+	if err := env.admin.Create(t.Context(), parseObject(t, fmt.Sprintf(badProfile, "down"))); err != nil {
 		t.Errorf("a Profile was not let in: %v", err)
 	}
-	if err := env.admin.Create(t.Context(), object(t, fmt.Sprintf(needy, "down", "nowhere", "key"))); err != nil {
+	if err := env.admin.Create(t.Context(), parseObject(t, fmt.Sprintf(workflowWithSecret, "down", "nowhere", "key"))); err != nil {
 		t.Errorf("a Workflow was not let in: %v", err)
 	}
 }
@@ -350,19 +350,19 @@ func TestForbiddenLookup(t *testing.T) {
 		t.Fatal(err)
 	}
 	binding.ResourceVersion, binding.UID = "", ""
-	makeNamespace(t, "forbidden")
+	ensureNamespace(t, "forbidden")
 	try := func(o *unstructured.Unstructured) ([]string, error) {
 		u := newUser(t)
 		err := u.Create(t.Context(), o, client.DryRunAll)
 		return u.warnings.all(), err
 	}
 	for want, text := range map[string]string{
-		"workflow-secret-missing: whether namespace 'forbidden' has Secret 'nowhere' was not checked: kfp-preflight is not permitted to read it":                                                                 fmt.Sprintf(needy, "forbidden", "nowhere", "key"),
+		"workflow-secret-missing: whether namespace 'forbidden' has Secret 'nowhere' was not checked: kfp-preflight is not permitted to read it":                                                                 fmt.Sprintf(workflowWithSecret, "forbidden", "nowhere", "key"),
 		"profile-quota-compute: the quota was not checked against pipeline pods: ConfigMap 'workflow-controller-configmap' in namespace 'kubeflow' could not be read: kfp-preflight is not permitted to read it": fmt.Sprintf(badProfile, "forbidden"),
 	} {
 		var warnings []string
 		if err := poll(10*time.Second, func() (err error) { // the authorizer notices after a moment
-			warnings, err = try(object(t, text))
+			warnings, err = try(parseObject(t, text))
 			return err
 		}); err != nil {
 			t.Errorf("denied without a lookup: %v", err)
@@ -375,7 +375,7 @@ func TestForbiddenLookup(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := poll(10*time.Second, func() error {
-		if _, err := try(object(t, fmt.Sprintf(needy, "forbidden", "nowhere", "key"))); !denied(err) {
+		if _, err := try(parseObject(t, fmt.Sprintf(workflowWithSecret, "forbidden", "nowhere", "key"))); !denied(err) {
 			return errors.New("still not permitted")
 		}
 		return nil

@@ -62,7 +62,7 @@ func run(m *testing.M) (code int, err error) {
 	if env.admin, err = client.New(env.cluster.Admin, client.Options{}); err != nil {
 		return 1, err
 	}
-	if err := setController(ctx, nil); err != nil {
+	if err := setControllerConfig(ctx, nil); err != nil {
 		return 1, err
 	}
 	if err := startWebhook(); err != nil {
@@ -76,8 +76,8 @@ func run(m *testing.M) (code int, err error) {
 func startWebhook() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	config := webhook.DefaultConfig()
-	config.Lookups.Remember.Duration = remember
-	if err := configure(config); err != nil {
+	config.Lookups.Remember.Duration = cacheTTL
+	if err := writeConfig(config); err != nil {
 		cancel()
 		return err
 	}
@@ -110,8 +110,8 @@ func startWebhook() error {
 
 func configFile() string { return filepath.Join(env.cluster.Dir, "config.yaml") }
 
-// configure writes the webhook's configuration in one piece, as a mounted ConfigMap changes.
-func configure(config webhook.Config) error {
+// writeConfig writes the webhook's configuration in one piece, as a mounted ConfigMap changes.
+func writeConfig(config webhook.Config) error {
 	text, err := yaml.Marshal(config)
 	if err != nil {
 		return err
@@ -134,19 +134,19 @@ func poll(limit time.Duration, try func() error) error {
 	}
 }
 
-// setController writes the workflow-controller's ConfigMap and waits until nobody remembers the one before.
-func setController(ctx context.Context, data map[string]string) error {
+// setControllerConfig writes the workflow-controller's ConfigMap and waits until nobody remembers the one before.
+func setControllerConfig(ctx context.Context, data map[string]string) error {
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kubeflow", Name: "workflow-controller-configmap"}}
 	if err := client.IgnoreNotFound(env.admin.Delete(ctx, cm)); err != nil {
 		return err
 	}
 	cm.ResourceVersion, cm.UID, cm.Data = "", "", data
-	defer time.Sleep(2 * remember)
+	defer time.Sleep(2 * cacheTTL)
 	return env.admin.Create(ctx, cm)
 }
 
-// remember is short, because the cases change the controller's configuration.
-const remember = 100 * time.Millisecond
+// cacheTTL is short, because the cases change the controller's configuration.
+const cacheTTL = 100 * time.Millisecond
 
 // user is a client of the API server that keeps the warnings that it gets.
 type user struct {
@@ -186,8 +186,8 @@ func newUser(t *testing.T) user {
 	return user{c, w}
 }
 
-// makeNamespace makes a namespace if it is not there.
-func makeNamespace(t *testing.T, name string) {
+// ensureNamespace makes a namespace if it is not there.
+func ensureNamespace(t *testing.T, name string) {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	if err := env.admin.Create(t.Context(), ns); client.IgnoreAlreadyExists(err) != nil {
@@ -195,8 +195,8 @@ func makeNamespace(t *testing.T, name string) {
 	}
 }
 
-// object reads one object from YAML.
-func object(t *testing.T, text string) *unstructured.Unstructured {
+// parseObject reads one object from YAML.
+func parseObject(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	documents, err := cluster.Documents([]byte(text))
 	if err != nil || len(documents) != 1 {
@@ -205,8 +205,8 @@ func object(t *testing.T, text string) *unstructured.Unstructured {
 	return decode(t, documents[0])
 }
 
-// reviews is the sum of kfp_preflight_reviews_total over the series that have all of the given label values.
-func reviews(t *testing.T, labels ...string) float64 {
+// reviewCount is the sum of kfp_preflight_reviews_total over the series that have all of the given label values.
+func reviewCount(t *testing.T, labels ...string) float64 {
 	t.Helper()
 	families, err := env.registry.Gather()
 	if err != nil {

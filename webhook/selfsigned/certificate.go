@@ -27,12 +27,12 @@ type authority struct {
 }
 
 // newAuthority makes a CA.
-func newAuthority(now time.Time, life time.Duration) (*authority, error) {
+func newAuthority(now time.Time, lifetime time.Duration) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	template, err := newCertificate(now, life)
+	template, err := newCertificateTemplate(now, lifetime)
 	if err != nil {
 		return nil, err
 	}
@@ -49,12 +49,12 @@ func newAuthority(now time.Time, life time.Duration) (*authority, error) {
 }
 
 // sign makes a serving certificate for names, which are DNS names or IP addresses.
-func (a *authority) sign(now time.Time, life time.Duration, names []string) (*tls.Certificate, error) {
+func (a *authority) sign(now time.Time, lifetime time.Duration, names []string) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	template, err := newCertificate(now, life)
+	template, err := newCertificateTemplate(now, lifetime)
 	if err != nil {
 		return nil, err
 	}
@@ -75,17 +75,17 @@ func (a *authority) sign(now time.Time, life time.Duration, names []string) (*tl
 	return &tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key, Leaf: leaf}, err
 }
 
-func newCertificate(now time.Time, life time.Duration) (*x509.Certificate, error) {
+func newCertificateTemplate(now time.Time, lifetime time.Duration) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
 		return nil, err
 	}
 	serial.SetBit(serial, 126, 1) // all are as long
-	return &x509.Certificate{SerialNumber: serial, NotBefore: now.Add(-backdate), NotAfter: now.Add(life)}, nil
+	return &x509.Certificate{SerialNumber: serial, NotBefore: now.Add(-backdate), NotAfter: now.Add(lifetime)}, nil
 }
 
-// pem is the CA as it is stored.
-func (a *authority) pem() (certificate, key []byte, err error) {
+// encodePEM is the CA as it is stored.
+func (a *authority) encodePEM() (certificate, key []byte, err error) {
 	certificate, err = cert.EncodeCertificates(a.certificate)
 	if err != nil {
 		return nil, nil, err
@@ -94,8 +94,8 @@ func (a *authority) pem() (certificate, key []byte, err error) {
 	return certificate, key, err
 }
 
-// readAuthority reads a CA that was stored.
-func readAuthority(certificate, key []byte) (*authority, error) {
+// parseAuthority reads a CA that was stored.
+func parseAuthority(certificate, key []byte) (*authority, error) {
 	certificates, err := cert.ParseCertsPEM(certificate)
 	if err != nil {
 		return nil, err
@@ -111,14 +111,14 @@ func readAuthority(certificate, key []byte) (*authority, error) {
 	return &authority{certificates[0], signer}, nil
 }
 
-// age is how much of its life a certificate has behind it: 0 when it is made, 1 when it expires.
-func age(c *x509.Certificate, now time.Time) float64 {
-	made := c.NotBefore.Add(backdate)
-	return float64(now.Sub(made)) / float64(c.NotAfter.Sub(made))
+// elapsedFraction is how much of its life a certificate has behind it: 0 when it is made, 1 when it expires.
+func elapsedFraction(c *x509.Certificate, now time.Time) float64 {
+	issued := c.NotBefore.Add(backdate)
+	return float64(now.Sub(issued)) / float64(c.NotAfter.Sub(issued))
 }
 
-// expired reports whether a stored certificate is over, or can't be read.
-func expired(stored []byte, now time.Time) bool {
+// isExpired reports whether a stored certificate is over, or can't be read.
+func isExpired(stored []byte, now time.Time) bool {
 	if len(stored) == 0 {
 		return false
 	}

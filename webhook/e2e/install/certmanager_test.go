@@ -22,15 +22,15 @@ import (
 	"k8s.io/client-go/util/keyutil"
 )
 
-// certManager does what cert-manager does with the Certificates of the overlay: it signs, writes Secrets, and has the CA of the serving
+// fakeCertManager does what cert-manager does with the Certificates of the overlay: it signs, writes Secrets, and has the CA of the serving
 // certificate's Secret in the webhook configuration at once. Source: cert-manager v1.21 pkg/controller/cainjector/sources.go,
 // internal/controller/certificates/policies/checks.go (a new CA does not make it renew what the last one signed).
-type certManager struct{ *site }
+type fakeCertManager struct{ *testCluster }
 
 var certificates = schema.GroupVersionResource{Group: "cert-manager.io", Version: "v1", Resource: "certificates"}
 
 // certificate reads a Certificate that the overlay has brought.
-func (c certManager) certificate(name string) *unstructured.Unstructured {
+func (c fakeCertManager) certificate(name string) *unstructured.Unstructured {
 	c.t.Helper()
 	client, err := dynamic.NewForConfig(c.Admin)
 	if err != nil {
@@ -43,8 +43,8 @@ func (c certManager) certificate(name string) *unstructured.Unstructured {
 	return out
 }
 
-// renew makes what a Certificate asks for, and returns its Secret.
-func (c certManager) renew(name string) *corev1.Secret {
+// issue makes what a Certificate asks for, and returns its Secret.
+func (c fakeCertManager) issue(name string) *corev1.Secret {
 	c.t.Helper()
 	spec := c.certificate(name).Object
 	text := func(path ...string) string {
@@ -58,7 +58,7 @@ func (c certManager) renew(name string) *corev1.Secret {
 		c.t.Fatal(err)
 	}
 	before := c.secret(text("secretName"))
-	key := c.key(before, text("privateKey", "rotationPolicy"))
+	key := c.privateKey(before, text("privateKey", "rotationPolicy"))
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
 		c.t.Fatal(err)
@@ -77,7 +77,7 @@ func (c certManager) renew(name string) *corev1.Secret {
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		parent, ca, signer = parents[0], issuer.Data["tls.crt"], c.key(issuer, "Never")
+		parent, ca, signer = parents[0], issuer.Data["tls.crt"], c.privateKey(issuer, "Never")
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
 	if err != nil {
@@ -105,7 +105,7 @@ func (c certManager) renew(name string) *corev1.Secret {
 	return before
 }
 
-func (c certManager) secret(name string) *corev1.Secret {
+func (c fakeCertManager) secret(name string) *corev1.Secret {
 	c.t.Helper()
 	secret, err := c.api.CoreV1().Secrets("kfp-preflight").Get(c.t.Context(), name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -117,8 +117,8 @@ func (c certManager) secret(name string) *corev1.Secret {
 	return secret
 }
 
-// key is the one in a Secret if it may stay, or a new one.
-func (c certManager) key(secret *corev1.Secret, policy string) *ecdsa.PrivateKey {
+// privateKey is the one in a Secret if it may stay, or a new one.
+func (c fakeCertManager) privateKey(secret *corev1.Secret, policy string) *ecdsa.PrivateKey {
 	c.t.Helper()
 	if policy == "Never" && len(secret.Data["tls.key"]) > 0 {
 		parsed, err := keyutil.ParsePrivateKeyPEM(secret.Data["tls.key"])
@@ -134,8 +134,8 @@ func (c certManager) key(secret *corev1.Secret, policy string) *ecdsa.PrivateKey
 	return key
 }
 
-// inject puts the CA into the webhook configuration that asks for it.
-func (c certManager) inject() {
+// injectCA puts the CA into the webhook configuration that asks for it.
+func (c fakeCertManager) injectCA() {
 	c.t.Helper()
 	configurations := c.api.AdmissionregistrationV1().ValidatingWebhookConfigurations()
 	configuration, err := configurations.Get(c.t.Context(), "kfp-preflight", metav1.GetOptions{})
@@ -152,25 +152,25 @@ func (c certManager) inject() {
 	}
 }
 
-// TestCertManagerRenews has the serving certificate and the CA renewed while Workflows are created and nothing may be let in unjudged.
+// TestCertManagerRotation has the serving certificate and the CA renewed while Workflows are created and nothing may be let in unjudged.
 // The webhook configuration has the new CA before the pods have the new certificate, as is the way with mounted Secrets.
-func TestCertManagerRenews(t *testing.T) {
-	s := newSite(t)
-	s.join()
+func TestCertManagerRotation(t *testing.T) {
+	s := newTestCluster(t)
+	s.addNode()
 	s.node.VolumeSyncInterval = 3 * time.Second
-	c := certManager{s}
+	c := fakeCertManager{s}
 	s.applyCRDs("github.com/cert-manager/cert-manager", "deploy/crds")
-	s.write("deploy/kustomization.yaml", kustomization("cert-manager", "fail-closed"))
-	s.must("kubectl apply -k deploy")
-	c.renew("kfp-preflight-ca")
-	c.renew("kfp-preflight")
-	c.inject()
-	s.must("kubectl -n kfp-preflight rollout status deployment/kfp-preflight --timeout=60s && kubectl create namespace team-a")
+	s.writeFile("deploy/kustomization.yaml", kustomization("cert-manager", "fail-closed"))
+	s.mustRun("kubectl apply -k deploy")
+	c.issue("kfp-preflight-ca")
+	c.issue("kfp-preflight")
+	c.injectCA()
+	s.mustRun("kubectl -n kfp-preflight rollout status deployment/kfp-preflight --timeout=60s && kubectl create namespace team-a")
 	l := startLoad(t, s.Cluster)
 	renew := func(name string) {
 		before := l.Stats().Expected()
-		c.renew(name)
-		c.inject()
+		c.issue(name)
+		c.injectCA()
 		time.Sleep(2*s.node.VolumeSyncInterval + time.Second)
 		t.Logf("%s renewed, %d calls since", name, l.Stats().Expected()-before)
 	}
@@ -179,6 +179,6 @@ func TestCertManagerRenews(t *testing.T) {
 	renew("kfp-preflight")
 	renew("kfp-preflight-ca")
 	renew("kfp-preflight")
-	check(t, l)
-	s.healthy()
+	stopLoad(t, l)
+	s.checkNode()
 }

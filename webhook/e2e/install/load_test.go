@@ -20,8 +20,8 @@ func startLoad(t *testing.T, c *cluster.Cluster) *cluster.Load {
 	return load
 }
 
-// check ends a load, and fails the test for each call that went wrong, and if there were not many.
-func check(t *testing.T, load *cluster.Load) {
+// stopLoad ends a load, and fails the test for each call that went wrong, and if there were not many.
+func stopLoad(t *testing.T, load *cluster.Load) {
 	t.Helper()
 	calls := load.Stop()
 	t.Logf("%d Workflows were created, %d denied, %d calls failed", calls.Created, calls.Denied, len(calls.Unexpected))

@@ -15,39 +15,39 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// everything are the components that can be added to any overlay.
-var everything = []string{"monitoring", "audit", "events", "fail-closed"}
+// allComponents are the components that can be added to any overlay.
+var allComponents = []string{"monitoring", "audit", "events", "fail-closed"}
 
 // TestOverlays installs and removes each overlay, alone and with every component, as an admin would; and has the authorizer say all that the
 // ServiceAccount may do then, of all that there is to do.
 func TestOverlays(t *testing.T) {
-	s := newSite(t)
+	s := newTestCluster(t)
 	s.applyCRDs("github.com/cert-manager/cert-manager", "deploy/crds")
 	s.applyCRDs("github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd")
-	overlays, err := os.ReadDir(filepath.Join(root, "manifests", "overlays"))
+	overlays, err := os.ReadDir(filepath.Join(repoRoot, "manifests", "overlays"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, overlay := range overlays {
-		for _, components := range [][]string{nil, everything} {
+		for _, components := range [][]string{nil, allComponents} {
 			t.Run(overlay.Name()+"+"+strings.Join(components, "+"), func(t *testing.T) {
-				s.write("deploy/kustomization.yaml", kustomization(overlay.Name(), components...))
-				if out, err := s.sh("kubectl apply --server-side --validate=strict --warnings-as-errors -k deploy"); err != nil {
+				s.writeFile("deploy/kustomization.yaml", kustomization(overlay.Name(), components...))
+				if out, err := s.shell("kubectl apply --server-side --validate=strict --warnings-as-errors -k deploy"); err != nil {
 					t.Fatalf("%v\n%s", err, out)
 				}
-				want := slices.Clone(permissions["base"])
+				want := slices.Clone(wantPermissions["base"])
 				for _, part := range append([]string{overlay.Name()}, components...) {
-					want = append(want, permissions[part]...)
+					want = append(want, wantPermissions[part]...)
 				}
 				slices.Sort(want)
-				if got := s.may(t); !slices.Equal(got, want) {
+				if got := s.permissions(t); !slices.Equal(got, want) {
 					t.Errorf("it may\n%s\nand should\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 				}
 				// The same once more changes nothing.
-				if out, err := s.sh("kubectl diff --server-side -k deploy"); err != nil {
+				if out, err := s.shell("kubectl diff --server-side -k deploy"); err != nil {
 					t.Errorf("%v\n%s", err, out)
 				}
-				if out, err := s.sh("kubectl delete --timeout=90s -k deploy"); err != nil {
+				if out, err := s.shell("kubectl delete --timeout=90s -k deploy"); err != nil {
 					t.Fatalf("%v\n%s", err, out)
 				}
 			})
@@ -55,8 +55,8 @@ func TestOverlays(t *testing.T) {
 	}
 }
 
-// permissions are all that the webhook's ServiceAccount may do, by the part that brings them.
-var permissions = map[string][]string{
+// wantPermissions are all that the webhook's ServiceAccount may do, by the part that brings them.
+var wantPermissions = map[string][]string{
 	"base": {
 		"get secrets", "list limitranges", "list resourcequotas", "get persistentvolumeclaims", "get configmaps", "get serviceaccounts",
 		"get priorityclasses.scheduling.k8s.io", "list priorityclasses.scheduling.k8s.io",
@@ -71,9 +71,9 @@ var permissions = map[string][]string{
 	"monitoring": {"create tokenreviews.authentication.k8s.io", "create subjectaccessreviews.authorization.k8s.io"},
 }
 
-// may asks the authorizer about each verb for each resource of the API server, also by the names that kfp-preflight's own objects have, and
+// permissions asks the authorizer about each verb for each resource of the API server, also by the names that kfp-preflight's own objects have, and
 // leaves out what everybody may.
-func (s *site) may(t *testing.T) []string {
+func (s *testCluster) permissions(t *testing.T) []string {
 	t.Helper()
 	_, lists, err := s.api.Discovery().ServerGroupsAndResources()
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 // TestSelfSignedRotation lets the CA and the serving certificates live for seconds, so that they are renewed over and over while two
 // replicas serve: not one call may fail.
 func TestSelfSignedRotation(t *testing.T) {
-	c, err := cluster.Start(t.Context(), root)
+	c, err := cluster.Start(t.Context(), repoRoot)
 	t.Cleanup(func() {
 		if err := c.Stop(); err != nil {
 			t.Error(err)
@@ -42,30 +42,30 @@ func TestSelfSignedRotation(t *testing.T) {
 	if _, err := api.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team-a"}}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	closed(t, api)
+	failClosed(t, api)
 	replicas := []string{}
 	for range 2 {
-		replicas = append(replicas, serve(t, c))
+		replicas = append(replicas, startReplica(t, c))
 	}
-	balance(t, c.WebhookAddress, replicas)
-	l := startLoad(t, c)
+	startLoadBalancer(t, c.WebhookAddress, replicas)
+	load := startLoad(t, c)
 	bundles := map[string]bool{}
 	for range 400 {
-		bundles[string(configuration(t, api).Webhooks[0].ClientConfig.CABundle)] = true
+		bundles[string(webhookConfiguration(t, api).Webhooks[0].ClientConfig.CABundle)] = true
 		time.Sleep(100 * time.Millisecond)
 	}
-	check(t, l)
+	stopLoad(t, load)
 	t.Logf("the CA bundle had %d values", len(bundles))
 	if len(bundles) < 6 {
 		t.Errorf("the CA was not renewed often enough for a test: %d values of the bundle", len(bundles))
 	}
 }
 
-// times are so short that all there is to renew is renewed several times in a test.
-var times = selfsigned.Schedule{CALifetime: 9 * time.Second, ServingLifetime: 4 * time.Second, Overlap: 2 * time.Second, Interval: 200 * time.Millisecond}
+// shortSchedule are so short that all there is to renew is renewed several times in a test.
+var shortSchedule = selfsigned.Schedule{CALifetime: 9 * time.Second, ServingLifetime: 4 * time.Second, Overlap: 2 * time.Second, Interval: 200 * time.Millisecond}
 
-// serve runs a replica until the test ends, and returns its address.
-func serve(t *testing.T, c *cluster.Cluster) string {
+// startReplica runs a replica until the test ends, and returns its address.
+func startReplica(t *testing.T, c *cluster.Cluster) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -78,7 +78,7 @@ func serve(t *testing.T, c *cluster.Cluster) string {
 	server := webhook.Server{
 		Cluster: c.Webhook, Config: webhook.DefaultConfig(), Registry: prometheus.NewRegistry(), Log: logr.Discard(),
 		WebhookAddress: address, MetricsAddress: "0", ProbeAddress: "127.0.0.1:0",
-		SelfSigned: &selfsigned.Rotator{Namespace: "kfp-preflight", Secret: "kfp-preflight-ca", WebhookConfiguration: "kfp-preflight", Schedule: times},
+		SelfSigned: &selfsigned.Rotator{Namespace: "kfp-preflight", Secret: "kfp-preflight-ca", WebhookConfiguration: "kfp-preflight", Schedule: shortSchedule},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -92,8 +92,8 @@ func serve(t *testing.T, c *cluster.Cluster) string {
 	return address
 }
 
-// balance lets connections to an address go to one replica after the other.
-func balance(t *testing.T, address string, replicas []string) {
+// startLoadBalancer lets connections to an address go to one replica after the other.
+func startLoadBalancer(t *testing.T, address string, replicas []string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -121,7 +121,7 @@ func balance(t *testing.T, address string, replicas []string) {
 	}()
 }
 
-func configuration(t *testing.T, api kubernetes.Interface) *admissionregistrationv1.ValidatingWebhookConfiguration {
+func webhookConfiguration(t *testing.T, api kubernetes.Interface) *admissionregistrationv1.ValidatingWebhookConfiguration {
 	t.Helper()
 	out, err := api.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(t.Context(), "kfp-preflight", metav1.GetOptions{})
 	if err != nil {
@@ -130,10 +130,10 @@ func configuration(t *testing.T, api kubernetes.Interface) *admissionregistratio
 	return out
 }
 
-// closed lets nothing in that could not be judged.
-func closed(t *testing.T, api kubernetes.Interface) {
+// failClosed lets nothing in that could not be judged.
+func failClosed(t *testing.T, api kubernetes.Interface) {
 	t.Helper()
-	c := configuration(t, api)
+	c := webhookConfiguration(t, api)
 	for i := range c.Webhooks {
 		c.Webhooks[i].FailurePolicy = new(admissionregistrationv1.Fail)
 	}

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// egress makes the API server reach Services and kubelets through a proxy on a Unix socket.
-const egress = `apiVersion: apiserver.k8s.io/v1beta1
+// egressSelectorConfig makes the API server reach Services and kubelets through a proxy on a Unix socket.
+const egressSelectorConfig = `apiVersion: apiserver.k8s.io/v1beta1
 kind: EgressSelectorConfiguration
 egressSelections:
   - name: cluster
@@ -22,14 +22,14 @@ egressSelections:
           udsName: %s
 `
 
-// network is the network between the API server and a node: a proxy that knows where the addresses of the cluster really are.
-type network struct {
+// egressProxy is the network between the API server and a node: a proxy that knows where the addresses of the cluster really are.
+type egressProxy struct {
 	dir      string
 	listener net.Listener
 }
 
-// newNetwork starts a network. resolve turns an address of the cluster into one of this machine.
-func newNetwork(resolve func(address string) (string, error)) (*network, error) {
+// newEgressProxy starts a network. resolve turns an address of the cluster into one of this machine.
+func newEgressProxy(resolve func(address string) (string, error)) (*egressProxy, error) {
 	dir, err := os.MkdirTemp("", "net-")
 	if err != nil {
 		return nil, err
@@ -38,37 +38,37 @@ func newNetwork(resolve func(address string) (string, error)) (*network, error) 
 	if err != nil {
 		return nil, err
 	}
-	n := &network{dir, listener}
+	n := &egressProxy{dir, listener}
 	go func() {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			go connect(conn, resolve)
+			go serveConnect(conn, resolve)
 		}
 	}()
 	return n, nil
 }
 
-// use makes a cluster that is about to start use the network, until it stops.
-func (n *network) use(c *Cluster) error {
-	c.stops = append(c.stops, n.stop)
+// configure makes a cluster that is about to start use the network, until it stops.
+func (n *egressProxy) configure(c *Cluster) error {
+	c.cleanups = append(c.cleanups, n.stop)
 	file := filepath.Join(n.dir, "egress.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, egress, n.listener.Addr()), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, egressSelectorConfig, n.listener.Addr()), 0o600); err != nil {
 		return err
 	}
 	c.env.ControlPlane.GetAPIServer().Configure().Set("egress-selector-config-file", file)
 	return nil
 }
 
-func (n *network) stop() error {
+func (n *egressProxy) stop() error {
 	_ = n.listener.Close()
 	return os.RemoveAll(n.dir)
 }
 
-// connect answers one CONNECT, and brings what follows to where it is meant for.
-func connect(client net.Conn, resolve func(string) (string, error)) {
+// serveConnect answers one CONNECT, and brings what follows to where it is meant for.
+func serveConnect(client net.Conn, resolve func(string) (string, error)) {
 	defer func() { _ = client.Close() }()
 	reader := bufio.NewReader(client)
 	request, err := http.ReadRequest(reader)

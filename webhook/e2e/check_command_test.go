@@ -16,14 +16,14 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 )
 
-// checkSaysTheSame judges an object as the command line does and compares that with what the webhook answered when it was created.
-func checkSaysTheSame(t *testing.T, judged *unstructured.Unstructured, answer error, warnings []string) {
+// compareWithCheck judges an object as the command line does and compares that with what the webhook answered when it was created.
+func compareWithCheck(t *testing.T, subject *unstructured.Unstructured, answer error, warnings []string) {
 	t.Helper()
-	raw, err := judged.MarshalJSON()
+	raw, err := subject.MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := objects.Decode(raw, judged.GetNamespace())
+	o, err := objects.Decode(raw, subject.GetNamespace())
 	if err != nil || o == nil {
 		t.Fatal(o, err)
 	}

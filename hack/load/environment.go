@@ -16,23 +16,23 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/hack/payload"
 )
 
-// site is a control plane with what the payloads need, and the webhook servers.
-type site struct {
+// environment is a control plane with what the payloads need, and the webhook servers.
+type environment struct {
 	*cluster.Cluster
-	api       *kubernetes.Clientset
-	processes []*process // the floor first, kfp-preflight last
+	api     *kubernetes.Clientset
+	servers []*serverProcess // the floor first, kfp-preflight last
 }
 
-// floors are the webhooks that do less, from the least on.
-var floors = []string{"transport", "yes", "argo-types"}
+// referenceServers are the webhooks that do less, from the least on.
+var referenceServers = []string{"transport", "yes", "argo-types"}
 
-const own = "kfp-preflight"
+const preflight = "kfp-preflight"
 
-// memory is what kfp-preflight makes of the limit that its manifests set.
-const memory = "GOMEMLIMIT=102MiB"
+// memoryLimit is what kfp-preflight makes of the limit that its manifests set.
+const memoryLimit = "GOMEMLIMIT=102MiB"
 
-func newSite(ctx context.Context) (*site, error) {
-	s := &site{}
+func newEnvironment(ctx context.Context) (*environment, error) {
+	s := &environment{}
 	var err error
 	fmt.Println("starting a control plane with etcd and kube-apiserver")
 	if s.Cluster, err = cluster.Start(ctx, "."); err != nil {
@@ -45,44 +45,44 @@ func newSite(ctx context.Context) (*site, error) {
 		return s, err
 	}
 	// Nothing is to be asked while webhooks are called directly.
-	if err := s.api.AdmissionregistrationV1().ValidatingWebhookConfigurations().Delete(ctx, own, metav1.DeleteOptions{}); err != nil {
+	if err := s.api.AdmissionregistrationV1().ValidatingWebhookConfigurations().Delete(ctx, preflight, metav1.DeleteOptions{}); err != nil {
 		return s, err
 	}
-	if err := s.populate(ctx); err != nil {
+	if err := s.createDependencies(ctx); err != nil {
 		return s, err
 	}
 	program, err := os.Executable()
 	if err != nil {
 		return s, err
 	}
-	for _, name := range floors {
+	for _, name := range referenceServers {
 		address, err := freeAddress()
 		if err != nil {
 			return s, err
 		}
-		p, err := start(ctx, name, address, s.Dir, program, "-serve", name, "-address", address, "-certificates", s.CertDir)
+		p, err := startServer(ctx, name, address, s.Dir, program, "-serve", name, "-address", address, "-certificates", s.CertDir)
 		if err != nil {
 			return s, err
 		}
-		s.processes = append(s.processes, p)
+		s.servers = append(s.servers, p)
 	}
-	return s, s.startOwn(ctx)
+	return s, s.startPreflight(ctx)
 }
 
-// startOwn starts kfp-preflight as the ServiceAccount of its manifests.
-func (s *site) startOwn(ctx context.Context) error {
-	p, err := start(ctx, own, s.WebhookAddress, s.Dir, "env", memory, "bin/kfp-preflight", "serve",
+// startPreflight starts kfp-preflight as the ServiceAccount of its manifests.
+func (s *environment) startPreflight(ctx context.Context) error {
+	p, err := startServer(ctx, preflight, s.WebhookAddress, s.Dir, "env", memoryLimit, "bin/kfp-preflight", "serve",
 		"--kubeconfig", filepath.Join(s.Dir, "webhook.kubeconfig"), "--tls-dir", s.CertDir,
 		"--webhook-address", s.WebhookAddress, "--probe-address", "127.0.0.1:0", "--metrics-address", "0")
 	if err == nil {
-		s.processes = append(s.processes, p)
+		s.servers = append(s.servers, p)
 	}
 	return err
 }
 
-// named is one of the webhook servers.
-func (s *site) named(name string) *process {
-	for _, p := range s.processes {
+// server is one of the webhook servers.
+func (s *environment) server(name string) *serverProcess {
+	for _, p := range s.servers {
 		if p.name == name {
 			return p
 		}
@@ -98,17 +98,17 @@ func freeAddress() (string, error) {
 	return socket.Addr().String(), socket.Close()
 }
 
-// populate makes what the payloads need, as Kubeflow has it.
-func (s *site) populate(ctx context.Context) error {
-	make := metav1.CreateOptions{}
+// createDependencies makes what the payloads need, as Kubeflow has it.
+func (s *environment) createDependencies(ctx context.Context) error {
+	createOptions := metav1.CreateOptions{}
 	var errs []error
 	add := func(_ any, err error) { errs = append(errs, err) }
-	add(s.api.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: payload.Namespace}}, make))
-	add(s.api.CoreV1().ServiceAccounts(payload.Namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default-editor"}}, make))
+	add(s.api.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: payload.Namespace}}, createOptions))
+	add(s.api.CoreV1().ServiceAccounts(payload.Namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default-editor"}}, createOptions))
 	add(s.api.CoreV1().ConfigMaps("kubeflow").Create(ctx, &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Name: "workflow-controller-configmap"},
 		Data:       map[string]string{"executor": "imagePullPolicy: IfNotPresent\n"},
-	}, make))
+	}, createOptions))
 	secrets := map[string]bool{}
 	for _, p := range payload.All() {
 		for _, name := range p.Secrets {
@@ -116,7 +116,7 @@ func (s *site) populate(ctx context.Context) error {
 				continue
 			}
 			secrets[name] = true
-			add(s.api.CoreV1().Secrets(payload.Namespace).Create(ctx, newSecret(name), make))
+			add(s.api.CoreV1().Secrets(payload.Namespace).Create(ctx, newSecret(name), createOptions))
 		}
 	}
 	return errors.Join(errs...)
@@ -126,9 +126,9 @@ func newSecret(name string) *corev1.Secret {
 	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, StringData: map[string]string{"password": "not-for-logs"}}
 }
 
-func (s *site) stop() error {
+func (s *environment) stop() error {
 	var errs []error
-	for _, p := range s.processes {
+	for _, p := range s.servers {
 		errs = append(errs, p.stop())
 	}
 	if s.Cluster != nil {

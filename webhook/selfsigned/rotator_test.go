@@ -21,17 +21,17 @@ import (
 
 const day = 24 * time.Hour
 
-// world is a cluster with two replicas. What concerns time is tested here, with a clock that jumps; the rest with a real API server.
-type world struct {
+// fakeCluster is a cluster with two replicas. What concerns time is tested here, with a clock that jumps; the rest with a real API server.
+type fakeCluster struct {
 	t        *testing.T
 	client   *fake.Clientset
 	replicas []*Rotator
 	now      time.Time
 }
 
-func newWorld(t *testing.T) *world {
+func newFakeCluster(t *testing.T) *fakeCluster {
 	service := admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{Name: "hook", Namespace: "here"}}
-	w := &world{t: t, now: time.Now(), client: fake.NewClientset(
+	w := &fakeCluster{t: t, now: time.Now(), client: fake.NewClientset(
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "here", Name: "ca"}},
 		&admissionregistrationv1.ValidatingWebhookConfiguration{
 			ObjectMeta: metav1.ObjectMeta{Name: "hooks"},
@@ -46,7 +46,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // rotate lets time pass and a replica look after the certificates.
-func (w *world) rotate(replica int, passed time.Duration) {
+func (w *fakeCluster) rotate(replica int, passed time.Duration) {
 	w.t.Helper()
 	w.now = w.now.Add(passed)
 	if err := w.replicas[replica].Rotate(w.t.Context(), w.now); err != nil {
@@ -54,7 +54,7 @@ func (w *world) rotate(replica int, passed time.Duration) {
 	}
 }
 
-func (w *world) secret() map[string][]byte {
+func (w *fakeCluster) secretData() map[string][]byte {
 	w.t.Helper()
 	secret, err := w.client.CoreV1().Secrets("here").Get(w.t.Context(), "ca", metav1.GetOptions{})
 	if err != nil {
@@ -63,7 +63,7 @@ func (w *world) secret() map[string][]byte {
 	return secret.Data
 }
 
-func (w *world) bundle() []byte {
+func (w *fakeCluster) caBundle() []byte {
 	w.t.Helper()
 	configuration, err := w.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(w.t.Context(), "hooks", metav1.GetOptions{})
 	if err != nil {
@@ -75,7 +75,7 @@ func (w *world) bundle() []byte {
 	return configuration.Webhooks[0].ClientConfig.CABundle
 }
 
-func (w *world) served(replica int) *tls.Certificate {
+func (w *fakeCluster) servingCertificate(replica int) *tls.Certificate {
 	w.t.Helper()
 	certificate, err := w.replicas[replica].GetCertificate(nil)
 	if err != nil {
@@ -84,57 +84,57 @@ func (w *world) served(replica int) *tls.Certificate {
 	return certificate
 }
 
-// trusted checks that all replicas serve what an API server accepts that knows the given CAs.
-func (w *world) trusted(bundle []byte) {
+// checkTrusted checks that all replicas serve what an API server accepts that knows the given CAs.
+func (w *fakeCluster) checkTrusted(bundle []byte) {
 	w.t.Helper()
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(bundle)
 	for i := range w.replicas {
 		for _, name := range []string{"hook.here.svc", "hook.here.svc.cluster.local"} {
-			if _, err := w.served(i).Leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: pool, CurrentTime: w.now}); err != nil {
+			if _, err := w.servingCertificate(i).Leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: pool, CurrentTime: w.now}); err != nil {
 				w.t.Errorf("replica %d after %s: %v", i, w.now, err)
 			}
 		}
 	}
 }
 
-// TestLife lets thirty years pass, day by day, with the replicas a bit apart. An API server that has the bundle of a day ago accepts what
+// TestThirtyYearsOfRotation lets thirty years pass, day by day, with the replicas a bit apart. An API server that has the bundle of a day ago accepts what
 // is served at all times.
-func TestLife(t *testing.T) {
-	w := newWorld(t)
+func TestThirtyYearsOfRotation(t *testing.T) {
+	w := newFakeCluster(t)
 	if _, err := w.replicas[0].GetCertificate(nil); err == nil {
 		t.Error("there is a certificate before anybody made one")
 	}
 	w.rotate(0, 0)
 	w.rotate(1, time.Second)
 	cas, leaves := map[string]bool{}, map[string]bool{}
-	before := w.bundle()
+	before := w.caBundle()
 	for range 30 * 365 {
 		w.rotate(0, 23*time.Hour)
-		w.trusted(before)
-		before = w.bundle()
+		w.checkTrusted(before)
+		before = w.caBundle()
 		w.rotate(1, time.Hour)
-		w.trusted(before)
-		cas[string(w.secret()[currentCertificate])] = true
-		if expired(w.secret()[lastCertificate], w.now.Add(-day)) {
+		w.checkTrusted(before)
+		cas[string(w.secretData()[currentCertificate])] = true
+		if isExpired(w.secretData()[previousCertificate], w.now.Add(-day)) {
 			t.Fatalf("at %s a CA is trusted that has expired", w.now)
 		}
-		leaves[string(w.served(0).Certificate[0])] = true
+		leaves[string(w.servingCertificate(0).Certificate[0])] = true
 	}
 	if len(cas) < 4 || len(cas) > 6 || len(leaves) < 120 || len(leaves) > 200 {
 		t.Errorf("%d CAs and %d certificates in thirty years", len(cas), len(leaves))
 	}
 }
 
-// TestNothingToDo writes nothing when nothing is due.
-func TestNothingToDo(t *testing.T) {
-	w := newWorld(t)
+// TestWritesNothingWhenNothingIsDue writes nothing when nothing is due.
+func TestWritesNothingWhenNothingIsDue(t *testing.T) {
+	w := newFakeCluster(t)
 	w.rotate(0, 0)
 	w.rotate(1, 0)
-	if bytes.Equal(w.served(0).Certificate[0], w.served(1).Certificate[0]) {
+	if bytes.Equal(w.servingCertificate(0).Certificate[0], w.servingCertificate(1).Certificate[0]) {
 		t.Error("the replicas share a certificate, which must have been stored")
 	}
-	leaf := w.served(0)
+	leaf := w.servingCertificate(0)
 	w.client.ClearActions()
 	w.rotate(0, 30*day)
 	for _, action := range w.client.Actions() {
@@ -142,18 +142,18 @@ func TestNothingToDo(t *testing.T) {
 			t.Errorf("it does %s %s", action.GetVerb(), action.GetResource().Resource)
 		}
 	}
-	if w.served(0) != leaf {
+	if w.servingCertificate(0) != leaf {
 		t.Error("another certificate is served")
 	}
 	w.rotate(0, 31*day)
-	if w.served(0) == leaf {
+	if w.servingCertificate(0) == leaf {
 		t.Error("the same certificate is served after two thirds of its life")
 	}
 }
 
-// TestMended puts the bundle back when somebody has taken it away, and makes a CA anew whose Secret was emptied.
-func TestMended(t *testing.T) {
-	w := newWorld(t)
+// TestRestoresBundleAndSecret puts the bundle back when somebody has taken it away, and makes a CA anew whose Secret was emptied.
+func TestRestoresBundleAndSecret(t *testing.T) {
+	w := newFakeCluster(t)
 	w.rotate(0, 0)
 	w.rotate(1, 0)
 	hooks := w.client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
@@ -163,7 +163,7 @@ func TestMended(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.rotate(1, time.Minute)
-	w.trusted(w.bundle())
+	w.checkTrusted(w.caBundle())
 
 	secrets := w.client.CoreV1().Secrets("here")
 	secret, _ := secrets.Get(t.Context(), "ca", metav1.GetOptions{})
@@ -173,7 +173,7 @@ func TestMended(t *testing.T) {
 	}
 	w.rotate(0, time.Minute)
 	w.rotate(1, time.Second)
-	w.trusted(w.bundle())
+	w.checkTrusted(w.caBundle())
 
 	secret, _ = secrets.Get(t.Context(), "ca", metav1.GetOptions{})
 	secret.Data[currentKey] = []byte("no key")
@@ -183,33 +183,33 @@ func TestMended(t *testing.T) {
 	if err := w.replicas[0].Rotate(t.Context(), w.now); err == nil {
 		t.Error("a CA that can't be read is no error")
 	}
-	w.trusted(w.bundle()) // and everything stays as it was
+	w.checkTrusted(w.caBundle()) // and everything stays as it was
 }
 
-// TestNeglected finds a CA that has expired, with the next one beside it, which must not come to sign when it has expired itself.
-func TestNeglected(t *testing.T) {
-	w := newWorld(t)
+// TestExpiredCA finds a CA that has expired, with the next one beside it, which must not come to sign when it has expired itself.
+func TestExpiredCA(t *testing.T) {
+	w := newFakeCluster(t)
 	w.rotate(0, 0)
 	w.rotate(0, 7*365*day) // the next one is there
-	if len(w.secret()[nextCertificate]) == 0 {
+	if len(w.secretData()[nextCertificate]) == 0 {
 		t.Fatal("there is no next CA after two thirds of the life of the first")
 	}
 	for range 3 {
 		w.rotate(0, 20*365*day)
 		w.rotate(1, time.Second)
-		w.trusted(w.bundle())
+		w.checkTrusted(w.caBundle())
 		w.rotate(0, 2*day)
 		w.rotate(1, time.Second)
-		w.trusted(w.bundle())
+		w.checkTrusted(w.caBundle())
 	}
-	if last := w.secret()[lastCertificate]; expired(last, w.now) {
+	if last := w.secretData()[previousCertificate]; isExpired(last, w.now) {
 		t.Error("a CA is trusted that has expired")
 	}
 }
 
-// TestOrder lets the webhook configuration be out of reach: nothing new is served that nobody trusts.
-func TestOrder(t *testing.T) {
-	w := newWorld(t)
+// TestServesNothingThatIsNotTrusted lets the webhook configuration be out of reach: nothing new is served that nobody trusts.
+func TestServesNothingThatIsNotTrusted(t *testing.T) {
+	w := newFakeCluster(t)
 	denied := errors.New("no")
 	w.client.PrependReactor("update", "validatingwebhookconfigurations", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, denied })
 	if err := w.replicas[0].Rotate(t.Context(), w.now); !errors.Is(err, denied) {
@@ -220,9 +220,9 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestStart does it all in a running process, and ends.
-func TestStart(t *testing.T) {
-	w := newWorld(t)
+// TestStartIssuesAndStops does it all in a running process, and ends.
+func TestStartIssuesAndStops(t *testing.T) {
+	w := newFakeCluster(t)
 	r := w.replicas[0]
 	r.Schedule.Interval = time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())

@@ -12,11 +12,11 @@ import (
 // The core of the servers under measurement, and that of everything else.
 const serverCore, otherCore = 0, 1
 
-// aside is set when this process is where it should be.
-const aside = "KFP_PREFLIGHT_LOAD_ASIDE"
+// pinnedEnv is set when this process is where it should be.
+const pinnedEnv = "KFP_PREFLIGHT_LOAD_ASIDE"
 
-// cores are how many the machine has.
-func cores() int {
+// availableCores are how many the machine has.
+func availableCores() int {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(1, &set); err != nil {
 		return runtime.NumCPU()
@@ -24,9 +24,9 @@ func cores() int {
 	return set.Count()
 }
 
-// moveAside begins again on the core that the servers don't have.
-func moveAside() error {
-	if os.Getenv(aside) != "" || runtime.NumCPU() < 2 {
+// pinToOtherCore begins again on the core that the servers don't have.
+func pinToOtherCore() error {
+	if os.Getenv(pinnedEnv) != "" || runtime.NumCPU() < 2 {
 		return nil
 	}
 	program, err := os.Executable()
@@ -34,30 +34,30 @@ func moveAside() error {
 		return err
 	}
 	runtime.LockOSThread()
-	if err := onCore(otherCore); err != nil {
+	if err := pinThread(otherCore); err != nil {
 		return err
 	}
-	return unix.Exec(program, os.Args, append(os.Environ(), aside+"=1"))
+	return unix.Exec(program, os.Args, append(os.Environ(), pinnedEnv+"=1"))
 }
 
-// startOnCore starts a program on the servers' core.
-func startOnCore(cmd *exec.Cmd) error {
-	if os.Getenv(aside) == "" {
+// startOnServerCore starts a program on the servers' core.
+func startOnServerCore(cmd *exec.Cmd) error {
+	if os.Getenv(pinnedEnv) == "" {
 		return cmd.Start()
 	}
 	runtime.LockOSThread() // whose core the program inherits
 	defer runtime.UnlockOSThread()
-	if err := onCore(serverCore); err != nil {
+	if err := pinThread(serverCore); err != nil {
 		return err
 	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	return onCore(otherCore)
+	return pinThread(otherCore)
 }
 
-// onCore moves this thread.
-func onCore(core int) error {
+// pinThread moves this thread.
+func pinThread(core int) error {
 	var set unix.CPUSet
 	set.Set(core)
 	if err := unix.SchedSetaffinity(0, &set); err != nil {

@@ -12,9 +12,9 @@ import (
 
 // TestRollout does what docs/rollout.md tells a newcomer to do, and sees what it says he sees.
 func TestRollout(t *testing.T) {
-	s := newSite(t)
-	s.join()
-	page, err := os.ReadFile(filepath.Join(root, "docs", "rollout.md"))
+	s := newTestCluster(t)
+	s.addNode()
+	page, err := os.ReadFile(filepath.Join(repoRoot, "docs", "rollout.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,22 +24,22 @@ func TestRollout(t *testing.T) {
 	}
 	for _, step := range steps {
 		if step.File != "" {
-			s.write(step.File, step.Text)
+			s.writeFile(step.File, step.Text)
 			continue
 		}
-		s.follow(step)
+		s.runStep(step)
 	}
-	s.healthy()
+	s.checkNode()
 }
 
-// follow runs a command until it prints what it is said to: labels and configurations take a moment to be known everywhere. What makes or
+// runStep runs a command until it prints what it is said to: labels and configurations take a moment to be known everywhere. What makes or
 // deletes something can't be run twice.
-func (s *site) follow(step transcript.Step) {
+func (s *testCluster) runStep(step transcript.Step) {
 	s.t.Helper()
 	once := strings.Contains(step.Command, " delete ") || strings.Contains(step.Command, " create ")
 	var first string
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(500 * time.Millisecond) {
-		out, _ := s.sh(step.Command)
+		out, _ := s.shell(step.Command)
 		if first == "" {
 			first = out
 		}

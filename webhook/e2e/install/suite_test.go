@@ -18,10 +18,10 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
 )
 
-const root = "../../.."
+const repoRoot = "../../.."
 
-// programs is a folder with kfp-preflight, and the kubectl of the control plane.
-var programs string
+// binDir is a folder with kfp-preflight, and the kubectl of the control plane.
+var binDir string
 
 func TestMain(m *testing.M) {
 	code, err := run(m)
@@ -34,20 +34,20 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) (code int, err error) {
 	ctrl.SetLogger(logr.Discard())
-	if programs, err = os.MkdirTemp("", "kfp-preflight-"); err != nil {
+	if binDir, err = os.MkdirTemp("", "kfp-preflight-"); err != nil {
 		return 1, err
 	}
-	defer func() { _ = os.RemoveAll(programs) }()
-	build := exec.Command("go", "build", "-o", programs, "./cmd/kfp-preflight")
-	build.Dir = root
+	defer func() { _ = os.RemoveAll(binDir) }()
+	build := exec.Command("go", "build", "-o", binDir, "./cmd/kfp-preflight")
+	build.Dir = repoRoot
 	if out, err := build.CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("%w\n%s", err, out)
 	}
 	return m.Run(), nil
 }
 
-// site is a cluster, an admin's shell with a copy of what the repository ships, and a node.
-type site struct {
+// testCluster is a cluster, an admin's shell with a copy of what the repository ships, and a node.
+type testCluster struct {
 	*cluster.Cluster
 	t    *testing.T
 	node *cluster.Node
@@ -55,16 +55,16 @@ type site struct {
 	dir  string
 }
 
-// newSite starts a cluster with Argo's and Kubeflow's types and namespaces, nothing of kfp-preflight, and no node.
-func newSite(t *testing.T) *site {
+// newTestCluster starts a cluster with Argo's and Kubeflow's types and namespaces, nothing of kfp-preflight, and no node.
+func newTestCluster(t *testing.T) *testCluster {
 	t.Helper()
-	s := &site{t: t, dir: t.TempDir(), node: &cluster.Node{
-		Binary: filepath.Join(programs, "kfp-preflight"), VolumeSyncInterval: time.Second, EndpointsDelay: 500 * time.Millisecond,
+	s := &testCluster{t: t, dir: t.TempDir(), node: &cluster.Node{
+		Binary: filepath.Join(binDir, "kfp-preflight"), VolumeSyncInterval: time.Second, EndpointsDelay: 500 * time.Millisecond,
 	}}
 	if err := s.node.StartNetwork(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := cluster.Start(t.Context(), root, s.node.NetworkOption())
+	c, err := cluster.Start(t.Context(), repoRoot, s.node.NetworkOption())
 	t.Cleanup(func() {
 		if err := c.Stop(); err != nil {
 			t.Error(err)
@@ -82,14 +82,14 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	for _, folder := range []string{"manifests", "testdata"} {
-		if err := os.CopyFS(filepath.Join(s.dir, folder), os.DirFS(filepath.Join(root, folder))); err != nil {
+		if err := os.CopyFS(filepath.Join(s.dir, folder), os.DirFS(filepath.Join(repoRoot, folder))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := os.Symlink(mustAbs(t, c.Kubectl()), filepath.Join(s.dir, "kubectl")); err != nil {
 		t.Fatal(err)
 	}
-	s.must("kubectl create namespace kubeflow && kubectl -n kubeflow create configmap workflow-controller-configmap")
+	s.mustRun("kubectl create namespace kubeflow && kubectl -n kubeflow create configmap workflow-controller-configmap")
 	return s
 }
 
@@ -102,34 +102,34 @@ func mustAbs(t *testing.T, path string) string {
 	return out
 }
 
-// join adds the node. Without it pods are asked for, and never run.
-func (s *site) join() {
+// addNode adds the node. Without it pods are asked for, and never run.
+func (s *testCluster) addNode() {
 	s.t.Helper()
 	if err := s.node.Join(s.t.Context(), s.Cluster); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// sh runs a command as the admin, where the copy of the repository is.
-func (s *site) sh(command string) (string, error) {
+// shell runs a command as the admin, where the copy of the repository is.
+func (s *testCluster) shell(command string) (string, error) {
 	cmd := exec.CommandContext(s.t.Context(), "bash", "-uo", "pipefail", "-c", command)
 	cmd.Dir = s.dir
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+mustAbs(s.t, filepath.Join(s.Dir, "admin.kubeconfig")), "PATH="+s.dir+":"+programs+":"+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+mustAbs(s.t, filepath.Join(s.Dir, "admin.kubeconfig")), "PATH="+s.dir+":"+binDir+":"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
-func (s *site) must(command string) string {
+func (s *testCluster) mustRun(command string) string {
 	s.t.Helper()
-	out, err := s.sh(command)
+	out, err := s.shell(command)
 	if err != nil {
 		s.t.Fatalf("%s: %v\n%s", command, err, out)
 	}
 	return out
 }
 
-// write writes a file of the admin.
-func (s *site) write(file, text string) {
+// writeFile writes a file of the admin.
+func (s *testCluster) writeFile(file, text string) {
 	s.t.Helper()
 	path := filepath.Join(s.dir, file)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -149,8 +149,8 @@ func kustomization(overlay string, components ...string) string {
 	return out
 }
 
-// healthy fails the test if a pod has ended by itself, or the node was in trouble otherwise.
-func (s *site) healthy() {
+// checkNode fails the test if a pod has ended by itself, or the node was in trouble otherwise.
+func (s *testCluster) checkNode() {
 	s.t.Helper()
 	if err := s.node.Err(); err != nil {
 		s.t.Error(err)

@@ -58,8 +58,8 @@ func workflow(name string, steps, secrets, program int) Payload {
 	for i := range secrets {
 		p.Secrets = append(p.Secrets, fmt.Sprintf("credentials-%d", i))
 	}
-	p.Allowed = encoded(pipelineV1(steps, p.Secrets, program))
-	p.Denied = encoded(pipelineV1(steps, append([]string{"nowhere"}, p.Secrets[1:]...), program))
+	p.Allowed = mustMarshal(pipelineV1(steps, p.Secrets, program))
+	p.Denied = mustMarshal(pipelineV1(steps, append([]string{"nowhere"}, p.Secrets[1:]...), program))
 	return p
 }
 
@@ -76,13 +76,13 @@ func pipelineV1(steps int, secrets []string, program int) object {
 		inputs := object{}
 		args := []string{"--output", "/tmp/outputs/Output/data"}
 		if i > 0 {
-			before := fmt.Sprintf("component-%d", i-1)
-			task["dependencies"] = []string{before}
+			previous := fmt.Sprintf("component-%d", i-1)
+			task["dependencies"] = []string{previous}
 			task["arguments"] = object{"parameters": []object{{
-				"name": before + "-Output", "value": fmt.Sprintf("{{tasks.%s.outputs.parameters.%s-Output}}", before, before),
+				"name": previous + "-Output", "value": fmt.Sprintf("{{tasks.%s.outputs.parameters.%s-Output}}", previous, previous),
 			}}}
-			inputs["parameters"] = []object{{"name": before + "-Output"}}
-			args = append(args, "--input", "{{inputs.parameters."+before+"-Output}}")
+			inputs["parameters"] = []object{{"name": previous + "-Output"}}
+			args = append(args, "--input", "{{inputs.parameters."+previous+"-Output}}")
 		}
 		if program == 0 { // so many steps that they have no more to say
 			delete(task, "arguments")
@@ -168,11 +168,11 @@ func pipelineV2(secret string) []byte {
 		}
 		tasks[name] = task
 	}
-	spec := encoded(object{
+	spec := mustMarshal(object{
 		"pipelineInfo": object{"name": "pipeline"}, "schemaVersion": "2.1.0", "sdkVersion": "kfp-2.14.6",
 		"root": object{"dag": object{"tasks": tasks}}, "components": components, "deploymentSpec": object{"executors": executors},
 	})
-	platforms := encoded(object{"platforms": object{"kubernetes": object{"deploymentSpec": object{"executors": configs}}}})
+	platforms := mustMarshal(object{"platforms": object{"kubernetes": object{"deploymentSpec": object{"executors": configs}}}})
 	compiled, err := kfp.Compile(spec, platforms)
 	if err != nil {
 		panic(err) // what is compiled never changes
@@ -180,13 +180,13 @@ func pipelineV2(secret string) []byte {
 	wf := compiled.Workflow
 	wf.Name, wf.Namespace = "pipeline-x7k2p", Namespace
 	wf.Labels = map[string]string{"pipeline/runid": "7a9d3a7e-1f0c-4c7e-8f47-6d1f6c3d8b12"}
-	return encoded(wf)
+	return mustMarshal(wf)
 }
 
 // Profile has a quota.
 func Profile() Payload {
-	with := func(hard object) []byte {
-		return encoded(object{
+	newProfile := func(hard object) []byte {
+		return mustMarshal(object{
 			"apiVersion": "kubeflow.org/v1", "kind": "Profile",
 			"metadata": object{"name": Namespace, "uid": "7a9d3a7e-1f0c-4c7e-8f47-6d1f6c3d8b11", "creationTimestamp": "2026-11-20T10:00:00Z"},
 			"spec":     object{"owner": object{"kind": "User", "name": "user@example.com"}, "resourceQuotaSpec": object{"hard": hard}},
@@ -194,8 +194,8 @@ func Profile() Payload {
 	}
 	return Payload{
 		Name: "profile", Kind: profileKind, Path: "/validate-profile",
-		Allowed: with(object{"requests.storage": "500Gi", "requests.nvidia.com/gpu": "4"}),
-		Denied:  with(object{"cpu": "64", "memory": "256Gi"}),
+		Allowed: newProfile(object{"requests.storage": "500Gi", "requests.nvidia.com/gpu": "4"}),
+		Denied:  newProfile(object{"cpu": "64", "memory": "256Gi"}),
 	}
 }
 
@@ -207,7 +207,7 @@ func (p Payload) Review(raw []byte) []byte {
 	}
 	resource := metav1.GroupVersionResource{Group: p.Kind.Group, Version: p.Kind.Version, Resource: strings.ToLower(p.Kind.Kind) + "s"}
 	no := false
-	return encoded(admissionv1.AdmissionReview{
+	return mustMarshal(admissionv1.AdmissionReview{
 		TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"},
 		Request: &admissionv1.AdmissionRequest{
 			UID: "705ab4f5-6393-11e8-b7cc-42010a800002", Kind: p.Kind, RequestKind: &p.Kind, Resource: resource, RequestResource: &resource,
@@ -218,7 +218,7 @@ func (p Payload) Review(raw []byte) []byte {
 	})
 }
 
-func encoded(v any) []byte {
+func mustMarshal(v any) []byte {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // what is encoded is made here

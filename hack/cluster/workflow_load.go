@@ -19,10 +19,10 @@ import (
 
 // Load creates Workflows without a pause, and knows what must become of each: half of them must be let in, half must be denied.
 type Load struct {
-	lock     sync.Mutex
-	calls    LoadStats
-	stopping chan struct{}
-	running  sync.WaitGroup
+	lock    sync.Mutex
+	stats   LoadStats
+	stop    chan struct{}
+	workers sync.WaitGroup
 }
 
 // LoadStats are what became of the Workflows.
@@ -35,7 +35,7 @@ type LoadStats struct {
 // Expected is how many calls came out as they should.
 func (c LoadStats) Expected() int { return c.Created + c.Denied }
 
-var workflows = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "workflows"}
+var workflowResource = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "workflows"}
 
 // StartLoad starts workers that create Workflows in one namespace after the other until Stop. With dryRun nothing stays.
 func StartLoad(ctx context.Context, config *rest.Config, namespaces []string, workers int, dryRun bool) (*Load, error) {
@@ -49,26 +49,26 @@ func StartLoad(ctx context.Context, config *rest.Config, namespaces []string, wo
 	if dryRun {
 		options.DryRun = []string{metav1.DryRunAll}
 	}
-	l := &Load{stopping: make(chan struct{})}
+	l := &Load{stop: make(chan struct{})}
 	for worker := range workers {
-		l.running.Go(func() {
+		l.workers.Go(func() {
 			for i := worker; ; i++ {
 				select {
-				case <-l.stopping:
+				case <-l.stop:
 					return
 				default:
 				}
 				bad := i%2 == 1
-				_, err := client.Resource(workflows).Namespace(namespaces[i/2*7%len(namespaces)]).Create(ctx, newRun(bad), options)
-				l.count(bad, err)
+				_, err := client.Resource(workflowResource).Namespace(namespaces[i/2*7%len(namespaces)]).Create(ctx, newWorkflow(bad), options)
+				l.record(bad, err)
 			}
 		})
 	}
 	return l, nil
 }
 
-// newRun is a Workflow that can run, or one that needs a Secret that is not there.
-func newRun(bad bool) *unstructured.Unstructured {
+// newWorkflow is a Workflow that can run, or one that needs a Secret that is not there.
+func newWorkflow(bad bool) *unstructured.Unstructured {
 	container := map[string]any{"image": "busybox"}
 	if bad {
 		container["envFrom"] = []any{map[string]any{"secretRef": map[string]any{"name": "nowhere"}}}
@@ -79,22 +79,22 @@ func newRun(bad bool) *unstructured.Unstructured {
 	}}
 }
 
-func (l *Load) count(bad bool, err error) {
+func (l *Load) record(bad bool, err error) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	switch {
 	case !bad && err == nil:
-		l.calls.Created++
-	case bad && denied(err):
-		l.calls.Denied++
+		l.stats.Created++
+	case bad && isMissingSecretDenial(err):
+		l.stats.Denied++
 	case bad && err == nil:
-		l.calls.Unexpected = append(l.calls.Unexpected, errors.New("what must be denied was let in"))
+		l.stats.Unexpected = append(l.stats.Unexpected, errors.New("what must be denied was let in"))
 	default:
-		l.calls.Unexpected = append(l.calls.Unexpected, fmt.Errorf("%s: %w", time.Now().Format(time.StampMilli), err))
+		l.stats.Unexpected = append(l.stats.Unexpected, fmt.Errorf("%s: %w", time.Now().Format(time.StampMilli), err))
 	}
 }
 
-func denied(err error) bool {
+func isMissingSecretDenial(err error) bool {
 	return apierrors.IsInvalid(err) && strings.Contains(err.Error(), "workflow-secret-missing")
 }
 
@@ -102,25 +102,25 @@ func denied(err error) bool {
 func (l *Load) Stats() LoadStats {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	return LoadStats{l.calls.Created, l.calls.Denied, slices.Clone(l.calls.Unexpected)}
+	return LoadStats{l.stats.Created, l.stats.Denied, slices.Clone(l.stats.Unexpected)}
 }
 
 // Stop ends the load, and returns all calls.
 func (l *Load) Stop() LoadStats {
-	close(l.stopping)
-	l.running.Wait()
+	close(l.stop)
+	l.workers.Wait()
 	return l.Stats()
 }
 
 // WaitForDenial waits until bad Workflows are denied in a namespace, which says that all parts have found each other.
-func (c *Cluster) WaitForDenial(ctx context.Context, namespace string, patience time.Duration) error {
+func (c *Cluster) WaitForDenial(ctx context.Context, namespace string, timeout time.Duration) error {
 	client, err := dynamic.NewForConfig(c.Admin)
 	if err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
-		_, err := client.Resource(workflows).Namespace(namespace).Create(ctx, newRun(true), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		if denied(err) {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(200 * time.Millisecond) {
+		_, err := client.Resource(workflowResource).Namespace(namespace).Create(ctx, newWorkflow(true), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		if isMissingSecretDenial(err) {
 			return nil
 		}
 		if time.Now().After(deadline) {

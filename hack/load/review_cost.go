@@ -15,24 +15,24 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/hack/payload"
 )
 
-// posts measures what a review costs the servers.
-func (s *site) posts(ctx context.Context, o options) error {
-	fmt.Printf("\nAdmissionReviews over TLS and HTTP/2, %d requests or %s each; CPU and memory are the server's\n", o.count, o.length)
+// measureReviews measures what a review costs the servers.
+func (s *environment) measureReviews(ctx context.Context, o options) error {
+	fmt.Printf("\nAdmissionReviews over TLS and HTTP/2, %d requests or %s each; CPU and memory are the server's\n", o.count, o.duration)
 	fmt.Printf("%-8s %-8s %-14s %9s %10s %9s %9s %9s %9s %7s\n", "payload", "verdict", "server", "in flight", "requests/s", "p50 ms", "p99 ms", "CPU ms", "peak MiB", "ratio")
 	for _, p := range payload.All() {
-		if !o.chosen(p) {
+		if !o.selected(p) {
 			continue
 		}
 		for _, inFlight := range []int{1, 8, 32} {
-			var typed float64 // what the decoding into Argo's types costs
-			for _, server := range s.processes {
+			var argoTypesCPU float64 // what the decoding into Argo's types costs
+			for _, server := range s.servers {
 				for _, verdict := range []string{"allowed", "denied"} {
-					m := measurement{server: server, payload: p, body: p.Review(p.Allowed), inFlight: inFlight, want: []byte(`"allowed":true`)}
+					m := measurement{server: server, payload: p, body: p.Review(p.Allowed), inFlight: inFlight, wantInAnswer: []byte(`"allowed":true`)}
 					if verdict == "denied" {
-						if server.name != own {
+						if server.name != preflight {
 							continue // they deny nothing
 						}
-						m.body, m.want = p.Review(p.Denied), []byte(`"allowed":false`)
+						m.body, m.wantInAnswer = p.Review(p.Denied), []byte(`"allowed":false`)
 					}
 					if p.Kind.Kind != "Workflow" && server.name == "argo-types" {
 						continue
@@ -43,9 +43,9 @@ func (s *site) posts(ctx context.Context, o options) error {
 					}
 					ratio := ""
 					if server.name == "argo-types" {
-						typed = r.cpu
-					} else if server.name == own && typed > 0 {
-						ratio = fmt.Sprintf("%.2f", r.cpu/typed)
+						argoTypesCPU = r.cpu
+					} else if server.name == preflight && argoTypesCPU > 0 {
+						ratio = fmt.Sprintf("%.2f", r.cpu/argoTypesCPU)
 					}
 					fmt.Printf("%-8s %-8s %-14s %9d %10.0f %9.2f %9.2f %9.3f %9.0f %7s\n", p.Name, verdict, server.name, inFlight, r.rate,
 						r.p50, r.p99, r.cpu, r.peak, ratio)
@@ -58,11 +58,11 @@ func (s *site) posts(ctx context.Context, o options) error {
 
 // measurement is many requests of one kind to one server.
 type measurement struct {
-	server   *process
-	payload  payload.Payload
-	body     []byte
-	inFlight int
-	want     []byte // what each answer has
+	server       *serverProcess
+	payload      payload.Payload
+	body         []byte
+	inFlight     int
+	wantInAnswer []byte // what each answer has
 }
 
 // result is what came of it: rate per second, milliseconds, MiB.
@@ -78,43 +78,43 @@ func (m measurement) run(ctx context.Context, o options) (result, error) {
 			return result{}, err
 		}
 	}
-	m.server.forget()
-	var left atomic.Int64
-	left.Store(int64(o.count))
+	m.server.resetPeakMemory()
+	var remaining atomic.Int64
+	remaining.Store(int64(o.count))
 	var lock sync.Mutex
-	var took []time.Duration
-	var first error
-	before, began := m.server.cpu(), time.Now()
+	var latencies []time.Duration
+	var firstErr error
+	before, began := m.server.cpuTime(), time.Now()
 	var workers sync.WaitGroup
 	for range m.inFlight {
 		workers.Go(func() {
-			var mine []time.Duration
+			var ownLatencies []time.Duration
 			var err error
-			for err == nil && left.Add(-1) >= 0 && time.Since(began) < o.length && ctx.Err() == nil {
+			for err == nil && remaining.Add(-1) >= 0 && time.Since(began) < o.duration && ctx.Err() == nil {
 				began := time.Now()
 				err = m.post(ctx, client)
-				mine = append(mine, time.Since(began))
+				ownLatencies = append(ownLatencies, time.Since(began))
 			}
 			lock.Lock()
 			defer lock.Unlock()
-			took = append(took, mine...)
-			if first == nil {
-				first = err
+			latencies = append(latencies, ownLatencies...)
+			if firstErr == nil {
+				firstErr = err
 			}
 		})
 	}
 	workers.Wait()
-	elapsed, cpu := time.Since(began), m.server.cpu()-before
-	if first == nil {
-		first = ctx.Err()
+	elapsed, cpu := time.Since(began), m.server.cpuTime()-before
+	if firstErr == nil {
+		firstErr = ctx.Err()
 	}
-	if first != nil {
-		return result{}, first
+	if firstErr != nil {
+		return result{}, firstErr
 	}
-	slices.Sort(took)
+	slices.Sort(latencies)
 	_, peak := m.server.memory()
-	n := float64(len(took))
-	return result{rate: n / elapsed.Seconds(), p50: milliseconds(took[len(took)/2]), p99: milliseconds(took[len(took)*99/100]), cpu: milliseconds(cpu) / n, peak: peak}, nil
+	n := float64(len(latencies))
+	return result{rate: n / elapsed.Seconds(), p50: milliseconds(latencies[len(latencies)/2]), p99: milliseconds(latencies[len(latencies)*99/100]), cpu: milliseconds(cpu) / n, peak: peak}, nil
 }
 
 func (m measurement) post(ctx context.Context, client *http.Client) error {
@@ -132,7 +132,7 @@ func (m measurement) post(ctx context.Context, client *http.Client) error {
 	if err != nil {
 		return err
 	}
-	if !bytes.Contains(answer, m.want) || bytes.Contains(answer, []byte(`"warnings"`)) {
+	if !bytes.Contains(answer, m.wantInAnswer) || bytes.Contains(answer, []byte(`"warnings"`)) {
 		return fmt.Errorf("answered %s %.500s", response.Status, answer)
 	}
 	return nil

@@ -34,7 +34,7 @@ type Rotator struct {
 	// Log is told what is made.
 	Log logr.Logger
 
-	serving atomic.Pointer[serving]
+	serving atomic.Pointer[servingCertificate]
 }
 
 // Schedule say how long certificates live. What is over two thirds of its life is replaced.
@@ -51,10 +51,10 @@ func DefaultSchedule() Schedule {
 	return Schedule{CALifetime: 10 * 365 * 24 * time.Hour, ServingLifetime: 90 * 24 * time.Hour, Overlap: 24 * time.Hour, Interval: 20 * time.Second}
 }
 
-// serving is a certificate, and who signed it for what.
-type serving struct {
+// servingCertificate is a certificate, and who signed it for what.
+type servingCertificate struct {
 	*tls.Certificate
-	signer []byte
+	issuer []byte
 	names  []string
 }
 
@@ -96,23 +96,23 @@ func (r *Rotator) Rotate(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("the ValidatingWebhookConfiguration %s: %w", r.WebhookConfiguration, err)
 	}
-	current, bundle, err := r.authorities(ctx, now)
+	current, bundle, err := r.syncSecret(ctx, now)
 	if err != nil {
 		return fmt.Errorf("the Secret %s/%s: %w", r.Namespace, r.Secret, err)
 	}
-	names, err := r.trust(ctx, configuration, bundle)
+	names, err := r.updateCABundles(ctx, configuration, bundle)
 	if err != nil {
 		return fmt.Errorf("the ValidatingWebhookConfiguration %s: %w", r.WebhookConfiguration, err)
 	}
 	last := r.serving.Load()
-	if last != nil && age(last.Leaf, now) < 2./3 && bytes.Equal(last.signer, current.certificate.Raw) && slices.Equal(last.names, names) {
+	if last != nil && elapsedFraction(last.Leaf, now) < 2./3 && bytes.Equal(last.issuer, current.certificate.Raw) && slices.Equal(last.names, names) {
 		return nil
 	}
 	certificate, err := current.sign(now, r.Schedule.ServingLifetime, names)
 	if err != nil {
 		return err
 	}
-	r.serving.Store(&serving{certificate, current.certificate.Raw, names})
+	r.serving.Store(&servingCertificate{certificate, current.certificate.Raw, names})
 	r.Log.Info("serving with a new certificate", "names", names, "expires", certificate.Leaf.NotAfter)
 	return nil
 }
@@ -121,17 +121,17 @@ func (r *Rotator) Rotate(ctx context.Context, now time.Time) error {
 const (
 	currentCertificate, currentKey = "ca.crt", "ca.key"
 	nextCertificate, nextKey       = "next.crt", "next.key"
-	lastCertificate                = "last.crt"
+	previousCertificate            = "last.crt"
 )
 
-// authorities brings the CAs up to date, and returns the one that signs, and all that are to be trusted as PEM.
-func (r *Rotator) authorities(ctx context.Context, now time.Time) (current *authority, bundle []byte, err error) {
+// syncSecret brings the CAs up to date, and returns the one that signs, and all that are to be trusted as PEM.
+func (r *Rotator) syncSecret(ctx context.Context, now time.Time) (current *authority, bundle []byte, err error) {
 	secrets := r.Client.CoreV1().Secrets(r.Namespace)
 	secret, err := secrets.Get(ctx, r.Secret, metav1.GetOptions{})
 	if err != nil {
 		return nil, nil, err
 	}
-	changed, err := r.renew(secret, now)
+	changed, err := r.renewCA(secret, now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -141,68 +141,68 @@ func (r *Rotator) authorities(ctx context.Context, now time.Time) (current *auth
 		}
 		r.Log.Info("the CA is renewed", "step", changed)
 	}
-	current, err = readAuthority(secret.Data[currentCertificate], secret.Data[currentKey])
-	return current, slices.Concat(secret.Data[currentCertificate], secret.Data[nextCertificate], secret.Data[lastCertificate]), err
+	current, err = parseAuthority(secret.Data[currentCertificate], secret.Data[currentKey])
+	return current, slices.Concat(secret.Data[currentCertificate], secret.Data[nextCertificate], secret.Data[previousCertificate]), err
 }
 
-// renew does the step that a Secret's CAs are due, and names it; none if they are not due any.
-func (r *Rotator) renew(secret *corev1.Secret, now time.Time) (step string, err error) {
+// renewCA does the step that a Secret's CAs are due, and names it; none if they are not due any.
+func (r *Rotator) renewCA(secret *corev1.Secret, now time.Time) (step string, err error) {
 	if secret.Data == nil {
 		secret.Data = map[string][]byte{}
 	}
 	d := secret.Data
-	current, err := readAuthority(d[currentCertificate], d[currentKey])
-	if len(d[currentCertificate]) == 0 || err == nil && age(current.certificate, now) >= 1 {
+	current, err := parseAuthority(d[currentCertificate], d[currentKey])
+	if len(d[currentCertificate]) == 0 || err == nil && elapsedFraction(current.certificate, now) >= 1 {
 		delete(d, nextCertificate) // of a time when nobody looked after it
 		delete(d, nextKey)
-		return "a CA is made", r.put(secret, currentCertificate, currentKey, now)
+		return "a CA is made", r.storeNewCA(secret, currentCertificate, currentKey, now)
 	}
 	if err != nil {
 		return "", fmt.Errorf("its CA can't be read; without its data a new one is made: %w", err)
 	}
-	if expired(d[lastCertificate], now) {
-		delete(d, lastCertificate)
+	if isExpired(d[previousCertificate], now) {
+		delete(d, previousCertificate)
 		return "the last CA has expired", nil
 	}
 	if len(d[nextCertificate]) == 0 {
-		if age(current.certificate, now) < 2./3 {
+		if elapsedFraction(current.certificate, now) < 2./3 {
 			return "", nil
 		}
-		return "the next CA is trusted from now on", r.put(secret, nextCertificate, nextKey, now)
+		return "the next CA is trusted from now on", r.storeNewCA(secret, nextCertificate, nextKey, now)
 	}
-	next, err := readAuthority(d[nextCertificate], d[nextKey])
+	next, err := parseAuthority(d[nextCertificate], d[nextKey])
 	if err != nil {
-		return "the next CA can't be read and is made again", r.put(secret, nextCertificate, nextKey, now)
+		return "the next CA can't be read and is made again", r.storeNewCA(secret, nextCertificate, nextKey, now)
 	}
 	if now.Sub(next.certificate.NotBefore.Add(backdate)) < r.Schedule.Overlap {
 		return "", nil
 	}
-	d[lastCertificate], d[currentCertificate], d[currentKey] = d[currentCertificate], d[nextCertificate], d[nextKey]
+	d[previousCertificate], d[currentCertificate], d[currentKey] = d[currentCertificate], d[nextCertificate], d[nextKey]
 	delete(d, nextCertificate)
 	delete(d, nextKey)
 	return "the next CA signs from now on", nil
 }
 
-// put makes a CA and puts it into the Secret.
-func (r *Rotator) put(secret *corev1.Secret, certificate, key string, now time.Time) error {
-	made, err := newAuthority(now, r.Schedule.CALifetime)
+// storeNewCA makes a CA and puts it into the Secret.
+func (r *Rotator) storeNewCA(secret *corev1.Secret, certificate, key string, now time.Time) error {
+	ca, err := newAuthority(now, r.Schedule.CALifetime)
 	if err != nil {
 		return err
 	}
-	secret.Data[certificate], secret.Data[key], err = made.pem()
+	secret.Data[certificate], secret.Data[key], err = ca.encodePEM()
 	return err
 }
 
-// trust puts the CAs into the webhook configuration where they are not, and returns the names that its webhooks are called by.
-func (r *Rotator) trust(ctx context.Context, configuration *admissionregistrationv1.ValidatingWebhookConfiguration, bundle []byte) (names []string, err error) {
+// updateCABundles puts the CAs into the webhook configuration where they are not, and returns the names that its webhooks are called by.
+func (r *Rotator) updateCABundles(ctx context.Context, configuration *admissionregistrationv1.ValidatingWebhookConfiguration, bundle []byte) (names []string, err error) {
 	changed := false
 	for i := range configuration.Webhooks {
 		client := &configuration.Webhooks[i].ClientConfig
-		called, err := namesOf(*client)
+		hosts, err := serverNames(*client)
 		if err != nil {
 			return nil, err
 		}
-		names = append(names, called...)
+		names = append(names, hosts...)
 		if !bytes.Equal(client.CABundle, bundle) {
 			client.CABundle, changed = bundle, true
 		}
@@ -221,8 +221,8 @@ func (r *Rotator) trust(ctx context.Context, configuration *admissionregistratio
 	return names, err
 }
 
-// namesOf are the names that the API server calls a webhook by.
-func namesOf(config admissionregistrationv1.WebhookClientConfig) ([]string, error) {
+// serverNames are the names that the API server calls a webhook by.
+func serverNames(config admissionregistrationv1.WebhookClientConfig) ([]string, error) {
 	if s := config.Service; s != nil {
 		host := s.Name + "." + s.Namespace + ".svc"
 		return []string{host, host + ".cluster.local"}, nil

@@ -20,9 +20,9 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// TestQuotedRefusal asks the API server itself: it makes the ResourceQuota of each Profile case, creates the pod that the
+// TestQuotedQuotaErrors asks the API server itself: it makes the ResourceQuota of each Profile case, creates the pod that the
 // rule judges, and holds the verdict and the words that the rule quotes to what the API server says.
-func TestQuotedRefusal(t *testing.T) {
+func TestQuotedQuotaErrors(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/profile/profile-quota-compute/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases: %v", err)
@@ -33,15 +33,15 @@ func TestQuotedRefusal(t *testing.T) {
 			continue // it would be the default of all of them
 		}
 		namespace := fmt.Sprintf("oracle-%d", i)
-		makeNamespace(t, namespace)
-		pods[file] = makeQuota(t, file, namespace)
+		ensureNamespace(t, namespace)
+		pods[file] = createQuota(t, file, namespace)
 	}
 	time.Sleep(time.Second) // until the API server's quota plugin has seen them
 	refused := 0
 	for _, file := range slices.Sorted(maps.Keys(pods)) {
 		name := filepath.Base(file)
 		err := env.admin.Create(t.Context(), pods[file], client.DryRunAll)
-		said := readIfThere(t, strings.TrimSuffix(file, ".yaml")+".txt")
+		said := readOptional(t, strings.TrimSuffix(file, ".yaml")+".txt")
 		if err == nil {
 			if strings.HasPrefix(name, "deny-") {
 				t.Errorf("%s: the API server takes the pod", name)
@@ -68,8 +68,8 @@ func TestQuotedRefusal(t *testing.T) {
 	}
 }
 
-// makeQuota makes what a case leads to in a namespace, and returns the baseline pod for it.
-func makeQuota(t *testing.T, file, namespace string) *corev1.Pod {
+// createQuota makes what a case leads to in a namespace, and returns the baseline pod for it.
+func createQuota(t *testing.T, file, namespace string) *corev1.Pod {
 	t.Helper()
 	documents, err := cluster.Documents([]byte(read(t, file)))
 	if err != nil {

@@ -12,11 +12,11 @@ import (
 
 // TestRelease installs from the one file that a release has, sees what the README says that users see, and turns it off.
 func TestRelease(t *testing.T) {
-	s := newSite(t)
-	s.join()
+	s := newTestCluster(t)
+	s.addNode()
 	image := "REGISTRY/kfp-preflight@sha256:" + strings.Repeat("0", 64)
-	s.must(filepath.Join(mustAbs(t, root), "hack", "render") + " " + strings.ToLower(image) + " " + s.dir)
-	s.must("kubectl apply -f install-self-signed.yaml && kubectl -n kfp-preflight rollout status deployment/kfp-preflight --timeout=60s")
+	s.mustRun(filepath.Join(mustAbs(t, repoRoot), "hack", "render") + " " + strings.ToLower(image) + " " + s.dir)
+	s.mustRun("kubectl apply -f install-self-signed.yaml && kubectl -n kfp-preflight rollout status deployment/kfp-preflight --timeout=60s")
 	pods, err := s.api.CoreV1().Pods("kfp-preflight").List(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -29,17 +29,17 @@ func TestRelease(t *testing.T) {
 			t.Errorf("the pod is %s, with priority %v", pod.Status.QOSClass, pod.Spec.Priority)
 		}
 	}
-	s.must("kubectl create namespace team-b")
+	s.mustRun("kubectl create namespace team-b")
 	if err := s.WaitForDenial(t.Context(), "team-b", time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	const bad = "kubectl apply -f testdata/profile/profile-quota-compute/deny-cpu-and-memory.yaml"
-	if out, err := s.sh(bad); err == nil || !strings.Contains(out, `The Profile "team-a" is invalid: spec.resourceQuotaSpec.hard[cpu]: profile-quota-compute: `) {
+	if out, err := s.shell(bad); err == nil || !strings.Contains(out, `The Profile "team-a" is invalid: spec.resourceQuotaSpec.hard[cpu]: profile-quota-compute: `) {
 		t.Errorf("%v\n%s", err, out)
 	}
-	s.must("kubectl delete validatingwebhookconfiguration kfp-preflight")
+	s.mustRun("kubectl delete validatingwebhookconfiguration kfp-preflight")
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(200 * time.Millisecond) {
-		out, err := s.sh(bad)
+		out, err := s.shell(bad)
 		if err == nil {
 			break
 		}
@@ -47,5 +47,5 @@ func TestRelease(t *testing.T) {
 			t.Fatalf("it is still on: %s", out)
 		}
 	}
-	s.healthy()
+	s.checkNode()
 }

@@ -17,27 +17,27 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// pod is the one container of a pod, as a process.
-type pod struct {
+// podProcess is the one container of a pod, as a process.
+type podProcess struct {
 	node    *Node
-	spec    *corev1.Pod
+	object  *corev1.Pod
 	dir, ip string
 	// ports of this machine by those of the container.
-	ports   map[int32]int
-	volumes map[string]*volume
-	synced  time.Time
-	cmd     *exec.Cmd
-	ended   chan struct{} // closed when the process has ended
-	told    time.Time     // when it was told to stop
-	status  corev1.PodStatus
+	ports           map[int32]int
+	volumes         map[string]*volume
+	volumesSyncedAt time.Time
+	cmd             *exec.Cmd
+	exited          chan struct{} // closed when the process has ended
+	stopRequestedAt time.Time     // when it was told to stop
+	status          corev1.PodStatus
 }
 
 // newPod prepares a process; it is started when its volumes are there.
-func (n *Node) newPod(spec *corev1.Pod) (*pod, error) {
-	n.count++
-	p := &pod{
-		node: n, spec: spec, dir: filepath.Join(n.dir, spec.Name), ip: fmt.Sprintf("10.244.%d.%d", 1+n.count/250, 1+n.count%250),
-		ports: map[int32]int{}, volumes: map[string]*volume{}, ended: make(chan struct{}),
+func (n *Node) newPod(spec *corev1.Pod) (*podProcess, error) {
+	n.podCount++
+	p := &podProcess{
+		node: n, object: spec, dir: filepath.Join(n.dir, spec.Name), ip: fmt.Sprintf("10.244.%d.%d", 1+n.podCount/250, 1+n.podCount%250),
+		ports: map[int32]int{}, volumes: map[string]*volume{}, exited: make(chan struct{}),
 	}
 	for _, port := range spec.Spec.Containers[0].Ports {
 		free, err := freePort()
@@ -52,17 +52,17 @@ func (n *Node) newPod(spec *corev1.Pod) (*pod, error) {
 	return p, os.MkdirAll(p.dir, 0o700)
 }
 
-// sync brings the mounted volumes up to date, as often as the kubelet of this node does.
-func (p *pod) sync(ctx context.Context) error {
-	if time.Since(p.synced) < p.node.VolumeSyncInterval {
+// syncVolumes brings the mounted volumes up to date, as often as the kubelet of this node does.
+func (p *podProcess) syncVolumes(ctx context.Context) error {
+	if time.Since(p.volumesSyncedAt) < p.node.VolumeSyncInterval {
 		return nil
 	}
-	for _, source := range p.spec.Spec.Volumes {
-		if err := p.volumes[source.Name].sync(ctx, p.node.api, p.spec.Namespace, source); err != nil {
+	for _, source := range p.object.Spec.Volumes {
+		if err := p.volumes[source.Name].sync(ctx, p.node.api, p.object.Namespace, source); err != nil {
 			return err
 		}
 	}
-	p.synced = time.Now()
+	p.volumesSyncedAt = time.Now()
 	return nil
 }
 
@@ -81,9 +81,9 @@ func freePort() (int, error) {
 }
 
 // start runs what the container runs: with the shipped arguments, and this machine's idea of its addresses and paths.
-func (p *pod) start(ctx context.Context) error {
-	container := p.spec.Spec.Containers[0]
-	kubeconfig, err := p.node.kubeconfig(ctx, p.spec.Spec.ServiceAccountName)
+func (p *podProcess) start(ctx context.Context) error {
+	container := p.object.Spec.Containers[0]
+	kubeconfig, err := p.node.kubeconfig(ctx, p.object.Spec.ServiceAccountName)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (p *pod) start(ctx context.Context) error {
 			args[i] = strings.ReplaceAll(args[i], mount.MountPath, filepath.Join(p.dir, mount.Name))
 		}
 	}
-	log, err := os.Create(p.log())
+	log, err := os.Create(p.logFile())
 	if err != nil {
 		return err
 	}
@@ -114,48 +114,48 @@ func (p *pod) start(ctx context.Context) error {
 	}
 	go func() {
 		_ = p.cmd.Wait() // its state says how it ended
-		close(p.ended)
+		close(p.exited)
 	}()
 	return nil
 }
 
-func (p *pod) log() string { return filepath.Join(p.dir, "log") }
+func (p *podProcess) logFile() string { return filepath.Join(p.dir, "log") }
 
 // stop tells the process to stop, and ends it when its grace period is over.
-func (p *pod) stop() {
+func (p *podProcess) stop() {
 	if p.cmd == nil {
 		return
 	}
-	if p.told.IsZero() {
-		p.told = time.Now()
+	if p.stopRequestedAt.IsZero() {
+		p.stopRequestedAt = time.Now()
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	}
-	if time.Since(p.told) > time.Duration(*p.spec.Spec.TerminationGracePeriodSeconds)*time.Second {
+	if time.Since(p.stopRequestedAt) > time.Duration(*p.object.Spec.TerminationGracePeriodSeconds)*time.Second {
 		_ = p.cmd.Process.Kill()
 	}
 }
 
-// gone says that the process has ended, or never was.
-func (p *pod) gone() bool {
+// hasExited says that the process has ended, or never was.
+func (p *podProcess) hasExited() bool {
 	if p.cmd == nil {
 		return true
 	}
 	select {
-	case <-p.ended:
+	case <-p.exited:
 		return true
 	default:
 		return false
 	}
 }
 
-// ready asks what the readiness probe asks.
-func (p *pod) ready() error {
-	probe := p.spec.Spec.Containers[0].ReadinessProbe
+// checkReadiness asks what the readiness probe asks.
+func (p *podProcess) checkReadiness() error {
+	probe := p.object.Spec.Containers[0].ReadinessProbe
 	if probe == nil {
 		return nil
 	}
 	port := int32(probe.HTTPGet.Port.IntValue())
-	for _, named := range p.spec.Spec.Containers[0].Ports {
+	for _, named := range p.object.Spec.Containers[0].Ports {
 		if named.Name == probe.HTTPGet.Port.StrVal {
 			port = named.ContainerPort
 		}

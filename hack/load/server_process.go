@@ -18,25 +18,25 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/hack/floor"
 )
 
-// process is a webhook server under measurement.
-type process struct {
+// serverProcess is a webhook server under measurement.
+type serverProcess struct {
 	name    string
 	address string
 	cmd     *exec.Cmd
 	done    chan error
 }
 
-// start starts a webhook server on its core and waits until it takes calls.
-func start(ctx context.Context, name, address, logs string, command ...string) (*process, error) {
+// startServer starts a webhook server on its core and waits until it takes calls.
+func startServer(ctx context.Context, name, address, logs string, command ...string) (*serverProcess, error) {
 	log, err := os.Create(filepath.Join(logs, name+".log"))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
-	p := &process{name: name, address: address, cmd: exec.Command(command[0], command[1:]...), done: make(chan error, 1)}
+	p := &serverProcess{name: name, address: address, cmd: exec.Command(command[0], command[1:]...), done: make(chan error, 1)}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL} // Ctrl-C is for us
-	if err := startOnCore(p.cmd); err != nil {
+	if err := startOnServerCore(p.cmd); err != nil {
 		return nil, err
 	}
 	go func() { p.done <- p.cmd.Wait() }()
@@ -55,7 +55,7 @@ func start(ctx context.Context, name, address, logs string, command ...string) (
 	}
 }
 
-func (p *process) stop() error {
+func (p *serverProcess) stop() error {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
@@ -65,11 +65,11 @@ func (p *process) stop() error {
 	}
 }
 
-// tick is what the kernel counts the time of a process in.
-const tick = 10 * time.Millisecond
+// clockTick is what the kernel counts the time of a process in.
+const clockTick = 10 * time.Millisecond
 
-// cpu is how much time the process has had.
-func (p *process) cpu() time.Duration {
+// cpuTime is how much time the process has had.
+func (p *serverProcess) cpuTime() time.Duration {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
 		return 0
@@ -78,11 +78,11 @@ func (p *process) cpu() time.Duration {
 	fields := strings.Fields(after)
 	user, _ := strconv.Atoi(fields[11])
 	system, _ := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * tick
+	return time.Duration(user+system) * clockTick
 }
 
 // memory is what the process has in memory, in MiB; peak since the last call of forget.
-func (p *process) memory() (now, peak float64) {
+func (p *serverProcess) memory() (now, peak float64) {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	for line := range strings.Lines(string(text)) {
 		fields := strings.Fields(line)
@@ -100,13 +100,13 @@ func (p *process) memory() (now, peak float64) {
 	return now, peak
 }
 
-// forget makes what is in memory now the peak.
-func (p *process) forget() {
+// resetPeakMemory makes what is in memory now the peak.
+func (p *serverProcess) resetPeakMemory() {
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0)
 }
 
-// serveFloor is a webhook that does less.
-func serveFloor(name, address, certificates string) error {
+// serveReference is a webhook that does less.
+func serveReference(name, address, certificates string) error {
 	handler := map[string]http.Handler{"transport": floor.FixedAnswer(), "yes": floor.AllowAll(), "argo-types": floor.DecodeArgoTypes()}[name]
 	if handler == nil {
 		return fmt.Errorf("no webhook is called %q", name)

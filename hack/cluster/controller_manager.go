@@ -22,7 +22,7 @@ func (c *Cluster) StartControllers(names ...string) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting the kube-controller-manager, which 'make controlplane' builds: %w", err)
 	}
-	c.stops = append(c.stops, func() error {
+	c.cleanups = append(c.cleanups, func() error {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait() // it ends with an error when it is told to
 		return nil

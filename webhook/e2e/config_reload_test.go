@@ -13,17 +13,17 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook"
 )
 
-// TestConfigChanges changes the configuration of the running webhook: rightly, wrongly, and back.
-func TestConfigChanges(t *testing.T) {
+// TestConfigReload changes the configuration of the running webhook: rightly, wrongly, and back.
+func TestConfigReload(t *testing.T) {
 	before := webhook.DefaultConfig()
-	before.Lookups.Remember.Duration = remember
-	try := func() error {
-		return env.admin.Create(t.Context(), object(t, fmt.Sprintf(badProfile, "configured")), client.DryRunAll)
+	before.Lookups.Remember.Duration = cacheTTL
+	createProfile := func() error {
+		return env.admin.Create(t.Context(), parseObject(t, fmt.Sprintf(badProfile, "configured")), client.DryRunAll)
 	}
-	becomes := func(what string, is func(error) bool) {
+	waitFor := func(what string, want func(error) bool) {
 		t.Helper()
 		if err := poll(20*time.Second, func() error {
-			if err := try(); !is(err) {
+			if err := createProfile(); !want(err) {
 				return fmt.Errorf("%s: %w", what, errors.Join(errors.New("the Profile"), err))
 			}
 			return nil
@@ -31,18 +31,18 @@ func TestConfigChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	set := func(rule string, mode validators.Mode) {
+	setMode := func(rule string, mode validators.Mode) {
 		t.Helper()
 		changed := before
 		changed.Rules = map[string]validators.Mode{rule: mode}
-		if err := configure(changed); err != nil {
+		if err := writeConfig(changed); err != nil {
 			t.Fatal(err)
 		}
 	}
-	becomes("before", denied)
-	set(validators.ProfileQuotaCompute, validators.Warn)
-	becomes("in warn mode", func(err error) bool { return err == nil })
-	set("no-such-rule", validators.Deny)
+	waitFor("before", denied)
+	setMode(validators.ProfileQuotaCompute, validators.Warn)
+	waitFor("in warn mode", func(err error) bool { return err == nil })
+	setMode("no-such-rule", validators.Deny)
 	if err := poll(20*time.Second, func() error {
 		if !strings.Contains(env.log.String(), "the configuration can't be taken") {
 			return errors.New("nothing is logged of a wrong configuration")
@@ -51,11 +51,11 @@ func TestConfigChanges(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
-	if err := try(); err != nil {
+	if err := createProfile(); err != nil {
 		t.Errorf("a wrong configuration is in force: %v", err)
 	}
-	if err := configure(before); err != nil {
+	if err := writeConfig(before); err != nil {
 		t.Fatal(err)
 	}
-	becomes("after", denied)
+	waitFor("after", denied)
 }

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// egressSelectorConfig makes the API server reach Services and kubelets through a proxy on a Unix socket.
+// egressSelectorConfig makes the API server connect to Services and kubelets through a proxy on a Unix socket.
 const egressSelectorConfig = `apiVersion: apiserver.k8s.io/v1beta1
 kind: EgressSelectorConfiguration
 egressSelections:
@@ -22,13 +22,15 @@ egressSelections:
           udsName: %s
 `
 
-// egressProxy is the network between the API server and a node: a proxy that knows where the addresses of the cluster really are.
+// egressProxy is the network between the API server and a node: an HTTP CONNECT proxy that maps addresses
+// of the cluster to addresses of this machine.
 type egressProxy struct {
 	dir      string
 	listener net.Listener
 }
 
-// newEgressProxy starts a network. resolve turns an address of the cluster into one of this machine.
+// newEgressProxy starts a proxy on a Unix socket in a temporary directory. It calls resolve for each
+// address.
 func newEgressProxy(resolve func(address string) (string, error)) (*egressProxy, error) {
 	dir, err := os.MkdirTemp("", "net-")
 	if err != nil {
@@ -51,7 +53,7 @@ func newEgressProxy(resolve func(address string) (string, error)) (*egressProxy,
 	return n, nil
 }
 
-// configure makes a cluster that is about to start use the network, until it stops.
+// configure is an Option: it makes the API server use the proxy, and stops the proxy with the cluster.
 func (n *egressProxy) configure(c *Cluster) error {
 	c.cleanups = append(c.cleanups, n.stop)
 	file := filepath.Join(n.dir, "egress.yaml")
@@ -67,7 +69,7 @@ func (n *egressProxy) stop() error {
 	return os.RemoveAll(n.dir)
 }
 
-// serveConnect answers one CONNECT, and brings what follows to where it is meant for.
+// serveConnect answers one CONNECT request and relays bytes in both directions until both sides are done.
 func serveConnect(client net.Conn, resolve func(string) (string, error)) {
 	defer func() { _ = client.Close() }()
 	reader := bufio.NewReader(client)

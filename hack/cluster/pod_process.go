@@ -17,42 +17,42 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// podProcess is the one container of a pod, as a process.
+// podProcess is a pod of the simulated node: its only container, run as a process.
 type podProcess struct {
 	node    *Node
 	object  *corev1.Pod
 	dir, ip string
-	// ports of this machine by those of the container.
+	// ports maps ports of the container to ports of this machine.
 	ports           map[int32]int
 	volumes         map[string]*volume
 	volumesSyncedAt time.Time
 	cmd             *exec.Cmd
-	exited          chan struct{} // closed when the process has ended
-	stopRequestedAt time.Time     // when it was told to stop
+	exited          chan struct{} // closed when the process exits
+	stopRequestedAt time.Time     // zero while it should run
 	status          corev1.PodStatus
 }
 
-// newPod prepares a process; it is started when its volumes are there.
-func (n *Node) newPod(spec *corev1.Pod) (*podProcess, error) {
+// newPodProcess prepares the process for a pod. advance starts it once its volumes exist.
+func (n *Node) newPodProcess(object *corev1.Pod) (*podProcess, error) {
 	n.podCount++
 	p := &podProcess{
-		node: n, object: spec, dir: filepath.Join(n.dir, spec.Name), ip: fmt.Sprintf("10.244.%d.%d", 1+n.podCount/250, 1+n.podCount%250),
+		node: n, object: object, dir: filepath.Join(n.dir, object.Name), ip: fmt.Sprintf("10.244.%d.%d", 1+n.podCount/250, 1+n.podCount%250),
 		ports: map[int32]int{}, volumes: map[string]*volume{}, exited: make(chan struct{}),
 	}
-	for _, port := range spec.Spec.Containers[0].Ports {
+	for _, port := range object.Spec.Containers[0].Ports {
 		free, err := freePort()
 		if err != nil {
 			return nil, err
 		}
 		p.ports[port.ContainerPort] = free
 	}
-	for _, v := range spec.Spec.Volumes {
+	for _, v := range object.Spec.Volumes {
 		p.volumes[v.Name] = &volume{dir: filepath.Join(p.dir, v.Name)}
 	}
 	return p, os.MkdirAll(p.dir, 0o700)
 }
 
-// syncVolumes brings the mounted volumes up to date, as often as the kubelet of this node does.
+// syncVolumes refreshes the mounted volumes if VolumeSyncInterval has passed.
 func (p *podProcess) syncVolumes(ctx context.Context) error {
 	if time.Since(p.volumesSyncedAt) < p.node.VolumeSyncInterval {
 		return nil
@@ -66,8 +66,8 @@ func (p *podProcess) syncVolumes(ctx context.Context) error {
 	return nil
 }
 
-// freePort is a port of this machine that nobody listens at. It is none of those from which connections start, of which a load takes one
-// after the other before a process can listen.
+// freePort returns a TCP port that nobody listens on. It avoids the ephemeral ports: under load, outgoing
+// connections could take such a port before the process listens on it.
 func freePort() (int, error) {
 	var err error
 	for range 100 {
@@ -80,7 +80,8 @@ func freePort() (int, error) {
 	return 0, fmt.Errorf("looking for a free port: %w", err)
 }
 
-// start runs what the container runs: with the shipped arguments, and this machine's idea of its addresses and paths.
+// start starts the process with the arguments of the container, after it has replaced addresses and mount
+// paths by those on this machine.
 func (p *podProcess) start(ctx context.Context) error {
 	container := p.object.Spec.Containers[0]
 	kubeconfig, err := p.node.kubeconfig(ctx, p.object.Spec.ServiceAccountName)
@@ -92,7 +93,7 @@ func (p *podProcess) start(ctx context.Context) error {
 		for port, flag := range map[int32]string{9443: "--webhook-address", 8080: "--metrics-address", 8081: "--probe-address"} {
 			args = append(args, fmt.Sprintf("%s=127.0.0.1:%d", flag, p.ports[port]))
 		}
-		args = append(args, "--tls-dir=/etc/kfp-preflight/tls") // where it looks by itself
+		args = append(args, "--tls-dir=/etc/kfp-preflight/tls") // the default; made explicit so that the path is replaced below
 	}
 	for i := range args {
 		for _, mount := range container.VolumeMounts {
@@ -106,22 +107,23 @@ func (p *podProcess) start(ctx context.Context) error {
 	defer func() { _ = log.Close() }()
 	p.cmd = exec.Command(p.node.Binary, append(args, "--kubeconfig", kubeconfig)...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	if limit := container.Resources.Limits.Memory().Value(); limit > 0 { // what it would make of its cgroup's
+	if limit := container.Resources.Limits.Memory().Value(); limit > 0 { // as the program sets it from its cgroup
 		p.cmd.Env = append(os.Environ(), fmt.Sprint("GOMEMLIMIT=", limit/10*4))
 	}
 	if err := p.cmd.Start(); err != nil {
 		return err
 	}
 	go func() {
-		_ = p.cmd.Wait() // its state says how it ended
+		_ = p.cmd.Wait() // ProcessState has the result
 		close(p.exited)
 	}()
 	return nil
 }
 
+// logFile returns the file with the standard output and error of the process.
 func (p *podProcess) logFile() string { return filepath.Join(p.dir, "log") }
 
-// stop tells the process to stop, and ends it when its grace period is over.
+// stop sends SIGTERM, and SIGKILL if the grace period is over. It does not wait.
 func (p *podProcess) stop() {
 	if p.cmd == nil {
 		return
@@ -135,7 +137,7 @@ func (p *podProcess) stop() {
 	}
 }
 
-// hasExited says that the process has ended, or never was.
+// hasExited reports whether the process has exited or was never started.
 func (p *podProcess) hasExited() bool {
 	if p.cmd == nil {
 		return true
@@ -148,7 +150,7 @@ func (p *podProcess) hasExited() bool {
 	}
 }
 
-// checkReadiness asks what the readiness probe asks.
+// checkReadiness runs the readiness probe once. A container without a probe is ready.
 func (p *podProcess) checkReadiness() error {
 	probe := p.object.Spec.Containers[0].ReadinessProbe
 	if probe == nil {

@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Load creates Workflows without a pause, and knows what must become of each: half of them must be let in, half must be denied.
+// Load creates Workflows as fast as it can. Half of them must be admitted, the other half denied.
 type Load struct {
 	lock    sync.Mutex
 	stats   LoadStats
@@ -25,19 +25,20 @@ type Load struct {
 	workers sync.WaitGroup
 }
 
-// LoadStats are what became of the Workflows.
+// LoadStats counts the results of create requests.
 type LoadStats struct {
 	Created, Denied int
-	// Unexpected are those that became of what they should not have.
+	// Unexpected has an error for each request that failed, or that was admitted but should have been denied.
 	Unexpected []error
 }
 
-// Expected is how many calls came out as they should.
+// Expected returns the number of requests with the expected result.
 func (c LoadStats) Expected() int { return c.Created + c.Denied }
 
 var workflowResource = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "workflows"}
 
-// StartLoad starts workers that create Workflows in one namespace after the other until Stop. With dryRun nothing stays.
+// StartLoad starts workers that create Workflows, spread over the namespaces, until Stop. With dryRun, the API
+// server stores none of them.
 func StartLoad(ctx context.Context, config *rest.Config, namespaces []string, workers int, dryRun bool) (*Load, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
@@ -67,7 +68,7 @@ func StartLoad(ctx context.Context, config *rest.Config, namespaces []string, wo
 	return l, nil
 }
 
-// newWorkflow is a Workflow that can run, or one that needs a Secret that is not there.
+// newWorkflow returns a Workflow that can run or, if bad, one that needs a Secret which does not exist.
 func newWorkflow(bad bool) *unstructured.Unstructured {
 	container := map[string]any{"image": "busybox"}
 	if bad {
@@ -88,7 +89,7 @@ func (l *Load) record(bad bool, err error) {
 	case bad && isMissingSecretDenial(err):
 		l.stats.Denied++
 	case bad && err == nil:
-		l.stats.Unexpected = append(l.stats.Unexpected, errors.New("what must be denied was let in"))
+		l.stats.Unexpected = append(l.stats.Unexpected, errors.New("a Workflow that must be denied was admitted"))
 	default:
 		l.stats.Unexpected = append(l.stats.Unexpected, fmt.Errorf("%s: %w", time.Now().Format(time.StampMilli), err))
 	}
@@ -98,33 +99,35 @@ func isMissingSecretDenial(err error) bool {
 	return apierrors.IsInvalid(err) && strings.Contains(err.Error(), "workflow-secret-missing")
 }
 
-// Stats are those so far.
+// Stats returns the results so far.
 func (l *Load) Stats() LoadStats {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	return LoadStats{l.stats.Created, l.stats.Denied, slices.Clone(l.stats.Unexpected)}
 }
 
-// Stop ends the load, and returns all calls.
+// Stop stops the workers and returns the final results.
 func (l *Load) Stop() LoadStats {
 	close(l.stop)
 	l.workers.Wait()
 	return l.Stats()
 }
 
-// WaitForDenial waits until bad Workflows are denied in a namespace, which says that all parts have found each other.
+// WaitForDenial waits until a bad Workflow is denied in the namespace. From then on, the API server reaches the
+// webhook.
 func (c *Cluster) WaitForDenial(ctx context.Context, namespace string, timeout time.Duration) error {
 	client, err := dynamic.NewForConfig(c.Admin)
 	if err != nil {
 		return err
 	}
+	dryRun := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
 	for deadline := time.Now().Add(timeout); ; time.Sleep(200 * time.Millisecond) {
-		_, err := client.Resource(workflowResource).Namespace(namespace).Create(ctx, newWorkflow(true), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		_, err := client.Resource(workflowResource).Namespace(namespace).Create(ctx, newWorkflow(true), dryRun)
 		if isMissingSecretDenial(err) {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("what must be denied is not: %w", err)
+			return fmt.Errorf("a Workflow that must be denied was not, for %s: %w", timeout, err)
 		}
 	}
 }

@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The core of the servers under measurement, and that of everything else.
+// The core for the server under measurement, and the core for everything else.
 const serverCore, otherCore = 0, 1
 
-// pinnedEnv is set when this process is where it should be.
+// pinnedEnv is the environment variable that tells this process that it is pinned to otherCore.
 const pinnedEnv = "KFP_PREFLIGHT_LOAD_ASIDE"
 
-// availableCores are how many the machine has.
+// availableCores returns the number of cores of the machine, even if this process is pinned to one of them.
 func availableCores() int {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(1, &set); err != nil {
@@ -24,7 +24,7 @@ func availableCores() int {
 	return set.Count()
 }
 
-// pinToOtherCore begins again on the core that the servers don't have.
+// pinToOtherCore pins this process to otherCore. To pin all threads, it pins one and executes the program again.
 func pinToOtherCore() error {
 	if os.Getenv(pinnedEnv) != "" || runtime.NumCPU() < 2 {
 		return nil
@@ -40,12 +40,12 @@ func pinToOtherCore() error {
 	return unix.Exec(program, os.Args, append(os.Environ(), pinnedEnv+"=1"))
 }
 
-// startOnServerCore starts a program on the servers' core.
+// startOnServerCore starts cmd pinned to serverCore.
 func startOnServerCore(cmd *exec.Cmd) error {
 	if os.Getenv(pinnedEnv) == "" {
 		return cmd.Start()
 	}
-	runtime.LockOSThread() // whose core the program inherits
+	runtime.LockOSThread() // the new process inherits the affinity of this thread
 	defer runtime.UnlockOSThread()
 	if err := pinThread(serverCore); err != nil {
 		return err
@@ -56,12 +56,12 @@ func startOnServerCore(cmd *exec.Cmd) error {
 	return pinThread(otherCore)
 }
 
-// pinThread moves this thread.
+// pinThread pins the current thread to a core.
 func pinThread(core int) error {
 	var set unix.CPUSet
 	set.Set(core)
 	if err := unix.SchedSetaffinity(0, &set); err != nil {
-		return fmt.Errorf("moving to core %d: %w", core, err)
+		return fmt.Errorf("pinning to core %d: %w", core, err)
 	}
 	return nil
 }

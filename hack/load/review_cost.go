@@ -15,65 +15,81 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/hack/payload"
 )
 
-// measureReviews measures what a review costs the servers.
-func (s *environment) measureReviews(ctx context.Context, o options) error {
-	fmt.Printf("\nAdmissionReviews over TLS and HTTP/2, %d requests or %s each; CPU and memory are the server's\n", o.count, o.duration)
-	fmt.Printf("%-8s %-8s %-14s %9s %10s %9s %9s %9s %9s %7s\n", "payload", "verdict", "server", "in flight", "requests/s", "p50 ms", "p99 ms", "CPU ms", "peak MiB", "ratio")
+// measureReviews prints the throughput, latency, CPU and memory of each server for each payload. Its last column
+// is kfp-preflight's CPU per review, relative to decoding the object into Argo's types.
+func (e *environment) measureReviews(ctx context.Context, o options) error {
+	fmt.Printf("\nAdmissionReviews over TLS and HTTP/2: %d requests or %s per row; CPU and memory are the server's\n", o.count, o.duration)
+	fmt.Printf("%-8s %-8s %-14s %9s %10s %9s %9s %9s %9s %7s\n",
+		"payload", "verdict", "server", "in flight", "requests/s", "p50 ms", "p99 ms", "CPU ms", "peak MiB", "ratio")
 	for _, p := range payload.All() {
 		if !o.selected(p) {
 			continue
 		}
 		for _, inFlight := range []int{1, 8, 32} {
-			var argoTypesCPU float64 // what the decoding into Argo's types costs
-			for _, server := range s.servers {
-				for _, verdict := range []string{"allowed", "denied"} {
-					m := measurement{server: server, payload: p, body: p.Review(p.Allowed), inFlight: inFlight, wantInAnswer: []byte(`"allowed":true`)}
-					if verdict == "denied" {
-						if server.name != preflight {
-							continue // they deny nothing
-						}
-						m.body, m.wantInAnswer = p.Review(p.Denied), []byte(`"allowed":false`)
-					}
-					if p.Kind.Kind != "Workflow" && server.name == "argo-types" {
-						continue
-					}
-					r, err := m.run(ctx, o)
-					if err != nil {
-						return fmt.Errorf("%s %s at %s: %w", p.Name, verdict, server.name, err)
-					}
-					ratio := ""
-					if server.name == "argo-types" {
-						argoTypesCPU = r.cpu
-					} else if server.name == preflight && argoTypesCPU > 0 {
-						ratio = fmt.Sprintf("%.2f", r.cpu/argoTypesCPU)
-					}
-					fmt.Printf("%-8s %-8s %-14s %9d %10.0f %9.2f %9.2f %9.3f %9.0f %7s\n", p.Name, verdict, server.name, inFlight, r.rate,
-						r.p50, r.p99, r.cpu, r.peak, ratio)
-				}
+			if err := e.measurePayload(ctx, o, p, inFlight); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// measurement is many requests of one kind to one server.
+// measurePayload prints a row for each server and verdict.
+func (e *environment) measurePayload(ctx context.Context, o options, p payload.Payload, inFlight int) error {
+	var argoTypesCPU float64
+	for _, server := range e.servers {
+		if server.name == "argo-types" && p.Kind.Kind != "Workflow" {
+			continue
+		}
+		for _, verdict := range []string{"allowed", "denied"} {
+			m := measurement{
+				server: server, payload: p, body: p.Review(p.Allowed), inFlight: inFlight, wantInAnswer: []byte(`"allowed":true`),
+			}
+			if verdict == "denied" {
+				if server.name != preflight {
+					continue // reference servers deny nothing
+				}
+				m.body, m.wantInAnswer = p.Review(p.Denied), []byte(`"allowed":false`)
+			}
+			r, err := m.run(ctx, o)
+			if err != nil {
+				return fmt.Errorf("%s %s at %s: %w", p.Name, verdict, server.name, err)
+			}
+			ratio := ""
+			if server.name == "argo-types" {
+				argoTypesCPU = r.cpu
+			} else if server.name == preflight && argoTypesCPU > 0 {
+				ratio = fmt.Sprintf("%.2f", r.cpu/argoTypesCPU)
+			}
+			fmt.Printf("%-8s %-8s %-14s %9d %10.0f %9.2f %9.2f %9.3f %9.0f %7s\n",
+				p.Name, verdict, server.name, inFlight, r.rate, r.p50, r.p99, r.cpu, r.peak, ratio)
+		}
+	}
+	return nil
+}
+
+// measurement sends the same review to one server many times.
 type measurement struct {
 	server       *serverProcess
 	payload      payload.Payload
 	body         []byte
 	inFlight     int
-	wantInAnswer []byte // what each answer has
+	wantInAnswer []byte // each answer must contain it
 }
 
-// result is what came of it: rate per second, milliseconds, MiB.
-type result struct{ rate, p50, p99, cpu, peak float64 }
+// result of a measurement.
+type result struct {
+	rate     float64 // reviews per second
+	p50, p99 float64 // latency in milliseconds
+	cpu      float64 // milliseconds per review
+	peak     float64 // resident memory in MiB
+}
 
+// run sends reviews until options.count or options.duration is reached.
 func (m measurement) run(ctx context.Context, o options) (result, error) {
-	client := &http.Client{Transport: &http.Transport{
-		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}, // our own server on this machine
-	}}
+	client := newReviewClient()
 	defer client.CloseIdleConnections()
-	for range 2 * m.inFlight { // warm
+	for range 2 * m.inFlight { // warm up
 		if err := m.post(ctx, client); err != nil {
 			return result{}, err
 		}
@@ -114,11 +130,24 @@ func (m measurement) run(ctx context.Context, o options) (result, error) {
 	slices.Sort(latencies)
 	_, peak := m.server.memory()
 	n := float64(len(latencies))
-	return result{rate: n / elapsed.Seconds(), p50: milliseconds(latencies[len(latencies)/2]), p99: milliseconds(latencies[len(latencies)*99/100]), cpu: milliseconds(cpu) / n, peak: peak}, nil
+	return result{
+		rate: n / elapsed.Seconds(),
+		p50:  milliseconds(latencies[len(latencies)/2]), p99: milliseconds(latencies[len(latencies)*99/100]),
+		cpu: milliseconds(cpu) / n, peak: peak,
+	}, nil
 }
 
+// newReviewClient returns an HTTP/2 client that accepts any certificate: it only calls servers of this program.
+func newReviewClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12},
+	}}
+}
+
+// post sends one review, and returns an error if the answer is not the expected one or contains a warning.
 func (m measurement) post(ctx context.Context, client *http.Client) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+m.server.address+m.payload.Path+"?timeout=10s", bytes.NewReader(m.body))
+	url := "https://" + m.server.address + m.payload.Path + "?timeout=10s"
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(m.body))
 	if err != nil {
 		return err
 	}

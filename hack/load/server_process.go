@@ -18,7 +18,7 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/hack/floor"
 )
 
-// serverProcess is a webhook server under measurement.
+// serverProcess is a running webhook server, kfp-preflight or a reference.
 type serverProcess struct {
 	name    string
 	address string
@@ -26,7 +26,8 @@ type serverProcess struct {
 	done    chan error
 }
 
-// startServer starts a webhook server on its core and waits until it takes calls.
+// startServer starts a webhook server on serverCore and waits until it accepts connections. It writes the log to
+// the directory logs.
 func startServer(ctx context.Context, name, address, logs string, command ...string) (*serverProcess, error) {
 	log, err := os.Create(filepath.Join(logs, name+".log"))
 	if err != nil {
@@ -35,7 +36,7 @@ func startServer(ctx context.Context, name, address, logs string, command ...str
 	defer func() { _ = log.Close() }()
 	p := &serverProcess{name: name, address: address, cmd: exec.Command(command[0], command[1:]...), done: make(chan error, 1)}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL} // Ctrl-C is for us
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL} // Ctrl-C must reach only this process
 	if err := startOnServerCore(p.cmd); err != nil {
 		return nil, err
 	}
@@ -55,33 +56,34 @@ func startServer(ctx context.Context, name, address, logs string, command ...str
 	}
 }
 
+// stop terminates the server and waits until it has exited, for at most a minute.
 func (p *serverProcess) stop() error {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
 		return nil
 	case <-time.After(time.Minute):
-		return fmt.Errorf("%s does not stop", p.name)
+		return fmt.Errorf("%s did not stop within a minute", p.name)
 	}
 }
 
-// clockTick is what the kernel counts the time of a process in.
+// clockTick is the unit of the times in /proc/PID/stat (USER_HZ).
 const clockTick = 10 * time.Millisecond
 
-// cpuTime is how much time the process has had.
+// cpuTime returns the user and system CPU time of the process so far.
 func (p *serverProcess) cpuTime() time.Duration {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}
-	_, after, _ := strings.Cut(string(text), ") ") // the name may have spaces
+	_, after, _ := strings.Cut(string(text), ") ") // the name of the program may contain spaces
 	fields := strings.Fields(after)
 	user, _ := strconv.Atoi(fields[11])
 	system, _ := strconv.Atoi(fields[12])
 	return time.Duration(user+system) * clockTick
 }
 
-// memory is what the process has in memory, in MiB; peak since the last call of forget.
+// memory returns the resident memory of the process in MiB: now, and the peak since resetPeakMemory.
 func (p *serverProcess) memory() (now, peak float64) {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	for line := range strings.Lines(string(text)) {
@@ -100,17 +102,21 @@ func (p *serverProcess) memory() (now, peak float64) {
 	return now, peak
 }
 
-// resetPeakMemory makes what is in memory now the peak.
+// resetPeakMemory sets the peak to the current resident memory.
 func (p *serverProcess) resetPeakMemory() {
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0)
 }
 
-// serveReference is a webhook that does less.
+// serveReference serves one of the reference webhooks until the process ends.
 func serveReference(name, address, certificates string) error {
-	handler := map[string]http.Handler{"transport": floor.FixedAnswer(), "yes": floor.AllowAll(), "argo-types": floor.DecodeArgoTypes()}[name]
+	handler := map[string]http.Handler{
+		"transport": floor.FixedAnswer(), "yes": floor.AllowAll(), "argo-types": floor.DecodeArgoTypes(),
+	}[name]
 	if handler == nil {
-		return fmt.Errorf("no webhook is called %q", name)
+		return fmt.Errorf("unknown reference webhook %q", name)
 	}
-	server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 10 * time.Second, TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12}}
+	server := &http.Server{
+		Addr: address, Handler: handler, ReadHeaderTimeout: 10 * time.Second, TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+	}
 	return server.ListenAndServeTLS(filepath.Join(certificates, "tls.crt"), filepath.Join(certificates, "tls.key"))
 }

@@ -1,6 +1,8 @@
-// Command soak keeps kfp-preflight at work for a long time: the shipped Deployment with its two replicas, a real API server with many
-// namespaces, and as many Workflows as fit through it. Each minute it prints what the pods take; at the end, whether that has grown. Run it
-// with make soak.
+// Command soak keeps kfp-preflight under load for a long time and shows whether its use of resources grows. Run it
+// with 'make soak'.
+//
+// It runs the shipped Deployment with its two replicas against a real API server with many namespaces, and creates
+// Workflows as fast as it can. It prints the metrics of the pods every minute, and their growth at the end.
 package main
 
 import (
@@ -30,9 +32,9 @@ import (
 )
 
 func main() {
-	duration := flag.Duration("for", 30*time.Minute, "how long")
-	namespaces := flag.Int("namespaces", 1000, "how many namespaces")
-	workers := flag.Int("workers", 8, "how many calls at a time")
+	duration := flag.Duration("for", 30*time.Minute, "duration of the test")
+	namespaces := flag.Int("namespaces", 1000, "number of namespaces")
+	workers := flag.Int("workers", 8, "number of requests in flight")
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -56,10 +58,11 @@ func run(ctx context.Context, duration time.Duration, count, workers int) (err e
 	if err := node.Join(ctx, c); err != nil {
 		return err
 	}
-	if err := c.StartControllers("deployment-controller", "replicaset-controller", "endpointslice-controller", "serviceaccount-controller", "resourcequota-controller"); err != nil {
+	if err := c.StartControllers("deployment-controller", "replicaset-controller", "endpointslice-controller",
+		"serviceaccount-controller", "resourcequota-controller"); err != nil {
 		return err
 	}
-	fmt.Printf("making %d namespaces, each with a quota, a LimitRange and a Secret\n", count)
+	fmt.Printf("creating %d namespaces, each with a quota, a LimitRange and a Secret\n", count)
 	namespaces, err := populate(ctx, c, count)
 	if err != nil {
 		return err
@@ -76,15 +79,15 @@ func run(ctx context.Context, duration time.Duration, count, workers int) (err e
 	}
 	samples := sampleMetrics(ctx, node, load, duration)
 	calls := load.Stop()
-	fmt.Printf("%d Workflows were let in, %d denied, %d calls failed\n", calls.Created, calls.Denied, len(calls.Unexpected))
+	fmt.Printf("%d Workflows were admitted and %d denied; %d requests failed\n", calls.Created, calls.Denied, len(calls.Unexpected))
 	printGrowth(samples)
 	if len(calls.Unexpected) > 0 {
-		err = fmt.Errorf("%d calls failed, the first with: %w", len(calls.Unexpected), calls.Unexpected[0])
+		err = fmt.Errorf("%d requests failed, the first with: %w", len(calls.Unexpected), calls.Unexpected[0])
 	}
 	return errors.Join(err, node.Err())
 }
 
-// populate makes Argo's configuration, and namespaces as Kubeflow's Profiles make them.
+// populate creates Argo's configuration and, as Kubeflow's Profiles would, namespaces. It returns their names.
 func populate(ctx context.Context, c *cluster.Cluster, count int) ([]string, error) {
 	api, err := kubernetes.NewForConfig(c.Admin)
 	if err != nil {
@@ -95,7 +98,9 @@ func populate(ctx context.Context, c *cluster.Cluster, count int) ([]string, err
 	add := func(_ any, err error) { errs = append(errs, err) }
 	createOptions := metav1.CreateOptions{}
 	add(api.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kubeflow"}}, createOptions))
-	add(api.CoreV1().ConfigMaps("kubeflow").Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "workflow-controller-configmap"}}, createOptions))
+	add(api.CoreV1().ConfigMaps("kubeflow").Create(ctx, &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: "workflow-controller-configmap"},
+	}, createOptions))
 	containerDefaults := corev1.ResourceList{"cpu": resource.MustParse("100m"), "memory": resource.MustParse("100Mi")}
 	for i := range count {
 		name := fmt.Sprintf("team-%d", i)
@@ -110,19 +115,20 @@ func populate(ctx context.Context, c *cluster.Cluster, count int) ([]string, err
 			Spec:       corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, DefaultRequest: containerDefaults}}},
 		}, createOptions))
 		add(api.CoreV1().Secrets(name).Create(ctx, &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Name: "mlpipeline-minio-artifact"}, StringData: map[string]string{"accesskey": "a", "secretkey": "b"},
+			ObjectMeta: metav1.ObjectMeta{Name: "mlpipeline-minio-artifact"},
+			StringData: map[string]string{"accesskey": "a", "secretkey": "b"},
 		}, createOptions))
 	}
 	return namespaces, errors.Join(errs...)
 }
 
-// trackedMetrics are the metrics of a pod that must not grow.
+// trackedMetrics are the metrics of a pod that must not grow over time.
 var trackedMetrics = []string{"process_resident_memory_bytes", "go_memstats_heap_inuse_bytes", "go_goroutines", "process_open_fds"}
 
-// sample is what pods took at a time, by pod and metric.
+// sample contains the values of the metrics at one time, by pod and metric.
 type sample map[string]map[string]float64
 
-// sampleMetrics takes a sample every ten seconds, and prints one a minute.
+// sampleMetrics takes a sample every ten seconds, and prints one every minute.
 func sampleMetrics(ctx context.Context, node *cluster.Node, load *cluster.Load, duration time.Duration) (samples []sample) {
 	began, before := time.Now(), 0
 	for i := 1; time.Since(began) < duration && ctx.Err() == nil; i++ {
@@ -142,7 +148,8 @@ func sampleMetrics(ctx context.Context, node *cluster.Node, load *cluster.Load, 
 		samples = append(samples, s)
 		if i%6 == 0 {
 			calls := load.Stats()
-			fmt.Printf("%4.0f min  %4.0f calls/s  %d failed", time.Since(began).Minutes(), float64(calls.Expected()-before)/60, len(calls.Unexpected))
+			fmt.Printf("%4.0f min  %4.0f requests/s  %d failed",
+				time.Since(began).Minutes(), float64(calls.Expected()-before)/60, len(calls.Unexpected))
 			before = calls.Expected()
 			for pod, v := range s {
 				fmt.Printf("  | %s: %.0f MiB, heap %.0f MiB, %.0f goroutines, %.0f fds", pod[strings.LastIndex(pod, "-")+1:],
@@ -154,7 +161,7 @@ func sampleMetrics(ctx context.Context, node *cluster.Node, load *cluster.Load, 
 	return samples
 }
 
-// scrape reads the metrics of one pod.
+// scrape reads the tracked metrics of one pod.
 func scrape(address string) (map[string]float64, error) {
 	response, err := http.Get(address)
 	if err != nil {
@@ -176,7 +183,7 @@ func scrape(address string) (map[string]float64, error) {
 	return out, nil
 }
 
-// printGrowth prints the medians of the middle and the last third: the first one is for warming up.
+// printGrowth compares the medians of the middle and the last third of the samples. The first third is warm-up.
 func printGrowth(samples []sample) {
 	third := len(samples) / 3
 	for _, name := range trackedMetrics {
@@ -185,6 +192,7 @@ func printGrowth(samples []sample) {
 	}
 }
 
+// median returns the median of a metric over all pods and samples, or 0 without samples.
 func median(samples []sample, name string) float64 {
 	var values []float64
 	for _, s := range samples {

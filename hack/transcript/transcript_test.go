@@ -24,10 +24,10 @@ func TestShows(t *testing.T) {
 		"": false, "not first (a) b\nlast\n": false, "first (a) b\nlast but one\n": false,
 	} {
 		if got := step.Matches(printed); got != want {
-			t.Errorf("%q: %v", printed, got)
+			t.Errorf("Matches(%q) = %v", printed, got)
 		}
 	}
 	if !(Step{}).Matches("anything") {
-		t.Error("a page that shows nothing of what is printed")
+		t.Error("a step without expected output must match any output")
 	}
 }

@@ -21,7 +21,8 @@ import (
 
 const day = 24 * time.Hour
 
-// fakeCluster is a cluster with two replicas. What concerns time is tested here, with a clock that jumps; the rest with a real API server.
+// fakeCluster is a cluster with two replicas and a fake clock. These tests cover what depends on time; webhook/e2e
+// covers the rest with a real API server.
 type fakeCluster struct {
 	t        *testing.T
 	client   *fake.Clientset
@@ -30,200 +31,206 @@ type fakeCluster struct {
 }
 
 func newFakeCluster(t *testing.T) *fakeCluster {
-	service := admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{Name: "hook", Namespace: "here"}}
-	w := &fakeCluster{t: t, now: time.Now(), client: fake.NewClientset(
+	service := admissionregistrationv1.WebhookClientConfig{
+		Service: &admissionregistrationv1.ServiceReference{Name: "hook", Namespace: "here"},
+	}
+	c := &fakeCluster{t: t, now: time.Now(), client: fake.NewClientset(
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "here", Name: "ca"}},
 		&admissionregistrationv1.ValidatingWebhookConfiguration{
 			ObjectMeta: metav1.ObjectMeta{Name: "hooks"},
 			Webhooks:   []admissionregistrationv1.ValidatingWebhook{{Name: "a", ClientConfig: service}, {Name: "b", ClientConfig: service}},
 		})}
 	for range 2 {
-		w.replicas = append(w.replicas, &Rotator{
-			Client: w.client, Namespace: "here", Secret: "ca", WebhookConfiguration: "hooks", Schedule: DefaultSchedule(), Log: logr.Discard(),
+		c.replicas = append(c.replicas, &Rotator{
+			Client: c.client, Namespace: "here", Secret: "ca", WebhookConfiguration: "hooks", Schedule: DefaultSchedule(), Log: logr.Discard(),
 		})
 	}
-	return w
+	return c
 }
 
-// rotate lets time pass and a replica look after the certificates.
-func (w *fakeCluster) rotate(replica int, passed time.Duration) {
-	w.t.Helper()
-	w.now = w.now.Add(passed)
-	if err := w.replicas[replica].Rotate(w.t.Context(), w.now); err != nil {
-		w.t.Fatal(err)
+// rotate advances the clock and calls Rotate on a replica.
+func (c *fakeCluster) rotate(replica int, passed time.Duration) {
+	c.t.Helper()
+	c.now = c.now.Add(passed)
+	if err := c.replicas[replica].Rotate(c.t.Context(), c.now); err != nil {
+		c.t.Fatal(err)
 	}
 }
 
-func (w *fakeCluster) secretData() map[string][]byte {
-	w.t.Helper()
-	secret, err := w.client.CoreV1().Secrets("here").Get(w.t.Context(), "ca", metav1.GetOptions{})
+func (c *fakeCluster) secretData() map[string][]byte {
+	c.t.Helper()
+	secret, err := c.client.CoreV1().Secrets("here").Get(c.t.Context(), "ca", metav1.GetOptions{})
 	if err != nil {
-		w.t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	return secret.Data
 }
 
-func (w *fakeCluster) caBundle() []byte {
-	w.t.Helper()
-	configuration, err := w.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(w.t.Context(), "hooks", metav1.GetOptions{})
+func (c *fakeCluster) caBundle() []byte {
+	c.t.Helper()
+	configuration, err := c.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(c.t.Context(), "hooks", metav1.GetOptions{})
 	if err != nil {
-		w.t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	if !bytes.Equal(configuration.Webhooks[0].ClientConfig.CABundle, configuration.Webhooks[1].ClientConfig.CABundle) {
-		w.t.Error("the webhooks trust different CAs")
+		c.t.Error("the webhooks trust different CAs")
 	}
 	return configuration.Webhooks[0].ClientConfig.CABundle
 }
 
-func (w *fakeCluster) servingCertificate(replica int) *tls.Certificate {
-	w.t.Helper()
-	certificate, err := w.replicas[replica].GetCertificate(nil)
+func (c *fakeCluster) servingCertificate(replica int) *tls.Certificate {
+	c.t.Helper()
+	certificate, err := c.replicas[replica].GetCertificate(nil)
 	if err != nil {
-		w.t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	return certificate
 }
 
-// checkTrusted checks that all replicas serve what an API server accepts that knows the given CAs.
-func (w *fakeCluster) checkTrusted(bundle []byte) {
-	w.t.Helper()
+// checkTrusted checks that an API server which trusts the bundle accepts the certificates of all replicas.
+func (c *fakeCluster) checkTrusted(bundle []byte) {
+	c.t.Helper()
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(bundle)
-	for i := range w.replicas {
+	for i := range c.replicas {
 		for _, name := range []string{"hook.here.svc", "hook.here.svc.cluster.local"} {
-			if _, err := w.servingCertificate(i).Leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: pool, CurrentTime: w.now}); err != nil {
-				w.t.Errorf("replica %d after %s: %v", i, w.now, err)
+			if _, err := c.servingCertificate(i).Leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: pool, CurrentTime: c.now}); err != nil {
+				c.t.Errorf("replica %d at %s: %v", i, c.now, err)
 			}
 		}
 	}
 }
 
-// TestThirtyYearsOfRotation lets thirty years pass, day by day, with the replicas a bit apart. An API server that has the bundle of a day ago accepts what
-// is served at all times.
+// TestThirtyYearsOfRotation lets thirty years pass, day by day. The replicas run at different times of the day. Even an API
+// server that only knows yesterday's bundle must accept each certificate.
 func TestThirtyYearsOfRotation(t *testing.T) {
-	w := newFakeCluster(t)
-	if _, err := w.replicas[0].GetCertificate(nil); err == nil {
-		t.Error("there is a certificate before anybody made one")
+	c := newFakeCluster(t)
+	if _, err := c.replicas[0].GetCertificate(nil); err == nil {
+		t.Error("there is a certificate before Rotate was called")
 	}
-	w.rotate(0, 0)
-	w.rotate(1, time.Second)
+	c.rotate(0, 0)
+	c.rotate(1, time.Second)
 	cas, leaves := map[string]bool{}, map[string]bool{}
-	before := w.caBundle()
+	before := c.caBundle()
 	for range 30 * 365 {
-		w.rotate(0, 23*time.Hour)
-		w.checkTrusted(before)
-		before = w.caBundle()
-		w.rotate(1, time.Hour)
-		w.checkTrusted(before)
-		cas[string(w.secretData()[currentCertificate])] = true
-		if isExpired(w.secretData()[previousCertificate], w.now.Add(-day)) {
-			t.Fatalf("at %s a CA is trusted that has expired", w.now)
+		c.rotate(0, 23*time.Hour)
+		c.checkTrusted(before)
+		before = c.caBundle()
+		c.rotate(1, time.Hour)
+		c.checkTrusted(before)
+		cas[string(c.secretData()[currentCertificate])] = true
+		if isExpired(c.secretData()[previousCertificate], c.now.Add(-day)) {
+			t.Fatalf("at %s, an expired CA is trusted", c.now)
 		}
-		leaves[string(w.servingCertificate(0).Certificate[0])] = true
+		leaves[string(c.servingCertificate(0).Certificate[0])] = true
 	}
 	if len(cas) < 4 || len(cas) > 6 || len(leaves) < 120 || len(leaves) > 200 {
-		t.Errorf("%d CAs and %d certificates in thirty years", len(cas), len(leaves))
+		t.Errorf("%d CAs and %d serving certificates in thirty years", len(cas), len(leaves))
 	}
 }
 
-// TestWritesNothingWhenNothingIsDue writes nothing when nothing is due.
+// TestWritesNothingWhenNothingIsDue calls Rotate before and after the serving certificate is due for renewal.
 func TestWritesNothingWhenNothingIsDue(t *testing.T) {
-	w := newFakeCluster(t)
-	w.rotate(0, 0)
-	w.rotate(1, 0)
-	if bytes.Equal(w.servingCertificate(0).Certificate[0], w.servingCertificate(1).Certificate[0]) {
-		t.Error("the replicas share a certificate, which must have been stored")
+	c := newFakeCluster(t)
+	c.rotate(0, 0)
+	c.rotate(1, 0)
+	if bytes.Equal(c.servingCertificate(0).Certificate[0], c.servingCertificate(1).Certificate[0]) {
+		t.Error("the replicas share a serving certificate, so one of them must have stored it")
 	}
-	leaf := w.servingCertificate(0)
-	w.client.ClearActions()
-	w.rotate(0, 30*day)
-	for _, action := range w.client.Actions() {
+	leaf := c.servingCertificate(0)
+	c.client.ClearActions()
+	c.rotate(0, 30*day)
+	for _, action := range c.client.Actions() {
 		if action.GetVerb() != "get" {
-			t.Errorf("it does %s %s", action.GetVerb(), action.GetResource().Resource)
+			t.Errorf("Rotate did %s %s", action.GetVerb(), action.GetResource().Resource)
 		}
 	}
-	if w.servingCertificate(0) != leaf {
-		t.Error("another certificate is served")
+	if c.servingCertificate(0) != leaf {
+		t.Error("the certificate was replaced too early")
 	}
-	w.rotate(0, 31*day)
-	if w.servingCertificate(0) == leaf {
-		t.Error("the same certificate is served after two thirds of its life")
+	c.rotate(0, 31*day)
+	if c.servingCertificate(0) == leaf {
+		t.Error("the certificate was not replaced after two thirds of its lifetime")
 	}
 }
 
-// TestRestoresBundleAndSecret puts the bundle back when somebody has taken it away, and makes a CA anew whose Secret was emptied.
+// TestRestoresBundleAndSecret removes the CA bundle, and then the data of the Secret. Rotate must restore both. If the data
+// can't be read, Rotate must fail and leave everything as it is.
 func TestRestoresBundleAndSecret(t *testing.T) {
-	w := newFakeCluster(t)
-	w.rotate(0, 0)
-	w.rotate(1, 0)
-	hooks := w.client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
+	c := newFakeCluster(t)
+	c.rotate(0, 0)
+	c.rotate(1, 0)
+	hooks := c.client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
 	configuration, _ := hooks.Get(t.Context(), "hooks", metav1.GetOptions{})
 	configuration.Webhooks[1].ClientConfig.CABundle = nil
 	if _, err := hooks.Update(t.Context(), configuration, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	w.rotate(1, time.Minute)
-	w.checkTrusted(w.caBundle())
+	c.rotate(1, time.Minute)
+	c.checkTrusted(c.caBundle())
 
-	secrets := w.client.CoreV1().Secrets("here")
+	secrets := c.client.CoreV1().Secrets("here")
 	secret, _ := secrets.Get(t.Context(), "ca", metav1.GetOptions{})
 	secret.Data = nil
 	if _, err := secrets.Update(t.Context(), secret, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	w.rotate(0, time.Minute)
-	w.rotate(1, time.Second)
-	w.checkTrusted(w.caBundle())
+	c.rotate(0, time.Minute)
+	c.rotate(1, time.Second)
+	c.checkTrusted(c.caBundle())
 
 	secret, _ = secrets.Get(t.Context(), "ca", metav1.GetOptions{})
 	secret.Data[currentKey] = []byte("no key")
 	if _, err := secrets.Update(t.Context(), secret, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.replicas[0].Rotate(t.Context(), w.now); err == nil {
-		t.Error("a CA that can't be read is no error")
+	if err := c.replicas[0].Rotate(t.Context(), c.now); err == nil {
+		t.Error("Rotate accepts a CA that can't be read")
 	}
-	w.checkTrusted(w.caBundle()) // and everything stays as it was
+	c.checkTrusted(c.caBundle())
 }
 
-// TestExpiredCA finds a CA that has expired, with the next one beside it, which must not come to sign when it has expired itself.
+// TestExpiredCA stops rotation until both the current and the next CA have expired. The next CA must not become current.
 func TestExpiredCA(t *testing.T) {
-	w := newFakeCluster(t)
-	w.rotate(0, 0)
-	w.rotate(0, 7*365*day) // the next one is there
-	if len(w.secretData()[nextCertificate]) == 0 {
-		t.Fatal("there is no next CA after two thirds of the life of the first")
+	c := newFakeCluster(t)
+	c.rotate(0, 0)
+	c.rotate(0, 7*365*day) // creates the next CA
+	if len(c.secretData()[nextCertificate]) == 0 {
+		t.Fatal("there is no next CA after two thirds of the lifetime of the first")
 	}
 	for range 3 {
-		w.rotate(0, 20*365*day)
-		w.rotate(1, time.Second)
-		w.checkTrusted(w.caBundle())
-		w.rotate(0, 2*day)
-		w.rotate(1, time.Second)
-		w.checkTrusted(w.caBundle())
+		c.rotate(0, 20*365*day)
+		c.rotate(1, time.Second)
+		c.checkTrusted(c.caBundle())
+		c.rotate(0, 2*day)
+		c.rotate(1, time.Second)
+		c.checkTrusted(c.caBundle())
 	}
-	if last := w.secretData()[previousCertificate]; isExpired(last, w.now) {
-		t.Error("a CA is trusted that has expired")
+	if last := c.secretData()[previousCertificate]; isExpired(last, c.now) {
+		t.Error("an expired CA is trusted")
 	}
 }
 
-// TestServesNothingThatIsNotTrusted lets the webhook configuration be out of reach: nothing new is served that nobody trusts.
+// TestServesNothingThatIsNotTrusted makes updates of the webhook configuration fail. Rotate must not serve a certificate
+// that the API server would not trust.
 func TestServesNothingThatIsNotTrusted(t *testing.T) {
-	w := newFakeCluster(t)
+	c := newFakeCluster(t)
 	denied := errors.New("no")
-	w.client.PrependReactor("update", "validatingwebhookconfigurations", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, denied })
-	if err := w.replicas[0].Rotate(t.Context(), w.now); !errors.Is(err, denied) {
+	c.client.PrependReactor("update", "validatingwebhookconfigurations", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, denied
+	})
+	if err := c.replicas[0].Rotate(t.Context(), c.now); !errors.Is(err, denied) {
 		t.Error(err)
 	}
-	if _, err := w.replicas[0].GetCertificate(nil); err == nil {
-		t.Error("a certificate is served that nobody trusts")
+	if _, err := c.replicas[0].GetCertificate(nil); err == nil {
+		t.Error("an untrusted certificate is served")
 	}
 }
 
-// TestStartIssuesAndStops does it all in a running process, and ends.
+// TestStartIssuesAndStops runs Start until there is a certificate, and then stops it.
 func TestStartIssuesAndStops(t *testing.T) {
-	w := newFakeCluster(t)
-	r := w.replicas[0]
+	c := newFakeCluster(t)
+	r := c.replicas[0]
 	r.Schedule.Interval = time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)

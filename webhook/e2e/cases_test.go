@@ -21,8 +21,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// TestCases plays every case of testdata through the API server: what the cluster has is created, then the object, and
-// the answer must be what the file's name and the .txt beside it say.
+// TestCases runs every case of testdata through the API server. It creates the objects that the cluster contains, then the
+// object under test, and compares the answer with the verdict in the file name and the messages in the .txt file.
 func TestCases(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/*/*/*.yaml")
 	if err != nil || len(files) == 0 {
@@ -31,38 +31,41 @@ func TestCases(t *testing.T) {
 	for i, file := range files {
 		verdict, _, _ := strings.Cut(filepath.Base(file), "-")
 		t.Run(filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file), func(t *testing.T) {
-			// A namespace for each case, and so a name for each Profile.
-			own := strings.NewReplacer("team-a", fmt.Sprintf("case-%d", i), "team-b", fmt.Sprintf("case-%d-other", i))
+			// Each case gets namespaces, and thus Profiles, of its own.
+			rename := strings.NewReplacer("team-a", fmt.Sprintf("case-%d", i), "team-b", fmt.Sprintf("case-%d-other", i))
 			if verdict == "deny" && (validators.Policy{}).Mode(filepath.Base(filepath.Dir(file))) == validators.Warn {
 				verdict = "warn"
 			}
-			runCase(t, verdict, own.Replace(read(t, file)), strings.TrimSpace(own.Replace(readOptional(t, strings.TrimSuffix(file, ".yaml")+".txt"))))
+			want := strings.TrimSpace(rename.Replace(readOptional(t, strings.TrimSuffix(file, ".yaml")+".txt")))
+			runCase(t, verdict, rename.Replace(read(t, file)), want)
 		})
 	}
-	t.Run("nothing is told that nobody asked for", func(t *testing.T) {
+	t.Run("no Secret is leaked", func(t *testing.T) {
 		families, err := env.registry.Gather()
 		if err != nil {
 			t.Fatal(err)
 		}
-		for where, text := range map[string]string{"answers": answers.String(), "the log": env.log.String(), "metrics": fmt.Sprint(families)} {
+		for source, text := range map[string]string{"answers": answers.String(), "log lines": env.log.String(), "metrics": fmt.Sprint(families)} {
 			for _, secret := range []string{"not-for-logs", "bm90LWZvci1sb2dz", unmentionedSecret} {
 				if strings.Contains(text, secret) {
-					t.Errorf("%s: %s", where, secret)
+					t.Errorf("%s contain %q", source, secret)
 				}
 			}
 		}
 		if text := fmt.Sprint(families); strings.Contains(text, "client-secrets") || strings.Contains(text, "case-1") {
-			t.Error("a metric has the name of a Secret or of a namespace")
+			t.Error("a metric contains the name of a Secret or of a namespace")
 		}
 	})
 }
 
-// unmentionedSecret is a Secret in every namespace, and a key in every Secret, that no case speaks of.
+// unmentionedSecret is the name of a Secret in every namespace and of a key in every Secret. No case mentions it, so no output
+// may either.
 const unmentionedSecret = "unmentioned"
 
-// answers is everything that clients were told.
+// answers collects all errors and warnings that clients received.
 var answers strings.Builder
 
+// runCase runs one case: the last document of text is the object under test, and want are the expected messages.
 func runCase(t *testing.T, verdict, text, want string) {
 	documents, err := cluster.Documents([]byte(text))
 	if err != nil {
@@ -85,7 +88,7 @@ func runCase(t *testing.T, verdict, text, want string) {
 			})
 			continue
 		case state.GetKind() == "Profile":
-			// The state before an update, which may be bad: it comes in past the rule.
+			// The state before an update. It may be bad, so it skips the rules.
 			state.SetAnnotations(map[string]string{validators.SkipAnnotation: strings.Join(validators.RuleIDs(), ",")})
 		case state.GetKind() == validators.PriorityClass:
 			t.Cleanup(func() {
@@ -116,7 +119,10 @@ func runCase(t *testing.T, verdict, text, want string) {
 	subject := decode(t, documents[last])
 	if subject.GetNamespace() != "" {
 		ensureNamespace(t, subject.GetNamespace())
-		unrelated := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: subject.GetNamespace(), Name: unmentionedSecret}, StringData: map[string]string{unmentionedSecret: "not-for-logs"}}
+		unrelated := &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: subject.GetNamespace(), Name: unmentionedSecret},
+			StringData: map[string]string{unmentionedSecret: "not-for-logs"},
+		}
 		if err := env.admin.Create(t.Context(), unrelated); err != nil {
 			t.Fatal(err)
 		}
@@ -143,8 +149,8 @@ func runCase(t *testing.T, verdict, text, want string) {
 	}
 }
 
-// enforcedHard is what the quota controller would have written into a ResourceQuota by now: its limits, if the case does not say
-// otherwise. Nil for other objects.
+// enforcedHard returns the status.hard that the quota controller would have written into a ResourceQuota: that of the case or,
+// by default, spec.hard. It returns nil for other objects.
 func enforcedHard(o *unstructured.Unstructured) map[string]any {
 	if o.GetKind() != "ResourceQuota" {
 		return nil
@@ -156,7 +162,7 @@ func enforcedHard(o *unstructured.Unstructured) map[string]any {
 	return hard
 }
 
-// dryRunWrite creates the object, or updates it if it is there, as a dry run: cases leave nothing behind that others could meet.
+// dryRunWrite creates the object, or updates it if it exists, as a dry run, so that cases don't affect each other.
 func dryRunWrite(t *testing.T, u user, o *unstructured.Unstructured) (updated bool, err error) {
 	t.Helper()
 	existing := o.DeepCopy()
@@ -167,7 +173,8 @@ func dryRunWrite(t *testing.T, u user, o *unstructured.Unstructured) (updated bo
 	return false, u.Create(t.Context(), o, client.DryRunAll)
 }
 
-// checkDenial holds a denial to the form that clients depend on: 422 Invalid, a cause per finding, one line of message.
+// checkDenial checks that a denial has the form that clients depend on: 422 Invalid, a cause per finding, and a message of one
+// line. want are the causes, as FIELD: MESSAGE.
 func checkDenial(t *testing.T, err error, o *unstructured.Unstructured, want string) {
 	t.Helper()
 	var status apierrors.APIStatus
@@ -176,7 +183,7 @@ func checkDenial(t *testing.T, err error, o *unstructured.Unstructured, want str
 	}
 	s := status.Status()
 	if s.Code != 422 || s.Reason != metav1.StatusReasonInvalid {
-		t.Errorf("code %d, reason %s", s.Code, s.Reason)
+		t.Errorf("code %d, reason %s, want 422 Invalid", s.Code, s.Reason)
 	}
 	if s.Details == nil || s.Details.Kind != o.GetKind() || s.Details.Name != o.GetName() || s.Details.RetryAfterSeconds != 0 {
 		t.Errorf("details %+v", s.Details)
@@ -194,7 +201,7 @@ func checkDenial(t *testing.T, err error, o *unstructured.Unstructured, want str
 	}
 }
 
-// withoutFieldPaths are the findings of a .txt file without the places in front.
+// withoutFieldPaths removes the field path at the start of each line of a .txt file.
 func withoutFieldPaths(text string) []string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {

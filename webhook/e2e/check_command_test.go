@@ -16,7 +16,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 )
 
-// compareWithCheck judges an object as the command line does and compares that with what the webhook answered when it was created.
+// compareWithCheck evaluates an object as 'kfp-preflight check' does, and compares the result with the answer of the webhook:
+// the error and the warnings.
 func compareWithCheck(t *testing.T, subject *unstructured.Unstructured, answer error, warnings []string) {
 	t.Helper()
 	raw, err := subject.MarshalJSON()
@@ -50,9 +51,9 @@ func compareWithCheck(t *testing.T, subject *unstructured.Unstructured, answer e
 		}
 	}
 	if !slices.Equal(denials, causes) {
-		t.Errorf("the webhook denies for\n%q\nand check for\n%q", causes, denials)
+		t.Errorf("the webhook denies with\n%q\nbut check with\n%q", causes, denials)
 	}
 	if !slices.Equal(others, warnings) {
-		t.Errorf("the webhook warns\n%q\nand check\n%q", warnings, others)
+		t.Errorf("the webhook warns with\n%q\nbut check with\n%q", warnings, others)
 	}
 }

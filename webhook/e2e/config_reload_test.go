@@ -13,18 +13,18 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook"
 )
 
-// TestConfigReload changes the configuration of the running webhook: rightly, wrongly, and back.
+// TestConfigReload changes the configuration of the running webhook to a valid one, to an invalid one, and back.
 func TestConfigReload(t *testing.T) {
 	before := webhook.DefaultConfig()
 	before.Lookups.Remember.Duration = cacheTTL
 	createProfile := func() error {
 		return env.admin.Create(t.Context(), parseObject(t, fmt.Sprintf(badProfile, "configured")), client.DryRunAll)
 	}
-	waitFor := func(what string, want func(error) bool) {
+	waitFor := func(when string, want func(error) bool) {
 		t.Helper()
 		if err := poll(20*time.Second, func() error {
 			if err := createProfile(); !want(err) {
-				return fmt.Errorf("%s: %w", what, errors.Join(errors.New("the Profile"), err))
+				return fmt.Errorf("%s: unexpected result of creating the Profile: %v", when, err)
 			}
 			return nil
 		}); err != nil {
@@ -39,23 +39,23 @@ func TestConfigReload(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	waitFor("before", denied)
+	waitFor("before the change", denied)
 	setMode(validators.ProfileQuotaCompute, validators.Warn)
 	waitFor("in warn mode", func(err error) bool { return err == nil })
 	setMode("no-such-rule", validators.Deny)
 	if err := poll(20*time.Second, func() error {
-		if !strings.Contains(env.log.String(), "the configuration can't be taken") {
-			return errors.New("nothing is logged of a wrong configuration")
+		if !strings.Contains(env.log.String(), "the configuration is invalid; the previous one stays active") {
+			return errors.New("the log does not mention the invalid configuration")
 		}
 		return nil
 	}); err != nil {
 		t.Error(err)
 	}
 	if err := createProfile(); err != nil {
-		t.Errorf("a wrong configuration is in force: %v", err)
+		t.Errorf("the invalid configuration is active: %v", err)
 	}
 	if err := writeConfig(before); err != nil {
 		t.Fatal(err)
 	}
-	waitFor("after", denied)
+	waitFor("after the change", denied)
 }

@@ -10,14 +10,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TestRelease installs from the one file that a release has, sees what the README says that users see, and turns it off.
+// TestRelease installs kfp-preflight from the rendered file of a release, checks the denial that the README shows, and turns
+// kfp-preflight off as the documentation says.
 func TestRelease(t *testing.T) {
-	s := newTestCluster(t)
-	s.addNode()
+	tc := newTestCluster(t)
+	tc.addNode()
 	image := "REGISTRY/kfp-preflight@sha256:" + strings.Repeat("0", 64)
-	s.mustRun(filepath.Join(mustAbs(t, repoRoot), "hack", "render") + " " + strings.ToLower(image) + " " + s.dir)
-	s.mustRun("kubectl apply -f install-self-signed.yaml && kubectl -n kfp-preflight rollout status deployment/kfp-preflight --timeout=60s")
-	pods, err := s.api.CoreV1().Pods("kfp-preflight").List(t.Context(), metav1.ListOptions{})
+	tc.mustRun(filepath.Join(mustAbs(t, repoRoot), "hack", "render") + " " + strings.ToLower(image) + " " + tc.dir)
+	tc.mustRun("kubectl apply -f install-self-signed.yaml && kubectl -n kfp-preflight rollout status deployment/kfp-preflight --timeout=60s")
+	pods, err := tc.api.CoreV1().Pods("kfp-preflight").List(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,26 +27,27 @@ func TestRelease(t *testing.T) {
 			t.Errorf("the image is %s", got)
 		}
 		if pod.Status.QOSClass != corev1.PodQOSBurstable || pod.Spec.Priority == nil || *pod.Spec.Priority < 2_000_000_000 {
-			t.Errorf("the pod is %s, with priority %v", pod.Status.QOSClass, pod.Spec.Priority)
+			t.Errorf("the pod has QoS class %s and priority %v", pod.Status.QOSClass, pod.Spec.Priority)
 		}
 	}
-	s.mustRun("kubectl create namespace team-b")
-	if err := s.WaitForDenial(t.Context(), "team-b", time.Minute); err != nil {
+	tc.mustRun("kubectl create namespace team-b")
+	if err := tc.WaitForDenial(t.Context(), "team-b", time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	const bad = "kubectl apply -f testdata/profile/profile-quota-compute/deny-cpu-and-memory.yaml"
-	if out, err := s.shell(bad); err == nil || !strings.Contains(out, `The Profile "team-a" is invalid: spec.resourceQuotaSpec.hard[cpu]: profile-quota-compute: `) {
+	const denial = `The Profile "team-a" is invalid: spec.resourceQuotaSpec.hard[cpu]: profile-quota-compute: `
+	if out, err := tc.shell(bad); err == nil || !strings.Contains(out, denial) {
 		t.Errorf("%v\n%s", err, out)
 	}
-	s.mustRun("kubectl delete validatingwebhookconfiguration kfp-preflight")
+	tc.mustRun("kubectl delete validatingwebhookconfiguration kfp-preflight")
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(200 * time.Millisecond) {
-		out, err := s.shell(bad)
+		out, err := tc.shell(bad)
 		if err == nil {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("it is still on: %s", out)
+			t.Fatalf("the webhook is still called: %s", out)
 		}
 	}
-	s.checkNode()
+	tc.checkNode()
 }

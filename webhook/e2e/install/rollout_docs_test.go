@@ -10,36 +10,36 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/hack/transcript"
 )
 
-// TestRollout does what docs/rollout.md tells a newcomer to do, and sees what it says he sees.
+// TestRollout runs the commands in docs/rollout.md, and compares their output with the page.
 func TestRollout(t *testing.T) {
-	s := newTestCluster(t)
-	s.addNode()
+	tc := newTestCluster(t)
+	tc.addNode()
 	page, err := os.ReadFile(filepath.Join(repoRoot, "docs", "rollout.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	steps := transcript.Parse(string(page))
 	if len(steps) < 15 {
-		t.Fatalf("only %d steps were found", len(steps))
+		t.Fatalf("found only %d steps", len(steps))
 	}
 	for _, step := range steps {
 		if step.File != "" {
-			s.writeFile(step.File, step.Text)
+			tc.writeFile(step.File, step.Text)
 			continue
 		}
-		s.runStep(step)
+		tc.runStep(step)
 	}
-	s.checkNode()
+	tc.checkNode()
 }
 
-// runStep runs a command until it prints what it is said to: labels and configurations take a moment to be known everywhere. What makes or
-// deletes something can't be run twice.
-func (s *testCluster) runStep(step transcript.Step) {
-	s.t.Helper()
+// runStep runs a command until its output is as expected, because labels and configurations take effect with a delay. It runs
+// commands that create or delete something only once.
+func (tc *testCluster) runStep(step transcript.Step) {
+	tc.t.Helper()
 	once := strings.Contains(step.Command, " delete ") || strings.Contains(step.Command, " create ")
 	var first string
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(500 * time.Millisecond) {
-		out, _ := s.shell(step.Command)
+		out, _ := tc.shell(step.Command)
 		if first == "" {
 			first = out
 		}
@@ -47,7 +47,7 @@ func (s *testCluster) runStep(step transcript.Step) {
 			return
 		}
 		if once || time.Now().After(deadline) {
-			s.t.Fatalf("$ %s\n%s\nand at last\n%s\nand the page has\n%s\n%v", step.Command, first, out, step.Output, s.node.Err())
+			tc.t.Fatalf("$ %s\nfirst printed\n%s\nfinally\n%s\nbut the page shows\n%s\n%v", step.Command, first, out, step.Output, tc.node.Err())
 		}
 	}
 }

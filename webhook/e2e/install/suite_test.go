@@ -1,5 +1,5 @@
-// Package install tests what an admin does with kfp-preflight: install it in each of the ways that are shipped, roll it out by the
-// documentation, and replace its pods and certificates while the cluster is in use.
+// Package install tests the tasks of an admin: install kfp-preflight with each overlay, roll it out as the documentation says, and
+// replace its pods and certificates while the cluster is in use.
 package install
 
 import (
@@ -20,7 +20,7 @@ import (
 
 const repoRoot = "../../.."
 
-// binDir is a folder with kfp-preflight, and the kubectl of the control plane.
+// binDir is a directory that contains the program kfp-preflight.
 var binDir string
 
 func TestMain(m *testing.M) {
@@ -46,7 +46,8 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// testCluster is a cluster, an admin's shell with a copy of what the repository ships, and a node.
+// testCluster is a cluster with a node, and a directory in which an admin works: it has kubectl and copies of the manifests and
+// testdata.
 type testCluster struct {
 	*cluster.Cluster
 	t    *testing.T
@@ -55,16 +56,17 @@ type testCluster struct {
 	dir  string
 }
 
-// newTestCluster starts a cluster with Argo's and Kubeflow's types and namespaces, nothing of kfp-preflight, and no node.
+// newTestCluster starts a cluster with the CRDs of Argo and Kubeflow and the namespace kubeflow, but without kfp-preflight and
+// without a node; see addNode.
 func newTestCluster(t *testing.T) *testCluster {
 	t.Helper()
-	s := &testCluster{t: t, dir: t.TempDir(), node: &cluster.Node{
+	tc := &testCluster{t: t, dir: t.TempDir(), node: &cluster.Node{
 		Binary: filepath.Join(binDir, "kfp-preflight"), VolumeSyncInterval: time.Second, EndpointsDelay: 500 * time.Millisecond,
 	}}
-	if err := s.node.StartNetwork(); err != nil {
+	if err := tc.node.StartNetwork(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := cluster.Start(t.Context(), repoRoot, s.node.NetworkOption())
+	c, err := cluster.Start(t.Context(), repoRoot, tc.node.NetworkOption())
 	t.Cleanup(func() {
 		if err := c.Stop(); err != nil {
 			t.Error(err)
@@ -73,8 +75,8 @@ func newTestCluster(t *testing.T) *testCluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Cluster = c
-	if s.api, err = kubernetes.NewForConfig(c.Admin); err != nil {
+	tc.Cluster = c
+	if tc.api, err = kubernetes.NewForConfig(c.Admin); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.StartControllers("deployment-controller", "replicaset-controller", "endpointslice-controller", "job-controller",
@@ -82,15 +84,15 @@ func newTestCluster(t *testing.T) *testCluster {
 		t.Fatal(err)
 	}
 	for _, folder := range []string{"manifests", "testdata"} {
-		if err := os.CopyFS(filepath.Join(s.dir, folder), os.DirFS(filepath.Join(repoRoot, folder))); err != nil {
+		if err := os.CopyFS(filepath.Join(tc.dir, folder), os.DirFS(filepath.Join(repoRoot, folder))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink(mustAbs(t, c.Kubectl()), filepath.Join(s.dir, "kubectl")); err != nil {
+	if err := os.Symlink(mustAbs(t, c.Kubectl()), filepath.Join(tc.dir, "kubectl")); err != nil {
 		t.Fatal(err)
 	}
-	s.mustRun("kubectl create namespace kubeflow && kubectl -n kubeflow create configmap workflow-controller-configmap")
-	return s
+	tc.mustRun("kubectl create namespace kubeflow && kubectl -n kubeflow create configmap workflow-controller-configmap")
+	return tc
 }
 
 func mustAbs(t *testing.T, path string) string {
@@ -102,45 +104,47 @@ func mustAbs(t *testing.T, path string) string {
 	return out
 }
 
-// addNode adds the node. Without it pods are asked for, and never run.
-func (s *testCluster) addNode() {
-	s.t.Helper()
-	if err := s.node.Join(s.t.Context(), s.Cluster); err != nil {
-		s.t.Fatal(err)
+// addNode adds the node. Without it, pods stay pending.
+func (tc *testCluster) addNode() {
+	tc.t.Helper()
+	if err := tc.node.Join(tc.t.Context(), tc.Cluster); err != nil {
+		tc.t.Fatal(err)
 	}
 }
 
-// shell runs a command as the admin, where the copy of the repository is.
-func (s *testCluster) shell(command string) (string, error) {
-	cmd := exec.CommandContext(s.t.Context(), "bash", "-uo", "pipefail", "-c", command)
-	cmd.Dir = s.dir
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+mustAbs(s.t, filepath.Join(s.Dir, "admin.kubeconfig")), "PATH="+s.dir+":"+binDir+":"+os.Getenv("PATH"))
+// shell runs a command as cluster admin in the admin's directory, and returns its output.
+func (tc *testCluster) shell(command string) (string, error) {
+	cmd := exec.CommandContext(tc.t.Context(), "bash", "-uo", "pipefail", "-c", command)
+	cmd.Dir = tc.dir
+	cmd.Env = append(os.Environ(),
+		"KUBECONFIG="+mustAbs(tc.t, filepath.Join(tc.Dir, "admin.kubeconfig")), "PATH="+tc.dir+":"+binDir+":"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
-func (s *testCluster) mustRun(command string) string {
-	s.t.Helper()
-	out, err := s.shell(command)
+// mustRun is shell for commands that must succeed.
+func (tc *testCluster) mustRun(command string) string {
+	tc.t.Helper()
+	out, err := tc.shell(command)
 	if err != nil {
-		s.t.Fatalf("%s: %v\n%s", command, err, out)
+		tc.t.Fatalf("%s: %v\n%s", command, err, out)
 	}
 	return out
 }
 
-// writeFile writes a file of the admin.
-func (s *testCluster) writeFile(file, text string) {
-	s.t.Helper()
-	path := filepath.Join(s.dir, file)
+// writeFile writes a file in the admin's directory.
+func (tc *testCluster) writeFile(file, text string) {
+	tc.t.Helper()
+	path := filepath.Join(tc.dir, file)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		s.t.Fatal(err)
+		tc.t.Fatal(err)
 	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		s.t.Fatal(err)
+		tc.t.Fatal(err)
 	}
 }
 
-// kustomization is what an admin writes to install an overlay with components.
+// kustomization returns the kustomization.yaml with which an admin installs an overlay with components.
 func kustomization(overlay string, components ...string) string {
 	out := "resources: [../manifests/overlays/" + overlay + "]\n"
 	if len(components) > 0 {
@@ -149,10 +153,10 @@ func kustomization(overlay string, components ...string) string {
 	return out
 }
 
-// checkNode fails the test if a pod has ended by itself, or the node was in trouble otherwise.
-func (s *testCluster) checkNode() {
-	s.t.Helper()
-	if err := s.node.Err(); err != nil {
-		s.t.Error(err)
+// checkNode fails the test if a pod failed or the node had any other error.
+func (tc *testCluster) checkNode() {
+	tc.t.Helper()
+	if err := tc.node.Err(); err != nil {
+		tc.t.Error(err)
 	}
 }

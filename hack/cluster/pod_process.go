@@ -66,8 +66,8 @@ func (p *podProcess) syncVolumes(ctx context.Context) error {
 	return nil
 }
 
-// freePort returns a TCP port that nobody listens on. It avoids the ephemeral ports: under load, outgoing
-// connections could take such a port before the process listens on it.
+// freePort returns a free TCP port. It avoids the ephemeral ports: under load, outgoing connections could take
+// such a port before the process listens on it.
 func freePort() (int, error) {
 	var err error
 	for range 100 {

@@ -101,7 +101,7 @@ On the metrics address: /metrics`,
 }
 
 // selfSigned is how certificates are made; nil if they are not.
-func selfSigned(secret, configuration string) (*selfsigned.Rotation, error) {
+func selfSigned(secret, configuration string) (*selfsigned.Rotator, error) {
 	if secret == "" {
 		return nil, nil
 	}
@@ -109,7 +109,7 @@ func selfSigned(secret, configuration string) (*selfsigned.Rotation, error) {
 	if !ok || namespace == "" || name == "" {
 		return nil, fmt.Errorf("--self-signed-secret is NAMESPACE/NAME, not %q", secret)
 	}
-	return &selfsigned.Rotation{Namespace: namespace, Secret: name, Configuration: configuration, Times: selfsigned.DefaultTimes()}, nil
+	return &selfsigned.Rotator{Namespace: namespace, Secret: name, WebhookConfiguration: configuration, Schedule: selfsigned.DefaultSchedule()}, nil
 }
 
 // limitMemory lets the collector rest as long as there is memory, and makes it work before the kernel kills: a review leaves much behind,

@@ -20,9 +20,9 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// TestQuotedRefusal asks the API server itself: it makes the ResourceQuota of each Profile case, creates the pod that the
-// rule judges, and holds the verdict and the words that the rule quotes to what the API server says.
-func TestQuotedRefusal(t *testing.T) {
+// TestQuotedQuotaErrors compares the rule with the API server. For each Profile case, it creates the ResourceQuota and the
+// baseline pod. The API server must refuse the pod if the rule denies the Profile, with the error that the rule quotes.
+func TestQuotedQuotaErrors(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/profile/profile-quota-compute/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases: %v", err)
@@ -30,46 +30,47 @@ func TestQuotedRefusal(t *testing.T) {
 	pods := map[string]*corev1.Pod{}
 	for i, file := range files {
 		if filepath.Base(file) == "allow-default-priority-class.yaml" {
-			continue // it would be the default of all of them
+			continue // its default PriorityClass would affect all cases
 		}
-		namespace := fmt.Sprintf("oracle-%d", i)
-		makeNamespace(t, namespace)
-		pods[file] = makeQuota(t, file, namespace)
+		namespace := fmt.Sprintf("quota-errors-%d", i)
+		ensureNamespace(t, namespace)
+		pods[file] = createQuota(t, file, namespace)
 	}
-	time.Sleep(time.Second) // until the API server's quota plugin has seen them
+	time.Sleep(time.Second) // until the quota plugin of the API server has seen the quotas
 	refused := 0
 	for _, file := range slices.Sorted(maps.Keys(pods)) {
 		name := filepath.Base(file)
 		err := env.admin.Create(t.Context(), pods[file], client.DryRunAll)
-		said := readIfThere(t, strings.TrimSuffix(file, ".yaml")+".txt")
+		messages := readOptional(t, strings.TrimSuffix(file, ".yaml")+".txt")
 		if err == nil {
 			if strings.HasPrefix(name, "deny-") {
-				t.Errorf("%s: the API server takes the pod", name)
+				t.Errorf("%s: the API server accepts the pod", name)
 			}
 			continue
 		}
 		if strings.Contains(err.Error(), "exceeded quota") {
-			continue // an amount: the pod waits, it does not fail
+			continue // an amount is too small: Argo retries the pod, so it does not fail
 		}
 		refused++
-		_, words, ok := strings.Cut(err.Error(), "is forbidden: ")
+		_, apiServerError, ok := strings.Cut(err.Error(), "is forbidden: ")
 		if !ok {
 			t.Errorf("%s: %v", name, err)
 		}
-		// An update is denied only for what is new, a skipped rule says nothing, and what was bad before passes.
+		// A skipped rule reports nothing, and an update is denied only for what is new.
 		switch {
 		case name == "allow-skip.yaml", strings.Contains(name, "-update-"):
-		case !strings.Contains(said, "'"+words+"'"):
-			t.Errorf("%s: the API server says\n%s\nthe rule\n%s", name, words, said)
+		case !strings.Contains(messages, "'"+apiServerError+"'"):
+			t.Errorf("%s: the API server reports\n%s\nbut the rule\n%s", name, apiServerError, messages)
 		}
 	}
 	if refused < 8 {
-		t.Errorf("only %d pods were refused: is the quota enforced at all?", refused)
+		t.Errorf("only %d pods were refused; is the quota enforced?", refused)
 	}
 }
 
-// makeQuota makes what a case leads to in a namespace, and returns the baseline pod for it.
-func makeQuota(t *testing.T, file, namespace string) *corev1.Pod {
+// createQuota creates the objects of a case in a namespace, with the ResourceQuota that the Profile controller would create. It
+// returns the baseline pod.
+func createQuota(t *testing.T, file, namespace string) *corev1.Pod {
 	t.Helper()
 	documents, err := cluster.Documents([]byte(read(t, file)))
 	if err != nil {
@@ -93,11 +94,13 @@ func makeQuota(t *testing.T, file, namespace string) *corev1.Pod {
 		}
 	}
 	if len(profile.Spec.ResourceQuotaSpec.Hard) > 0 {
-		q := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: validators.ProfileQuota}, Spec: profile.Spec.ResourceQuotaSpec}
+		q := &corev1.ResourceQuota{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: validators.ProfileQuota}, Spec: profile.Spec.ResourceQuotaSpec,
+		}
 		if err := env.admin.Create(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
-		// What the quota controller would write: nothing is used.
+		// The quota controller does not run; this is the status that it would write.
 		q.Status.Hard, q.Status.Used = q.Spec.Hard, corev1.ResourceList{}
 		for name := range q.Spec.Hard {
 			q.Status.Used[name] = resource.MustParse("0")
@@ -114,7 +117,7 @@ func makeQuota(t *testing.T, file, namespace string) *corev1.Pod {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A step of KFP v2 is in reach of every quota that a plain step is in reach of, and lacks the same.
+	// Every quota that applies to a plain step also applies to a KFP v2 step, which lacks the same values.
 	steps := runs[len(runs)-1].Pods
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "step"}, Spec: steps[len(steps)-1].Spec}
 	for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {

@@ -16,14 +16,15 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 )
 
-// checkSaysTheSame judges an object as the command line does and compares that with what the webhook answered when it was created.
-func checkSaysTheSame(t *testing.T, judged *unstructured.Unstructured, answer error, warnings []string) {
+// compareWithCheck evaluates an object as 'kfp-preflight check' does, and compares the result with the answer of the webhook:
+// the error and the warnings.
+func compareWithCheck(t *testing.T, subject *unstructured.Unstructured, answer error, warnings []string) {
 	t.Helper()
-	raw, err := judged.MarshalJSON()
+	raw, err := subject.MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := objects.Decode(raw, judged.GetNamespace())
+	o, err := objects.Decode(raw, subject.GetNamespace())
 	if err != nil || o == nil {
 		t.Fatal(o, err)
 	}
@@ -50,9 +51,9 @@ func checkSaysTheSame(t *testing.T, judged *unstructured.Unstructured, answer er
 		}
 	}
 	if !slices.Equal(denials, causes) {
-		t.Errorf("the webhook denies for\n%q\nand check for\n%q", causes, denials)
+		t.Errorf("the webhook denies with\n%q\nbut check with\n%q", causes, denials)
 	}
 	if !slices.Equal(others, warnings) {
-		t.Errorf("the webhook warns\n%q\nand check\n%q", warnings, others)
+		t.Errorf("the webhook warns with\n%q\nbut check with\n%q", warnings, others)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// StartControllers runs the named controllers of kube-controller-manager, until Stop.
+// StartControllers starts kube-controller-manager with only the named controllers. It runs until Stop.
 func (c *Cluster) StartControllers(names ...string) error {
 	cmd := exec.Command(filepath.Join(c.root, "bin", "kube-controller-manager"), "--kubeconfig", filepath.Join(c.Dir, "admin.kubeconfig"),
 		"--controllers", strings.Join(names, ","), "--leader-elect=false", "--secure-port=0")
@@ -20,11 +20,11 @@ func (c *Cluster) StartControllers(names ...string) error {
 	defer func() { _ = log.Close() }()
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting the kube-controller-manager, which 'make controlplane' builds: %w", err)
+		return fmt.Errorf("starting kube-controller-manager (run 'make controlplane' to build it): %w", err)
 	}
-	c.stops = append(c.stops, func() error {
+	c.cleanups = append(c.cleanups, func() error {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait() // it ends with an error when it is told to
+		_ = cmd.Wait() // it reports the signal as an error
 		return nil
 	})
 	return nil

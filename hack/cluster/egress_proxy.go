@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// egress makes the API server reach Services and kubelets through a proxy on a Unix socket.
-const egress = `apiVersion: apiserver.k8s.io/v1beta1
+// egressSelectorConfig makes the API server connect to Services and kubelets through a proxy on a Unix socket.
+const egressSelectorConfig = `apiVersion: apiserver.k8s.io/v1beta1
 kind: EgressSelectorConfiguration
 egressSelections:
   - name: cluster
@@ -22,14 +22,16 @@ egressSelections:
           udsName: %s
 `
 
-// network is the network between the API server and a node: a proxy that knows where the addresses of the cluster really are.
-type network struct {
+// egressProxy is the network between the API server and a node: an HTTP CONNECT proxy that maps addresses
+// of the cluster to addresses of this machine.
+type egressProxy struct {
 	dir      string
 	listener net.Listener
 }
 
-// newNetwork starts a network. resolve turns an address of the cluster into one of this machine.
-func newNetwork(resolve func(address string) (string, error)) (*network, error) {
+// newEgressProxy starts a proxy on a Unix socket in a temporary directory. It calls resolve for each
+// address.
+func newEgressProxy(resolve func(address string) (string, error)) (*egressProxy, error) {
 	dir, err := os.MkdirTemp("", "net-")
 	if err != nil {
 		return nil, err
@@ -38,37 +40,37 @@ func newNetwork(resolve func(address string) (string, error)) (*network, error) 
 	if err != nil {
 		return nil, err
 	}
-	n := &network{dir, listener}
+	n := &egressProxy{dir, listener}
 	go func() {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			go connect(conn, resolve)
+			go serveConnect(conn, resolve)
 		}
 	}()
 	return n, nil
 }
 
-// use makes a cluster that is about to start use the network, until it stops.
-func (n *network) use(c *Cluster) error {
-	c.stops = append(c.stops, n.stop)
+// configure is an Option: it makes the API server use the proxy, and stops the proxy with the cluster.
+func (n *egressProxy) configure(c *Cluster) error {
+	c.cleanups = append(c.cleanups, n.stop)
 	file := filepath.Join(n.dir, "egress.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, egress, n.listener.Addr()), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, egressSelectorConfig, n.listener.Addr()), 0o600); err != nil {
 		return err
 	}
 	c.env.ControlPlane.GetAPIServer().Configure().Set("egress-selector-config-file", file)
 	return nil
 }
 
-func (n *network) stop() error {
+func (n *egressProxy) stop() error {
 	_ = n.listener.Close()
 	return os.RemoveAll(n.dir)
 }
 
-// connect answers one CONNECT, and brings what follows to where it is meant for.
-func connect(client net.Conn, resolve func(string) (string, error)) {
+// serveConnect answers one CONNECT request and relays bytes in both directions until both sides are done.
+func serveConnect(client net.Conn, resolve func(string) (string, error)) {
 	defer func() { _ = client.Close() }()
 	reader := bufio.NewReader(client)
 	request, err := http.ReadRequest(reader)

@@ -87,7 +87,7 @@ type LookupConfig struct {
 	Timeout metav1.Duration `json:"timeout"`
 	// Remember is how long an answer of the API server may be reused. Nobody is denied because of a reused answer.
 	Remember metav1.Duration `json:"remember"`
-	// NewNamespace is how long controllers may take to create the objects of a new namespace. Nobody is denied in it before, because of an
+	// NewNamespace is how long Kubeflow's controllers may take to create the objects of a new Profile's namespace. Nobody is denied in it before, because of an
 	// object that does not exist.
 	NewNamespace metav1.Duration `json:"newNamespace"`
 }

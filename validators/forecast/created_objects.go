@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
@@ -27,7 +28,25 @@ type Created struct {
 	// Manifest is the text that the step submits, with known parameters filled in.
 	Manifest string
 
-	pod int // index in Forecast.Pods of the pod that creates it, or noPod
+	pod      int               // index in Forecast.Pods of the pod that creates it, or noPod
+	commands *manifestCommands // of Manifest; the same for all of its objects
+}
+
+// manifestCommands are what the programs in a manifest do. They are worked out once for all objects of the
+// manifest, which may be large and many.
+type manifestCommands struct {
+	once                           sync.Once
+	createsObjects, createsUnnamed bool
+}
+
+func (m *manifestCommands) read(manifest string) (creates, unnamed bool) {
+	if m == nil {
+		return createsObjects.MatchString(manifest), createsUnnamed(manifest)
+	}
+	m.once.Do(func() {
+		m.createsObjects, m.createsUnnamed = createsObjects.MatchString(manifest), createsUnnamed(manifest)
+	})
+	return m.createsObjects, m.createsUnnamed
 }
 
 // Provides returns how certain it is that creating this object brings about the named object of the
@@ -37,6 +56,11 @@ type Created struct {
 // name, an object whose name is a prefix of it, and an object that deploys other objects count as
 // such. Otherwise it is Unknown.
 func (c Created) Provides(kind, name string) Certainty {
+	return c.provides(kind, name, func() bool { return strings.Contains(c.Manifest, name) })
+}
+
+// provides is Provides with a function that reports whether the manifest contains the name.
+func (c Created) provides(kind, name string, contains func() bool) Certainty {
 	switch {
 	case c.Kind == "":
 		return Possible
@@ -47,14 +71,15 @@ func (c Created) Provides(kind, name string) Certainty {
 	case c.Kind == "StatefulSet" && kind == "PersistentVolumeClaim":
 		return Possible // from its volumeClaimTemplates
 	case consumerKinds[c.Kind]:
-		if mentionsName(c.Manifest, name) && createsObjects.MatchString(c.Manifest) || createsUnnamed(c.Manifest) {
+		creates, unnamed := c.commands.read(c.Manifest)
+		if unnamed || creates && contains() && mentionsName(c.Manifest, name) {
 			return Possible // a Job that runs kubectl
 		}
 		return Unknown
 	case deploysObjects.MatchString(c.Group),
 		HasTag(c.Name) && tagPattern(c.Name).MatchString(name),
-		strings.Contains(c.Manifest, name),
-		c.Name != "" && strings.HasPrefix(name, c.Name):
+		c.Name != "" && strings.HasPrefix(name, c.Name),
+		contains():
 		return Possible
 	}
 	return Unknown
@@ -96,8 +121,14 @@ type creator struct {
 // Creators returns what may bring about the named object of the given kind.
 func (f *Forecast) Creators(kind, name string) Creators {
 	c := Creators{forecast: f}
+	var manifest string // of the objects before; objects of one manifest follow each other
+	var contains func() bool
 	for _, object := range f.Created {
-		if certainty := object.Provides(kind, name); certainty > Unknown {
+		if contains == nil || object.Manifest != manifest {
+			manifest = object.Manifest
+			contains = sync.OnceValue(func() bool { return strings.Contains(object.Manifest, name) })
+		}
+		if certainty := object.provides(kind, name, contains); certainty > Unknown {
 			c.list = append(c.list, creator{certainty, object.pod})
 		}
 	}
@@ -173,6 +204,7 @@ func createdObjects(r *wfv1.ResourceTemplate, namespace string, pod int) []Creat
 	if r.Action == "get" || r.Action == "delete" {
 		return nil
 	}
+	commands := &manifestCommands{}
 	unreadable := []Created{{Manifest: r.Manifest, pod: pod}}
 	if r.Manifest == "" {
 		return unreadable // the manifest comes from an artifact
@@ -196,7 +228,7 @@ func createdObjects(r *wfv1.ResourceTemplate, namespace string, pod int) []Creat
 				if !hasGroup {
 					group = ""
 				}
-				out = append(out, Created{Group: group, Kind: o.Kind, Name: o.Name, Manifest: r.Manifest, pod: pod})
+				out = append(out, Created{Group: group, Kind: o.Kind, Name: o.Name, Manifest: r.Manifest, pod: pod, commands: commands})
 			}
 		}
 	}

@@ -46,7 +46,9 @@ type tagReplacer struct {
 func (r tagReplacer) Charge(bytes int) error { return r.budget.spend(bytes) }
 
 // ReplaceJSON implements texts.Replacer.
-func (r tagReplacer) ReplaceJSON(text string) (string, error) { return r.replace(text, tagValues.jsonQuoted) }
+func (r tagReplacer) ReplaceJSON(text string) (string, error) {
+	return r.replace(text, tagValues.jsonQuoted)
+}
 
 // ReplaceString implements texts.Replacer.
 func (r tagReplacer) ReplaceString(text string) (string, error) {

@@ -21,7 +21,7 @@ type Options struct {
 	CacheTTL time.Duration
 	// SecretSources are kinds that create Secrets, beside validators.SecretSourceKinds.
 	SecretSources []validators.SecretSourceKind
-	// NewNamespaceAge is how old a namespace is at most that counts as new. 0 if none does.
+	// NewNamespaceAge is how old the namespace of a Profile is at most that counts as new. 0 if none does.
 	NewNamespaceAge time.Duration
 	// Metrics count the lookups.
 	Metrics *Metrics

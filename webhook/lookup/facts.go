@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	kjson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/version"
@@ -106,7 +107,11 @@ func (f Facts) PriorityClasses() ([]schedulingv1.PriorityClass, error) {
 	return found.Items, nil
 }
 
-// NamespaceIsNew implements validators.Facts.
+// profileLabels are on the namespaces in which Kubeflow's controllers create objects: those of Profiles.
+// Source: kubeflow/dashboard d842464 components/profile-controller/controllers/profile_controller.go, config/base/namespace-labels.yaml.
+var profileLabels = labels.Set{"app.kubernetes.io/part-of": "kubeflow-profile", "pipelines.kubeflow.org/enabled": "true"}
+
+// NamespaceIsNew implements validators.Facts. Only a namespace with one of profileLabels can be new.
 func (f Facts) NamespaceIsNew(namespace string) (bool, error) {
 	age := f.client.options.NewNamespaceAge
 	if age == 0 {
@@ -117,7 +122,13 @@ func (f Facts) NamespaceIsNew(namespace string) (bool, error) {
 		kind: onlyMetadata, name: namespace,
 		decode: func(raw []byte) (any, error) {
 			object, err := decodeAs[metav1.PartialObjectMetadata](raw)
-			return object.CreationTimestamp.Time, err
+			created := time.Time{}
+			for label, value := range profileLabels {
+				if object.Labels[label] == value {
+					created = object.CreationTimestamp.Time
+				}
+			}
+			return created, err
 		},
 	})
 	switch {

@@ -75,7 +75,11 @@ func startWebhook(ctx context.Context, c *cluster.Cluster) (stop func() error, e
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("bin/kfp-preflight", "serve",
+	config, err := c.StrictConfig()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("bin/kfp-preflight", "serve", "--config", config,
 		"--kubeconfig", filepath.Join(c.Dir, "webhook.kubeconfig"), "--tls-dir", c.CertDir,
 		"--webhook-address", c.WebhookAddress, "--probe-address", "127.0.0.1:0", "--metrics-address", "0")
 	cmd.Stdout, cmd.Stderr = log, log
@@ -125,9 +129,9 @@ func playStory(ctx context.Context, k kubectlRunner) error {
 			"create namespace team-a", ""},
 		{"", "create namespace team-b", ""},
 		{"5. Four steps of a pipeline read 13 keys of a Secret, but the Secret is in another namespace.",
-			"apply -f " + workflows + "deny-secret-absent.yaml", "has no Secret 'client-secrets'"},
+			"apply -f " + workflows + "deny-secret-absent.yaml", "create Secret 'client-secrets' in namespace 'team-a'"},
 		{"6. The Secret is created in the right namespace, but one key is missing.",
-			"apply -f " + workflows + "deny-key-absent.yaml", "has no key slack_token"},
+			"apply -f " + workflows + "deny-key-absent.yaml", "add key 'slack_token' to Secret 'client-secrets'"},
 		{"7. With all keys, the pipeline is accepted.",
 			"apply -f " + workflows + "allow-secret-present.yaml", ""},
 		{"", "get workflows,secrets -n team-a", ""},

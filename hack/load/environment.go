@@ -73,7 +73,11 @@ func newEnvironment(ctx context.Context) (*environment, error) {
 
 // startPreflight starts kfp-preflight with the ServiceAccount of the shipped manifests.
 func (e *environment) startPreflight(ctx context.Context) error {
-	p, err := startServer(ctx, preflight, e.WebhookAddress, e.Dir, "env", memoryLimit, "bin/kfp-preflight", "serve",
+	config, err := e.StrictConfig()
+	if err != nil {
+		return err
+	}
+	p, err := startServer(ctx, preflight, e.WebhookAddress, e.Dir, "env", memoryLimit, "bin/kfp-preflight", "serve", "--config", config,
 		"--kubeconfig", filepath.Join(e.Dir, "webhook.kubeconfig"), "--tls-dir", e.CertDir,
 		"--webhook-address", e.WebhookAddress, "--probe-address", "127.0.0.1:0", "--metrics-address", "0")
 	if err == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,8 +140,12 @@ func runCase(t *testing.T, verdict, text, want string) {
 		if err != nil {
 			t.Fatalf("denied: %v", err)
 		}
-		if got := strings.Join(withoutFieldPaths(want), "\n"); got != strings.Join(u.warnings.all(), "\n") {
-			t.Errorf("warnings\n%s\nwant\n%s", strings.Join(u.warnings.all(), "\n"), got)
+		warnings, hint := cutSkipHint(u.warnings.all())
+		if want := withoutFieldPaths(want); !slices.Equal(warnings, want) {
+			t.Errorf("warnings\n%s\nwant\n%s", strings.Join(warnings, "\n"), strings.Join(want, "\n"))
+		}
+		if rules := ruleIDs(warnings); hint != "" && hint != validators.SkipHint(rules) {
+			t.Errorf("the skip hint is %q, want one for %v", hint, rules)
 		}
 	case "allow":
 		if err != nil || len(u.warnings.all()) > 0 {
@@ -174,7 +179,7 @@ func dryRunWrite(t *testing.T, u user, o *unstructured.Unstructured) (updated bo
 }
 
 // checkDenial checks that a denial has the form that clients depend on: 422 Invalid, a cause per finding, and a message of one
-// line. want are the causes, as FIELD: MESSAGE.
+// line. want are the causes, as FIELD: MESSAGE, without the skip hint. The last cause and the message end with the hint.
 func checkDenial(t *testing.T, err error, o *unstructured.Unstructured, want string) {
 	t.Helper()
 	var status apierrors.APIStatus
@@ -192,11 +197,16 @@ func checkDenial(t *testing.T, err error, o *unstructured.Unstructured, want str
 	for _, c := range s.Details.Causes {
 		causes = append(causes, c.Field+": "+c.Message)
 	}
+	causes, hint := cutSkipHint(causes)
 	if got := strings.Join(causes, "\n"); got != want {
 		t.Errorf("causes\n%s\nwant\n%s", got, want)
 	}
+	messages := withoutFieldPaths(want)
+	if want := validators.SkipHint(ruleIDs(messages)); hint != want {
+		t.Errorf("the skip hint is %q, want %q", hint, want)
+	}
 	_, message, _ := strings.Cut(s.Message, "denied the request: ")
-	if message != strings.Join(withoutFieldPaths(want), " | ") || strings.ContainsAny(message, "\n\"<>&") {
+	if message != strings.Join(messages, " | ")+" "+hint || strings.ContainsAny(message, "\n\"<>&") {
 		t.Errorf("message %s", message)
 	}
 }
@@ -208,6 +218,30 @@ func withoutFieldPaths(text string) []string {
 		_, lines[i], _ = strings.Cut(lines[i], ": ")
 	}
 	return lines
+}
+
+// cutSkipHint returns the messages without the skip hint at the end of the last one, and the hint, which is empty if there is none.
+func cutSkipHint(messages []string) (withoutHint []string, hint string) {
+	if len(messages) == 0 {
+		return nil, ""
+	}
+	withoutHint = slices.Clone(messages)
+	last := &withoutHint[len(withoutHint)-1]
+	if at := strings.LastIndex(*last, " "+validators.SkipHint(nil)); at >= 0 {
+		*last, hint = (*last)[:at], (*last)[at+1:]
+	}
+	return withoutHint, hint
+}
+
+// ruleIDs returns the ID of each rule in messages, which begin with it, without duplicates.
+func ruleIDs(messages []string) []string {
+	var ids []string
+	for _, message := range messages {
+		if id, _, _ := strings.Cut(message, ": "); !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func decode(t *testing.T, document []byte) *unstructured.Unstructured {

@@ -10,13 +10,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
-	"github.com/kfp-preflight/kfp-preflight/webhook"
 )
 
 // TestConfigReload changes the configuration of the running webhook to a valid one, to an invalid one, and back.
 func TestConfigReload(t *testing.T) {
-	before := webhook.DefaultConfig()
-	before.Lookups.Remember.Duration = cacheTTL
+	before := testConfig()
 	createProfile := func() error {
 		return env.admin.Create(t.Context(), parseObject(t, fmt.Sprintf(badProfile, "configured")), client.DryRunAll)
 	}

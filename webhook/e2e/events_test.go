@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
-	"github.com/kfp-preflight/kfp-preflight/webhook"
 )
 
 // TestEvents creates Workflows that are denied. The namespace must get one Event that counts them, and none for dry runs.
@@ -30,8 +29,7 @@ func TestEvents(t *testing.T) {
 	}
 	const namespace = "events"
 	ensureNamespace(t, namespace)
-	withoutEvents := webhook.DefaultConfig()
-	withoutEvents.Lookups.Remember.Duration = cacheTTL
+	withoutEvents := testConfig()
 	withEvents := withoutEvents
 	withEvents.Events = true
 	if err := writeConfig(withEvents); err != nil {

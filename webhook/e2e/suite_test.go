@@ -76,8 +76,7 @@ func run(m *testing.M) (code int, err error) {
 // until the webhook accepts connections, and sets env.stop.
 func startWebhook() error {
 	ctx, cancel := context.WithCancel(context.Background())
-	config := webhook.DefaultConfig()
-	config.Lookups.Remember.Duration = cacheTTL
+	config := testConfig()
 	if err := writeConfig(config); err != nil {
 		cancel()
 		return err
@@ -107,6 +106,15 @@ func startWebhook() error {
 		}
 		return err
 	})
+}
+
+// testConfig returns the default configuration with a short cache, and without leniency for new namespaces: all namespaces of
+// the tests are new.
+func testConfig() webhook.Config {
+	config := webhook.DefaultConfig()
+	config.Lookups.Remember.Duration = cacheTTL
+	config.Lookups.NewNamespace.Duration = 0
+	return config
 }
 
 // configFile is the path of the webhook's configuration.

@@ -16,7 +16,7 @@ import (
 )
 
 // allComponents are the components that work with any overlay.
-var allComponents = []string{"monitoring", "audit", "events", "fail-closed"}
+var allComponents = []string{"monitoring", "audit", "events", "fail-closed", "dry-run", "secret-sources"}
 
 // TestOverlays installs and removes each overlay as an admin would, alone and with every component. It checks that the webhook's
 // ServiceAccount has exactly the expected permissions.
@@ -68,8 +68,10 @@ var wantPermissions = map[string][]string{
 		"get validatingwebhookconfigurations.admissionregistration.k8s.io kfp-preflight",
 		"update validatingwebhookconfigurations.admissionregistration.k8s.io kfp-preflight",
 	},
-	"events":     {"create events", "patch events"},
-	"monitoring": {"create tokenreviews.authentication.k8s.io", "create subjectaccessreviews.authorization.k8s.io"},
+	"dry-run":        {"create pods"},
+	"secret-sources": {"list certificates.cert-manager.io"}, // the only such kind in the test cluster
+	"events":         {"create events", "patch events"},
+	"monitoring":     {"create tokenreviews.authentication.k8s.io", "create subjectaccessreviews.authorization.k8s.io"},
 }
 
 // permissions returns what the webhook's ServiceAccount may do and an ordinary ServiceAccount may not, as VERB RESOURCE or VERB

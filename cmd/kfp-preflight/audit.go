@@ -12,7 +12,7 @@ import (
 func newAudit() *cobra.Command {
 	var namespace, output, config string
 	var cluster clusterFlags
-	var judge report.Judge
+	var judge report.Evaluator
 	cmd := &cobra.Command{
 		Use:   "audit",
 		Short: "Judge what is in a cluster already",

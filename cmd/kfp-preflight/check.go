@@ -19,7 +19,7 @@ func newCheck() *cobra.Command {
 	var files []string
 	var state, output, config string
 	var cluster clusterFlags
-	var judge report.Judge
+	var judge report.Evaluator
 	cmd := &cobra.Command{
 		Use:   "check -f FILE|DIR...",
 		Short: "Judge files as the webhook would judge their objects",
@@ -53,9 +53,9 @@ The exit code is 0 if nothing would be denied, 1 if something would, and 2 if so
 				return err
 			}
 			documents, errs := source.Read(cmd.InOrStdin(), files)
-			r := judge.Documents(documents)
+			r := judge.EvaluateDocuments(documents)
 			r.Errors = append(errs, r.Errors...)
-			r.Alone = state == "" && !cluster.given()
+			r.Offline = state == "" && !cluster.given()
 			if len(r.Objects) == 0 && len(r.Errors) == 0 {
 				return errors.New("there is nothing to judge in the files that were given: no Workflow or Profile, and nothing that Workflows come out of")
 			}
@@ -75,7 +75,7 @@ The exit code is 0 if nothing would be denied, 1 if something would, and 2 if so
 }
 
 // findFacts gives the judge its configuration, and lets it ask the cluster that was named, or the manifests in its place.
-func findFacts(cmd *cobra.Command, judge *report.Judge, cluster *clusterFlags, state, file string) error {
+func findFacts(cmd *cobra.Command, judge *report.Evaluator, cluster *clusterFlags, state, file string) error {
 	config, err := readConfig(file)
 	if err != nil {
 		return err

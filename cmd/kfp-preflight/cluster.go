@@ -27,7 +27,7 @@ func (c *clusterFlags) add(flags *pflag.FlagSet) {
 func (c *clusterFlags) given() bool { return c.kubeconfig != "" || c.context != "" }
 
 // ask lets the judge ask the cluster, and judge for the namespace of its context if none was given.
-func (c *clusterFlags) ask(cmd *cobra.Command, judge *report.Judge, config webhook.Config) (*rest.Config, error) {
+func (c *clusterFlags) ask(cmd *cobra.Command, judge *report.Evaluator, config webhook.Config) (*rest.Config, error) {
 	reach, namespace, err := c.load()
 	if err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ The exit code is 0 if the error is known, and 1 if it is not.`,
 			if len(found) > 0 {
 				return printExplanations(cmd.OutOrStdout(), found, nil, output)
 			}
-			if err := printExplanations(cmd.OutOrStdout(), found, catalogue.WhatNext(text), output); err != nil {
+			if err := printExplanations(cmd.OutOrStdout(), found, catalogue.NextSteps(text), output); err != nil {
 				return err
 			}
 			return exitCode(1)

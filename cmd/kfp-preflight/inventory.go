@@ -32,7 +32,7 @@ const (
 
 // judgeCluster judges all objects of a cluster, or of one namespace, but those of exempt ones. What can't be listed is among the report's errors; a kind that
 // the cluster does not know has no objects.
-func judgeCluster(ctx context.Context, config *rest.Config, namespace string, exempt []string, judge report.Judge, progress func(what string, judged int)) (report.Report, error) {
+func judgeCluster(ctx context.Context, config *rest.Config, namespace string, exempt []string, judge report.Evaluator, progress func(what string, judged int)) (report.Report, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return report.Report{}, fmt.Errorf("setting up the client: %w", err)
@@ -54,7 +54,7 @@ func judgeCluster(ctx context.Context, config *rest.Config, namespace string, ex
 
 // inventory gathers what became of the objects.
 type inventory struct {
-	judge    report.Judge
+	judge    report.Evaluator
 	progress func(what string, judged int)
 
 	lock   sync.Mutex
@@ -102,14 +102,14 @@ func (i *inventory) object(o *unstructured.Unstructured, namespace string) {
 	}
 	var result report.Object
 	if judged != nil {
-		result = i.judge.Object(judged)
+		result = i.judge.Evaluate(judged)
 	}
 	i.lock.Lock()
 	defer i.lock.Unlock()
 	switch {
 	case err != nil:
 		i.report.Errors = append(i.report.Errors, fmt.Errorf("%s %s/%s: %w", o.GetKind(), o.GetNamespace(), o.GetName(), err))
-	case len(result.Findings)+len(result.Skipped)+len(result.Unknown) == 0:
+	case len(result.Findings)+len(result.Skipped)+len(result.UnknownRules) == 0:
 		i.report.Passed++
 	default:
 		i.report.Objects = append(i.report.Objects, result)

@@ -39,8 +39,8 @@ func (c *Catalogue) Explain(text string) []Explanation {
 	return out
 }
 
-// WhatNext says where to look when a text shows no known failure.
-func (c *Catalogue) WhatNext(text string) []Step {
+// NextSteps says where to look when a text shows no known failure.
+func (c *Catalogue) NextSteps(text string) []Step {
 	return fill(c.Unknown, c.around(read(text)))
 }
 

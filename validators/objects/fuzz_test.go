@@ -137,7 +137,7 @@ func FuzzPipeline(f *testing.F) {
 		if err != nil {
 			return
 		}
-		object.Judge(&validators.State{Complete: true}, validators.Options{}, everyRule)
+		object.Evaluate(&validators.State{Complete: true}, validators.Options{}, everyRule)
 	})
 }
 
@@ -148,7 +148,7 @@ func judge(t *testing.T, raw []byte) {
 	if err != nil || object == nil {
 		return
 	}
-	for _, f := range object.Judge(&validators.State{Complete: true}, validators.Options{}, everyRule) {
+	for _, f := range object.Evaluate(&validators.State{Complete: true}, validators.Options{}, everyRule) {
 		if message := f.Message(); strings.ContainsAny(message, "\n\"&<>\\") {
 			t.Errorf("a message that clients can't show: %s", message)
 		}

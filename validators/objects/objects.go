@@ -121,8 +121,8 @@ func (o *Object) Mode(of func(namespace string) validators.Mode) validators.Mode
 	return mode
 }
 
-// Judge asks the rules that are on and not skipped.
-func (o *Object) Judge(facts validators.Facts, options validators.Options, on func(rule string) bool) []validators.Finding {
+// Evaluate asks the rules that are on and not skipped.
+func (o *Object) Evaluate(facts validators.Facts, options validators.Options, on func(rule string) bool) []validators.Finding {
 	if o.profile != nil {
 		return validators.JudgeProfile(validators.ProfileChange{New: o.profile}, facts, on)
 	}

@@ -67,7 +67,7 @@ func TestJudge(t *testing.T) {
 			if err != nil || o == nil {
 				t.Fatal(o, err)
 			}
-			findings := o.Judge(&validators.State{Complete: true}, validators.Options{}, func(string) bool { return true })
+			findings := o.Evaluate(&validators.State{Complete: true}, validators.Options{}, func(string) bool { return true })
 			got := ""
 			if len(findings) > 0 {
 				f := findings[0]

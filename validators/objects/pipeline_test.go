@@ -78,7 +78,7 @@ func TestPipeline(t *testing.T) {
 			t.Errorf("%s waits for a task that is none of its own", template.Name)
 		}
 	}
-	findings := o.Judge(&validators.State{Complete: true}, validators.Options{}, func(rule string) bool { return rule == validators.WorkflowSecretMissing })
+	findings := o.Evaluate(&validators.State{Complete: true}, validators.Options{}, func(rule string) bool { return rule == validators.WorkflowSecretMissing })
 	if len(findings) != 1 || findings[0].Certainty != validators.Certain || findings[0].Field != "platforms.kubernetes.deploymentSpec.executors[exec-step]" {
 		t.Errorf("%+v", findings)
 	}

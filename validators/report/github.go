@@ -11,13 +11,13 @@ import (
 func GitHub(out io.Writer, r Report) error {
 	for _, o := range r.Objects {
 		for _, f := range o.Findings {
-			command := map[Level]string{Denied: "error", Warned: "warning", Audited: "notice", Open: "notice"}[f.Level()]
-			if f.Level() == Open && r.Alone {
+			command := map[Level]string{Denied: "error", Warned: "warning", Audited: "notice", NotChecked: "notice"}[f.Level()]
+			if f.Level() == NotChecked && r.Offline {
 				continue
 			}
 			place := ""
-			if f.At != nil {
-				place = fmt.Sprintf("file=%s,line=%d,col=%d,", property(f.At.File), f.At.Line, f.At.Column)
+			if f.Position != nil {
+				place = fmt.Sprintf("file=%s,line=%d,col=%d,", property(f.Position.File), f.Position.Line, f.Position.Column)
 			}
 			if _, err := fmt.Fprintf(out, "::%s %stitle=%s::%s\n", command, place, property(f.Rule+" in "+o.title()), data(f.Message())); err != nil {
 				return err

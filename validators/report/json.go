@@ -39,18 +39,18 @@ func JSON(out io.Writer, r Report) error {
 	for _, o := range r.Objects {
 		told := object{
 			Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Denied: o.has(Denied), Findings: []finding{},
-			Skipped: o.Skipped, Unknown: o.Unknown,
+			Skipped: o.Skipped, Unknown: o.UnknownRules,
 		}
-		if o.At != nil {
-			told.File, told.Line = o.At.File, o.At.Line
+		if o.Position != nil {
+			told.File, told.Line = o.Position.File, o.Position.Line
 		}
 		for _, f := range o.Findings {
 			one := finding{
 				Rule: f.Rule, Level: f.Level(), Certainty: f.Certainty.String(), Field: f.Field,
 				Problem: f.Problem, Outcome: f.Outcome, Fix: f.Fix, Message: f.Message(),
 			}
-			if f.At != nil {
-				one.Line, one.Column = f.At.Line, f.At.Column
+			if f.Position != nil {
+				one.Line, one.Column = f.Position.Line, f.Position.Column
 			}
 			told.Findings = append(told.Findings, one)
 		}

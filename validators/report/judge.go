@@ -13,8 +13,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/source"
 )
 
-// Judge judges objects as the webhook would.
-type Judge struct {
+// Evaluator judges objects as the webhook would.
+type Evaluator struct {
 	// Facts returns the facts for one judgement.
 	Facts func() validators.Facts
 	// Policy says what findings lead to.
@@ -27,17 +27,17 @@ type Judge struct {
 	ModeOf func(namespace string) validators.Mode
 }
 
-// Object judges one object.
-func (j Judge) Object(o *objects.Object) Object {
+// Evaluate judges one object.
+func (j Evaluator) Evaluate(o *objects.Object) Object {
 	return j.object(o, j.Facts())
 }
 
-func (j Judge) object(o *objects.Object, facts validators.Facts) Object {
+func (j Evaluator) object(o *objects.Object, facts validators.Facts) Object {
 	out := Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
-	out.Skipped, out.Unknown = o.Skipped()
+	out.Skipped, out.UnknownRules = o.Skipped()
 	policy := j.Policy.Under(o.Mode(j.ModeOf))
 	on := func(rule string) bool { return policy.On(rule) && !slices.Contains(out.Skipped, rule) }
-	for _, f := range o.Judge(facts, j.Options, on) {
+	for _, f := range o.Evaluate(facts, j.Options, on) {
 		if effect := policy.Effect(f); effect != validators.Off {
 			out.Findings = append(out.Findings, Finding{Finding: f, Effect: effect})
 		}
@@ -45,8 +45,8 @@ func (j Judge) object(o *objects.Object, facts validators.Facts) Object {
 	return out
 }
 
-// Documents judges the objects of files. All other objects in them count as there.
-func (j Judge) Documents(documents []source.Document) Report {
+// EvaluateDocuments judges the objects of files. All other objects in them count as there.
+func (j Evaluator) EvaluateDocuments(documents []source.Document) Report {
 	var r Report
 	given := &validators.State{}
 	judged := make([]*objects.Object, len(documents))
@@ -59,7 +59,7 @@ func (j Judge) Documents(documents []source.Document) Report {
 		}
 		if err != nil {
 			judged[i] = nil
-			at := d.Find("")
+			at := d.PositionOf("")
 			r.Errors = append(r.Errors, &source.Error{File: at.File, Line: at.Line, Err: err})
 		}
 	}
@@ -96,14 +96,14 @@ func platformsOf(documents []source.Document, i int) source.Document {
 
 // place finds where the object and its findings are written.
 func (o *Object) place(d, platforms source.Document) {
-	at := d.Find("")
-	o.At = &at
+	at := d.PositionOf("")
+	o.Position = &at
 	for i := range o.Findings {
 		from := d
 		if strings.HasPrefix(o.Findings[i].Field, "platforms") {
 			from = platforms
 		}
-		at := from.Find(o.Findings[i].Field)
-		o.Findings[i].At = &at
+		at := from.PositionOf(o.Findings[i].Field)
+		o.Findings[i].Position = &at
 	}
 }

@@ -16,18 +16,18 @@ type Report struct {
 	Passed int
 	// Errors are what could not be read.
 	Errors []error
-	// Alone says that nothing was known of a cluster, so that what could not be found out goes without saying.
-	Alone bool
+	// Offline says that nothing was known of a cluster, so that what could not be found out goes without saying.
+	Offline bool
 }
 
 // Object is one that was judged.
 type Object struct {
 	Kind, Namespace, Name string
-	// At is where the object is written; nil if it is in a cluster.
-	At       *source.Position
+	// Position is where the object is written; nil if it is in a cluster.
+	Position *source.Position
 	Findings []Finding
 	// Skipped are the rules that its annotations switch off, Unknown the names in them that are no rules.
-	Skipped, Unknown []string
+	Skipped, UnknownRules []string
 }
 
 // Finding is what a rule says, and what comes of it.
@@ -35,8 +35,8 @@ type Finding struct {
 	validators.Finding
 	// Effect is what the finding leads to at admission.
 	Effect validators.Mode
-	// At is where the field is written; nil if the object is in a cluster.
-	At *source.Position
+	// Position is where the field is written; nil if the object is in a cluster.
+	Position *source.Position
 }
 
 // Level is what a finding is to a reader: Denied, Warned, Audited or Open.
@@ -44,17 +44,17 @@ type Level string
 
 // The levels.
 const (
-	Denied  Level = "denied"
-	Warned  Level = "warning"
-	Audited Level = "audit"
-	Open    Level = "not checked"
+	Denied     Level = "denied"
+	Warned     Level = "warning"
+	Audited    Level = "audit"
+	NotChecked Level = "not checked"
 )
 
 // Level says what the finding is to a reader.
 func (f Finding) Level() Level {
 	switch {
 	case f.Certainty == validators.Unknown:
-		return Open
+		return NotChecked
 	case f.Effect == validators.Deny:
 		return Denied
 	case f.Effect == validators.Audit:
@@ -75,19 +75,19 @@ func (o Object) has(level Level) bool {
 
 // Summary counts objects. One with findings of several levels counts for each.
 type Summary struct {
-	Judged  int `json:"judged"`
-	Denied  int `json:"denied"`
-	Warned  int `json:"warned"`
-	Audited int `json:"audited"`
-	// Open are objects of which something could not be found out, or that can't be read.
-	Open int `json:"notChecked"`
+	Evaluated int `json:"judged"`
+	Denied    int `json:"denied"`
+	Warned    int `json:"warned"`
+	Audited   int `json:"audited"`
+	// NotChecked are objects of which something could not be found out, or that can't be read.
+	NotChecked int `json:"notChecked"`
 }
 
 // Summary counts the objects of the report.
 func (r Report) Summary() Summary {
-	s := Summary{Judged: len(r.Objects) + r.Passed, Open: len(r.Errors)}
+	s := Summary{Evaluated: len(r.Objects) + r.Passed, NotChecked: len(r.Errors)}
 	for _, o := range r.Objects {
-		for level, count := range map[Level]*int{Denied: &s.Denied, Warned: &s.Warned, Audited: &s.Audited, Open: &s.Open} {
+		for level, count := range map[Level]*int{Denied: &s.Denied, Warned: &s.Warned, Audited: &s.Audited, NotChecked: &s.NotChecked} {
 			if o.has(level) {
 				*count++
 			}
@@ -99,12 +99,12 @@ func (r Report) Summary() Summary {
 // Count says how many objects of a namespace a rule has findings about. An object that is in no namespace counts for the one that
 // bears its name.
 type Count struct {
-	Namespace string `json:"namespace"`
-	Rule      string `json:"rule"`
-	Denied    int    `json:"denied"`
-	Warned    int    `json:"warned"`
-	Audited   int    `json:"audited"`
-	Open      int    `json:"notChecked"`
+	Namespace  string `json:"namespace"`
+	Rule       string `json:"rule"`
+	Denied     int    `json:"denied"`
+	Warned     int    `json:"warned"`
+	Audited    int    `json:"audited"`
+	NotChecked int    `json:"notChecked"`
 }
 
 // Counts are sorted by namespace and rule.
@@ -124,7 +124,7 @@ func (r Report) Counts() []Count {
 				counts[key] = &Count{Namespace: key[0], Rule: rule}
 			}
 			c := counts[key]
-			for level, count := range map[Level]*int{Denied: &c.Denied, Warned: &c.Warned, Audited: &c.Audited, Open: &c.Open} {
+			for level, count := range map[Level]*int{Denied: &c.Denied, Warned: &c.Warned, Audited: &c.Audited, NotChecked: &c.NotChecked} {
 				if levels[level] {
 					*count++
 				}
@@ -146,7 +146,7 @@ func (r Report) Counts() []Count {
 func (r Report) ExitCode() int {
 	s := r.Summary()
 	switch {
-	case len(r.Errors) > 0, s.Open > 0 && !r.Alone:
+	case len(r.Errors) > 0, s.NotChecked > 0 && !r.Offline:
 		return 2
 	case s.Denied > 0:
 		return 1

@@ -37,8 +37,8 @@ func judged(t *testing.T, facts *validators.State) Report {
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	r := Judge{Facts: func() validators.Facts { return facts }, Namespace: "default"}.Documents(documents)
-	r.Alone = !facts.Complete
+	r := Evaluator{Facts: func() validators.Facts { return facts }, Namespace: "default"}.EvaluateDocuments(documents)
+	r.Offline = !facts.Complete
 	return r
 }
 
@@ -81,8 +81,8 @@ standard input:1:1: warning: annotation kfp-preflight.dev/skip names no rule wit
 // TestTextIsSafe has a line that a terminal would act upon.
 func TestTextIsSafe(t *testing.T) {
 	r := Report{Objects: []Object{{Kind: "Workflow", Name: "x", Findings: []Finding{{
-		Finding: validators.Finding{Rule: "a", Certainty: validators.Certain, Problem: "wrong\x1b[2J", Outcome: "\x1b[2J", Fix: "\x1b[2J"},
-		At:      &source.Position{File: "a\x1b[2J", Line: 1, Column: 2, Text: "\x1b[2Jgone" + strings.Repeat("x", 1000)},
+		Finding:  validators.Finding{Rule: "a", Certainty: validators.Certain, Problem: "wrong\x1b[2J", Outcome: "\x1b[2J", Fix: "\x1b[2J"},
+		Position: &source.Position{File: "a\x1b[2J", Line: 1, Column: 2, Text: "\x1b[2Jgone" + strings.Repeat("x", 1000)},
 	}}}}}
 	var out bytes.Buffer
 	if err := Text(&out, r, false); err != nil || strings.Contains(out.String(), "\x1b") || len(out.String()) > 600 {
@@ -149,7 +149,7 @@ func TestSARIF(t *testing.T) {
 func TestGitHub(t *testing.T) {
 	r := Report{Objects: []Object{{Kind: "Workflow", Namespace: "team-a", Name: "x", Findings: []Finding{{
 		Finding: validators.Finding{Rule: "a", Certainty: validators.Certain, Problem: "100% wrong"}, Effect: validators.Deny,
-		At: &source.Position{File: "a,b:c.yaml", Line: 3, Column: 4},
+		Position: &source.Position{File: "a,b:c.yaml", Line: 3, Column: 4},
 	}}}}}
 	var out bytes.Buffer
 	if err := GitHub(&out, r); err != nil {
@@ -174,8 +174,8 @@ func TestExitCode(t *testing.T) {
 		"a warning":                            {Report{Objects: []Object{warned}}, 0},
 		"a denial":                             {Report{Objects: []Object{warned, denied}}, 1},
 		"something open in a cluster":          {Report{Objects: []Object{denied, open}}, 2},
-		"something open alone":                 {Report{Objects: []Object{open}, Alone: true}, 0},
-		"something open alone beside a denial": {Report{Objects: []Object{denied, open}, Alone: true}, 1},
+		"something open alone":                 {Report{Objects: []Object{open}, Offline: true}, 0},
+		"something open alone beside a denial": {Report{Objects: []Object{denied, open}, Offline: true}, 1},
 		"a file that can't be read":            {Report{Objects: []Object{denied}, Errors: []error{errors.New("x")}}, 2},
 	} {
 		if got := test.r.ExitCode(); got != test.want {
@@ -203,11 +203,11 @@ platforms:
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	r := Judge{Facts: func() validators.Facts { return &validators.State{Complete: true} }, Namespace: "team-a"}.Documents(documents)
+	r := Evaluator{Facts: func() validators.Facts { return &validators.State{Complete: true} }, Namespace: "team-a"}.EvaluateDocuments(documents)
 	if len(r.Objects) != 1 || len(r.Objects[0].Findings) != 1 {
 		t.Fatalf("%+v", r)
 	}
-	if o, at := r.Objects[0], r.Objects[0].Findings[0].At; o.At.Line != 4 || at.Line != 13 || at.Column != 9 {
-		t.Errorf("the pipeline is at %d, what is missing at %d:%d", o.At.Line, at.Line, at.Column)
+	if o, at := r.Objects[0], r.Objects[0].Findings[0].Position; o.Position.Line != 4 || at.Line != 13 || at.Column != 9 {
+		t.Errorf("the pipeline is at %d, what is missing at %d:%d", o.Position.Line, at.Line, at.Column)
 	}
 }

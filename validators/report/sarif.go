@@ -23,11 +23,11 @@ func SARIF(out io.Writer, r Report, version string) error {
 	}
 	for _, o := range r.Objects {
 		for _, f := range o.Findings {
-			if f.Level() == Open && r.Alone {
+			if f.Level() == NotChecked && r.Offline {
 				continue
 			}
 			result := sarif.NewRuleResult(f.Rule).
-				WithLevel(map[Level]string{Denied: "error", Warned: "warning", Audited: "note", Open: "note"}[f.Level()]).
+				WithLevel(map[Level]string{Denied: "error", Warned: "warning", Audited: "note", NotChecked: "note"}[f.Level()]).
 				WithMessage(sarif.NewTextMessage(f.Message()))
 			result.AddLocation(location(o, f))
 			run.AddResult(result)
@@ -40,10 +40,10 @@ func SARIF(out io.Writer, r Report, version string) error {
 
 func location(o Object, f Finding) *sarif.Location {
 	l := sarif.NewLocation().AddLogicalLocation(sarif.NewLogicalLocation().WithFullyQualifiedName(o.title() + " " + f.Field).WithKind("member"))
-	if f.At != nil {
+	if f.Position != nil {
 		l.WithPhysicalLocation(sarif.NewPhysicalLocation().
-			WithArtifactLocation(sarif.NewSimpleArtifactLocation(filepath.ToSlash(f.At.File))).
-			WithRegion(sarif.NewRegion().WithStartLine(f.At.Line).WithStartColumn(f.At.Column)))
+			WithArtifactLocation(sarif.NewSimpleArtifactLocation(filepath.ToSlash(f.Position.File))).
+			WithRegion(sarif.NewRegion().WithStartLine(f.Position.Line).WithStartColumn(f.Position.Column)))
 	}
 	return l
 }

@@ -17,13 +17,13 @@ func Text(out io.Writer, r Report, colour bool) error {
 	p := printer{out: out, colour: colour}
 	for _, o := range r.Objects {
 		for _, f := range o.Findings {
-			if f.Level() != Open || !r.Alone {
+			if f.Level() != NotChecked || !r.Offline {
 				p.finding(o, f)
 			}
 		}
-		if len(o.Unknown) > 0 {
+		if len(o.UnknownRules) > 0 {
 			p.line("%s: %s: annotation %s names no rule with '%s'; the rules are %s", o.where(), p.paint(Warned, string(Warned)),
-				validators.SkipAnnotation, strings.Join(o.Unknown, "', '"), strings.Join(validators.RuleIDs(), ", "))
+				validators.SkipAnnotation, strings.Join(o.UnknownRules, "', '"), strings.Join(validators.RuleIDs(), ", "))
 		}
 		if len(o.Skipped) > 0 {
 			p.line("%s: skipped by annotation: %s", o.where(), strings.Join(o.Skipped, ", "))
@@ -45,7 +45,7 @@ func TextWithCounts(out io.Writer, r Report, colour bool) error {
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	_, _ = fmt.Fprintln(table, "\nNAMESPACE\tRULE\tDENIED\tWARNINGS\tAUDIT\tNOT CHECKED")
 	for _, c := range counts {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\n", c.Namespace, c.Rule, c.Denied, c.Warned, c.Audited, c.Open)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\n", c.Namespace, c.Rule, c.Denied, c.Warned, c.Audited, c.NotChecked)
 	}
 	return table.Flush()
 }
@@ -68,7 +68,7 @@ func (p *printer) line(format string, args ...any) {
 	}
 }
 
-var colours = map[Level]string{Denied: "31;1", Warned: "33;1", Audited: "36;1", Open: "36;1"}
+var colours = map[Level]string{Denied: "31;1", Warned: "33;1", Audited: "36;1", NotChecked: "36;1"}
 
 // painted is a text of our own, in colours.
 type painted struct{ text string }
@@ -85,14 +85,14 @@ func (p *printer) paint(level Level, text string) painted {
 
 func (p *printer) finding(o Object, f Finding) {
 	where := o.title()
-	if f.At != nil {
-		where = fmt.Sprintf("%s:%d:%d", f.At.File, f.At.Line, f.At.Column)
+	if f.Position != nil {
+		where = fmt.Sprintf("%s:%d:%d", f.Position.File, f.Position.Line, f.Position.Column)
 	}
 	p.line("%s: %s: %s: %s", where, p.paint(f.Level(), string(f.Level())), f.Rule, f.Problem)
-	if f.At != nil {
-		number := fmt.Sprintf("%6d", f.At.Line)
-		p.line("%s | %s", number, shown(f.At.Text))
-		p.line("%s | %s%s", strings.Repeat(" ", len(number)), indent(f.At.Text, f.At.Column-1), p.paint(f.Level(), "^"))
+	if f.Position != nil {
+		number := fmt.Sprintf("%6d", f.Position.Line)
+		p.line("%s | %s", number, shown(f.Position.Text))
+		p.line("%s | %s%s", strings.Repeat(" ", len(number)), indent(f.Position.Text, f.Position.Column-1), p.paint(f.Level(), "^"))
 	}
 	for _, text := range []string{f.Outcome, f.Fix} {
 		if text != "" {
@@ -112,10 +112,10 @@ func (o Object) title() string {
 
 // where says where the object is written, or what it is.
 func (o Object) where() string {
-	if o.At == nil {
+	if o.Position == nil {
 		return o.title()
 	}
-	return fmt.Sprintf("%s:%d:%d", o.At.File, o.At.Line, o.At.Column)
+	return fmt.Sprintf("%s:%d:%d", o.Position.File, o.Position.Line, o.Position.Column)
 }
 
 // maxShown keeps a line that holds a whole program from filling the screen.
@@ -171,11 +171,11 @@ func (p *printer) summary(r Report) {
 	if s.Audited > 0 {
 		parts = append(parts, count(s.Audited, "would be noted in the audit log", "would be noted in the audit log"))
 	}
-	if s.Open > 0 && !r.Alone {
-		parts = append(parts, count(s.Open, "could not be checked in full", "could not be checked in full"))
+	if s.NotChecked > 0 && !r.Offline {
+		parts = append(parts, count(s.NotChecked, "could not be checked in full", "could not be checked in full"))
 	}
-	p.line("%s judged: %s", count(s.Judged, "object", "objects"), strings.Join(parts, ", "))
-	if open := r.open(); r.Alone && open > 0 {
+	p.line("%s judged: %s", count(s.Evaluated, "object", "objects"), strings.Join(parts, ", "))
+	if open := r.open(); r.Offline && open > 0 {
 		p.line("%s left open, because nothing is known of the cluster: give --state DIR, --kubeconfig FILE or --context NAME",
 			count(open, "question was", "questions were"))
 	}
@@ -186,7 +186,7 @@ func (r Report) open() int {
 	n := 0
 	for _, o := range r.Objects {
 		for _, f := range o.Findings {
-			if f.Level() == Open {
+			if f.Level() == NotChecked {
 				n++
 			}
 		}

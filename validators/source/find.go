@@ -18,9 +18,9 @@ type Position struct {
 	Text string
 }
 
-// Find returns where a field is written, or what is written of the way to it. A value is found where it begins, a group of fields at its
+// PositionOf returns where a field is written, or what is written of the way to it. A value is found where it begins, a group of fields at its
 // name.
-func (d Document) Find(field string) Position {
+func (d Document) PositionOf(field string) Position {
 	at := Position{File: d.File, Line: d.first + 1, Column: 1}
 	var root yaml.Node
 	if yaml.Unmarshal(d.yaml, &root) == nil && len(root.Content) > 0 {

@@ -44,7 +44,7 @@ func TestDocuments(t *testing.T) {
 					t.Fatal(err)
 				}
 				plain, _ := json.Marshal(object)
-				got = append(got, fmt.Sprintf("%d %s", d.Find("").Line, plain))
+				got = append(got, fmt.Sprintf("%d %s", d.PositionOf("").Line, plain))
 			}
 			if fmt.Sprint(got) != fmt.Sprint(test.want) {
 				t.Errorf("got %q", got)
@@ -103,7 +103,7 @@ spec:
 		"spec.nothing.of[this][0].there": "5:1",
 		"":                               "3:1",
 	} {
-		if at := documents[0].Find(field); fmt.Sprintf("%d:%d", at.Line, at.Column) != want {
+		if at := documents[0].PositionOf(field); fmt.Sprintf("%d:%d", at.Line, at.Column) != want {
 			t.Errorf("%q is found at %d:%d (%s), want %s", field, at.Line, at.Column, at.Text, want)
 		}
 	}
@@ -122,7 +122,7 @@ func TestFindsEveryValue(t *testing.T) {
 			t.Fatal(err)
 		}
 		values(object, "", func(field, value string) {
-			at := d.Find(field)
+			at := d.PositionOf(field)
 			if rest := string([]rune(at.Text)[at.Column-1:]); !strings.HasPrefix(strings.Trim(rest, `"'`), value) && !strings.ContainsAny(rest[:1], `|>&*"'`) {
 				t.Errorf("%s: %s is found at %d:%d: %s", d, field, at.Line, at.Column, rest)
 			}

@@ -33,7 +33,7 @@ func checkSaysTheSame(t *testing.T, judged *unstructured.Unstructured, answer er
 	if err != nil {
 		t.Fatal(err)
 	}
-	result := report.Judge{Facts: func() validators.Facts { return lookups.NewSession(t.Context()).Facts() }}.Object(o)
+	result := report.Evaluator{Facts: func() validators.Facts { return lookups.NewSession(t.Context()).Facts() }}.Evaluate(o)
 	var denials, others []string
 	for _, f := range result.Findings {
 		if f.Level() == report.Denied {

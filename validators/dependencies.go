@@ -19,10 +19,13 @@ type workflowDependency struct {
 // stepConsumer is a dependency of one pod, with the steps that the pod runs for.
 type stepConsumer struct {
 	podDependency
+	pod         int // index in Forecast.Pods; -1 for a header of an HTTP request
 	steps       []string
-	certainty   Certainty
-	unknown     string // why the pod may not have the dependency at all
+	certainty   Certainty // that the run fails or hangs without the object
+	condition   condition // why the object may do no harm; set once it is missing
+	unknown     string    // why the pod may not have the dependency at all
 	hasDeadline bool
+	endsItself  bool // the step ends although the object is missing, and the run may go on
 }
 
 // maxObjects bounds how many objects one rule looks up for a Workflow.
@@ -48,18 +51,60 @@ func workflowDependencies(fc *forecast.Forecast) []workflowDependency {
 		pod := &fc.Pods[i]
 		hasDeadline := pod.DeadlineUnknown || pod.Spec.ActiveDeadlineSeconds != nil
 		for _, d := range podDependencies(pod) {
-			c := stepConsumer{d, pod.Origin.Steps, podCertainty(pod), pod.Unknown, hasDeadline}
-			if d.consumer == imagePull {
-				c.certainty = min(c.certainty, Possible)
-			}
-			add(c)
+			add(stepConsumer{d, i, pod.Origin.Steps, d.certainty(pod), unconditional, pod.Unknown, hasDeadline, d.endsItself(pod)})
 		}
 	}
 	for _, h := range fc.HeaderSecrets {
 		d := podDependency{ObjectRef{Secret, h.Secret}, h.Key, func() *field.Path { return h.Origin.Path }, httpRequest}
-		add(stepConsumer{d, h.Origin.Steps, h.Origin.Certainty, "", false})
+		certainty := min(h.Origin.EndsRun, h.Origin.EndsRunOnFailure)
+		add(stepConsumer{d, -1, h.Origin.Steps, certainty, unconditional, "", false, true})
 	}
 	return deps
+}
+
+// certainty is how sure it is that the run fails or hangs if the object does not exist. A pod that is refused ends its step in error. A pod
+// with a deadline of its own fails. Then the run may go on without it. A pod that waits without a deadline holds up the run.
+func (d podDependency) certainty(pod *forecast.Pod) Certainty {
+	c := podCertainty(pod)
+	switch {
+	case d.consumer == imagePull:
+		return min(c, Possible)
+	case d.consumer == admission || d.consumer == argoController:
+		return min(c, pod.Origin.EndsRun)
+	case pod.HasOwnDeadline:
+		return min(c, pod.Origin.EndsRunOnFailure)
+	}
+	return c
+}
+
+// endsItself reports whether a pod without the object ends its step, instead of holding it up.
+func (d podDependency) endsItself(pod *forecast.Pod) bool {
+	return d.consumer == admission || d.consumer == argoController || d.consumer != imagePull && pod.HasOwnDeadline
+}
+
+// lowerAfterFailures lowers the certainty of what is missing only in steps that come after a step which ends without its own missing
+// object: it may end in such a way that the later ones never run.
+func lowerAfterFailures(missing []missingObject, fc *forecast.Forecast) {
+	var ending []int
+	for _, m := range missing {
+		for _, c := range m.consumers {
+			if c.endsItself && c.certainty < Certain && c.pod >= 0 {
+				ending = append(ending, c.pod)
+			}
+		}
+	}
+	for i := range missing {
+		m := &missing[i]
+		if len(ending) == 0 || m.certainty < Certain {
+			continue
+		}
+		for j := range m.consumers {
+			if c := &m.consumers[j]; c.certainty == Certain && fc.OnlyAfter(c.pod, ending) {
+				c.certainty, c.condition = Possible, ifStepRuns
+			}
+		}
+		m.setFirst()
+	}
 }
 
 // judgeDependencies reports which objects of some kinds don't exist, or lack a key, although the Workflow's pods depend on them.
@@ -96,6 +141,7 @@ func judgeDependencies(rule string, subject WorkflowForecast, facts Facts, kinds
 			missing = append(missing, m)
 		}
 	}
+	lowerAfterFailures(missing, &subject.Forecast)
 	expectObjects(missing, namespace, &subject.Forecast, facts)
 	for _, group := range groupMissing(missing) {
 		f := group.finding(namespace)
@@ -131,37 +177,46 @@ const (
 	expectedSoon            // something else may be about to create it
 )
 
-// missing returns what is missing of a dependency; ok is false if nothing is.
+// missing returns what is missing of a dependency; ok is false if nothing is. What the Workflow itself creates in time is not missing.
 func (d workflowDependency) missing(status ObjectStatus, fc *forecast.Forecast) (m missingObject, ok bool) {
-	consumers := d.consumers
-	if status.Exists {
-		consumers = slices.DeleteFunc(slices.Clone(consumers), func(c stepConsumer) bool {
-			return c.key == "" || forecast.HasTag(c.key) || status.Keys.Has(c.key)
-		})
+	m = missingObject{ObjectRef: d.ObjectRef, exists: status.Exists}
+	creators := fc.Creators(d.Kind, d.Name)
+	for _, c := range d.consumers {
+		if status.Exists && (c.key == "" || forecast.HasTag(c.key) || status.Keys.Has(c.key)) {
+			continue
+		}
+		switch {
+		case c.consumer == imagePull:
+		case c.unknown != "":
+			c.condition = ifPodStays
+		case c.certainty == Possible:
+			c.condition = ifStepRuns
+		}
+		switch creators.Provide(c.pod) {
+		case Certain:
+			continue
+		case Possible:
+			c.certainty, c.condition = min(c.certainty, Possible), unlessCreated
+		}
+		m.consumers = append(m.consumers, c)
 	}
-	if len(consumers) == 0 {
+	if len(m.consumers) == 0 {
 		return m, false
 	}
-	m = missingObject{ObjectRef: d.ObjectRef, exists: status.Exists, keys: keysOf(consumers), consumers: consumers, first: consumers[0]}
-	for _, c := range consumers {
-		if c.certainty > m.certainty || c.certainty == m.certainty && m.first.consumer == imagePull {
-			m.certainty, m.first = c.certainty, c
+	m.setFirst()
+	m.keys = keysOf(m.consumers)
+	return m, true
+}
+
+// setFirst chooses the consumer that the finding is about: the first of the surest ones, and rather not an image pull.
+func (m *missingObject) setFirst() {
+	m.first = m.consumers[0]
+	for _, c := range m.consumers[1:] {
+		if c.certainty > m.first.certainty || c.certainty == m.first.certainty && m.first.consumer == imagePull {
+			m.first = c
 		}
 	}
-	switch {
-	case m.first.consumer == imagePull:
-	case m.first.unknown != "":
-		m.condition = ifPodStays
-	case m.certainty == Possible:
-		m.condition = ifStepRuns
-	}
-	switch fc.Provides(d.Kind, d.Name) {
-	case Certain:
-		return m, false
-	case Possible:
-		m.certainty, m.condition = min(m.certainty, Possible), unlessCreated
-	}
-	return m, true
+	m.certainty, m.condition = m.first.certainty, m.first.condition
 }
 
 // keysOf are the keys that consumers need, each once, in the Workflow's order.

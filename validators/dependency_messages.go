@@ -209,7 +209,7 @@ func (g missingGroup) outcome(namespace, it string, steps int) string {
 	case ifPodStays:
 		return fmt.Sprintf("Without %s %s. That may change: %s", it, what, c.unknown)
 	case expectedSoon:
-		return fmt.Sprintf("Until it exists, %s. Perhaps it is about to: %s", what, m.expected)
+		return fmt.Sprintf("Until %s, %s. %s", map[string]string{"it": "it exists", "them": "they exist"}[it], what, capitalize(m.expected))
 	case unlessCreated:
 		return fmt.Sprintf("Unless a step creates %s first, %s", it, what)
 	}

@@ -130,6 +130,7 @@ func (g violationGroup) finding(namespace string) Finding {
 		Rule: WorkflowQuotaCompute, Certainty: g.certainty,
 		Type: metav1.CauseTypeFieldValueInvalid, Field: g.first.Origin.Path.String(),
 	}
+	f.Pod = g.first.DryRun(withPlaceholders(g.first))
 	steps := len(g.steps.list)
 	f.Outcome = fmt.Sprintf("The API server refuses the %s: '%s'", verb(steps, "pod", "pods"), g.Message)
 	if g.certainty == Possible {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -75,10 +77,13 @@ func newBench(t *testing.T, k kind, api http.HandlerFunc) bench {
 		api = func(w http.ResponseWriter, r *http.Request) { t.Errorf("unexpected lookup of %s", r.URL) }
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if k.name == workflows.name && noLimits(w, r) {
+		if k.name != workflows.name {
+			api(w, r)
 			return
 		}
-		api(w, r)
+		if !noLimits(w, r) {
+			withControllerConfig(api)(w, r)
+		}
 	}))
 	t.Cleanup(server.Close)
 	client, err := corev1client.NewForConfig(&rest.Config{Host: server.URL, QPS: -1})
@@ -112,6 +117,25 @@ func noLimits(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	return true
+}
+
+// withControllerConfig answers as api does, but has a workflow-controller's ConfigMap where api has none: without one nothing is certain.
+func withControllerConfig(api http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/configmaps/"+lookup.DefaultConfigMap) {
+			api(w, r)
+			return
+		}
+		answer := httptest.NewRecorder()
+		api(answer, r)
+		if answer.Code == http.StatusNotFound && strings.Contains(answer.Header().Get("Content-Type"), "json") {
+			lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
+			return
+		}
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		_, _ = answer.Body.WriteTo(w)
+	}
 }
 
 // post sends a body and returns the response and, if it is one, the answer to a review.

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
@@ -77,6 +79,8 @@ func labelValues(t *testing.T) map[string]sets.Set[string] {
 		"resource":  lookedUp(t),
 		"result":    sets.New("applied", "refused"),
 
+		"result of kfp_preflight_dry_runs_total": constants(t, "dryRun"),
+
 		"reason of kfp_preflight_lookup_errors_total": literals(t, "lookupError", 0),
 		"reason of kfp_preflight_bad_requests_total":  literals(t, "badRequest", 1).Union(constants(t, "bad")),
 	}
@@ -96,10 +100,18 @@ func labelValues(t *testing.T) map[string]sets.Set[string] {
 // lookedUp asks for everything that facts can be asked for, and returns what was counted.
 func lookedUp(t *testing.T) sets.Set[string] {
 	t.Helper()
-	b := newBench(t, profiles, func(w http.ResponseWriter, _ *http.Request) {
+	b := newBench(t, profiles, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/apis" {
+			fmt.Fprint(w, `{"apiVersion":"v1","kind":"APIGroupList","groups":[{"name":"bitnami.com","preferredVersion":{"version":"v1alpha1"}}]}`)
+			return
+		}
 		lookuptest.NotFound(w)
 	})
-	facts := b.lookups.NewSession(t.Context()).Facts()
+	session := b.lookups.NewSession(t.Context())
+	facts := session.Facts()
+	_, _ = facts.NamespaceIsNew("a")
+	_, _ = facts.SecretSources("a")
+	session.Confirm("a", []validators.Finding{{Pod: &corev1.Pod{}}}, func(validators.Finding) bool { return true })
 	_, _ = facts.ControllerConfig("")
 	_, _ = facts.WorkflowTemplate("a", "a")
 	_, _ = facts.ClusterWorkflowTemplate("a")

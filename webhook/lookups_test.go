@@ -131,7 +131,7 @@ func TestUnknownController(t *testing.T) {
 		answer http.HandlerFunc
 		says   string
 	}{
-		"not there": {func(w http.ResponseWriter, r *http.Request) { lookuptest.NotFound(w) }, "in namespace 'kubeflow': it was not found"},
+		"not there": {func(w http.ResponseWriter, r *http.Request) { lookuptest.NotFound(w) }, "in namespace 'kubeflow' was not found; set argo.namespace"},
 		"unreadable": {func(w http.ResponseWriter, r *http.Request) {
 			lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}, Data: map[string]string{"executor": "resources: 7"}})
 		}, "could not be understood"},

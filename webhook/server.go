@@ -98,7 +98,9 @@ func (s Server) Run(ctx context.Context) error {
 		address: s.WebhookAddress, handler: reviews, certificates: certificates, clients: s.Clients,
 		stopDelay: s.StopDelay, log: s.Log.WithName("listener"),
 	}
-	for _, part := range []manager.Runnable{certificates, listener, s.configWatcher(serverMetrics, reviews.configure)} {
+	for _, part := range []manager.Runnable{
+		certificates, listener, s.configWatcher(serverMetrics, reviews.configure), controllerCheck(reviews.lookups, s.Config.Argo, reviews.prototype.log),
+	} {
 		if err := server.Add(part); err != nil {
 			return err
 		}

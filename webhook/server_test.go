@@ -35,7 +35,7 @@ func TestServer(t *testing.T) {
 			<-release
 		}
 		if !noLimits(w, r) {
-			lookuptest.NotFound(w)
+			withControllerConfig(func(w http.ResponseWriter, _ *http.Request) { lookuptest.NotFound(w) })(w, r)
 		}
 	}))
 	defer api.Close()

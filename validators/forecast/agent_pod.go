@@ -52,6 +52,8 @@ func (w *walker) addToAgentPod(t scopedTemplate, pos position) {
 		ArgoContainers:        []string{InitContainer, MainContainer},
 		MissingServiceAccount: missing,
 		sources:               podSources{templatePath: t.path},
+		metadata:              podMetadata{workflow: w.wf.Name, ofAll: w.wf.Spec.PodMetadata},
+		executorImage:         w.controller.executorImage(),
 	}
 	pod.Spec = corev1.PodSpec{
 		RestartPolicy:      corev1.RestartPolicyOnFailure,
@@ -84,10 +86,8 @@ func (w *walker) recordHeaderSecrets(t scopedTemplate, pos position) {
 		if t.scope.refPath == nil {
 			path = t.path.Child("http", "headers").Index(i).Child("valueFrom", "secretKeyRef")
 		}
-		w.out.HeaderSecrets = append(w.out.HeaderSecrets, HeaderSecret{
-			Secret: s.Name,
-			Key:    s.Key,
-			Origin: Origin{Template: t.Name, Steps: []string{pos.stepPath()}, Certainty: pos.certainty, Path: path},
-		})
+		origin := Origin{Template: t.Name, Path: path}
+		origin.addStep(pos)
+		w.out.HeaderSecrets = append(w.out.HeaderSecrets, HeaderSecret{Secret: s.Name, Key: s.Key, Origin: origin})
 	}
 }

@@ -9,8 +9,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TestNewer has what only Argo v4 knows, and what becomes unknown by it: exactly the pods that it would change.
-func TestNewer(t *testing.T) {
+// TestArgoV4Fields uses fields that only Argo v4 knows. They must make unknown exactly the pods
+// that they would change.
+func TestArgoV4Fields(t *testing.T) {
 	for name, test := range map[string]struct {
 		spec       string
 		repository string

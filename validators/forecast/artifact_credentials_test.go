@@ -9,8 +9,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// TestEveryCredential sets each field of an artifact location that selects a Secret, one after the other, and requires
-// that it is mounted. A driver or a field that a new Argo adds fails the test.
+// TestEveryCredential sets each field of an artifact location that selects a Secret, one at a time,
+// and requires that the Secret is found. It fails if a new version of Argo adds a driver or a
+// field.
 func TestEveryCredential(t *testing.T) {
 	count := 0
 	visitSelectors(reflect.TypeFor[wfv1.ArtifactLocation](), nil, func(path []int) {

@@ -95,7 +95,7 @@ func (w *walker) addGCPods() {
 			}},
 		}
 		path := field.NewPath("spec", "artifactGC")
-		pod := Pod{Origin: Origin{Path: path}, sources: podSources{templatePath: path}}
+		pod := Pod{Origin: Origin{Path: path}, sources: podSources{templatePath: path}, executorImage: w.controller.executorImage()}
 		volumes, mounts := credentialVolumes(c.locations)
 		spec.Volumes, spec.Containers[0].VolumeMounts = volumes, mounts
 		err := resolveTags(w.budget, &spec, w.globals)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestArtifactGC has the pods that delete what a run leaves behind.
+// TestArtifactGC forecasts the pods that delete a run's artifacts.
 func TestArtifactGC(t *testing.T) {
 	const out = "outputs: {artifacts: [{name: o, path: /o%s}]}, container: {image: a}"
 	controller, err := ParseControllerConfig(map[string]string{

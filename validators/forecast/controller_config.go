@@ -99,6 +99,14 @@ func (c ControllerConfig) executorResources() corev1.ResourceRequirements {
 
 // executorEnv returns the environment variables that the configuration adds to Argo's own
 // containers.
+// executorImage is the image of init and wait, as far as the configuration names one.
+func (c ControllerConfig) executorImage() string {
+	if c.Executor == nil || c.Executor.Image == "" {
+		return ExecutorImage
+	}
+	return c.Executor.Image
+}
+
 func (c ControllerConfig) executorEnv() []corev1.EnvVar {
 	if c.Executor == nil {
 		return nil

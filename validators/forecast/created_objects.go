@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
@@ -15,6 +17,8 @@ import (
 // Created is an object that the Workflow creates: one from the manifest of a resource template, or
 // a claim.
 type Created struct {
+	// Group is the API group of the object; empty for the core group.
+	Group string
 	// Kind of the object. It is empty if the manifest can't be read before run time; such an object
 	// may be any.
 	Kind string
@@ -22,13 +26,16 @@ type Created struct {
 	Name string
 	// Manifest is the text that the step submits, with known parameters filled in.
 	Manifest string
+
+	pod int // index in Forecast.Pods of the pod that creates it, or noPod
 }
 
 // Provides returns how certain it is that creating this object brings about the named object of the
 // given kind. It is Certain if they are the same object. It is Possible if the kind or the name is
-// known only at run time, or if another controller may derive the named object from this one, as
-// for an ExternalSecret, a Certificate, or a database cluster. A manifest that mentions the name,
-// or an object whose name is a prefix of it, counts as such. Otherwise it is Unknown.
+// known only at run time, or if another controller may derive the named object from this one: an
+// ExternalSecret, a Certificate, a database cluster, a HelmRelease. A manifest that mentions the
+// name, an object whose name is a prefix of it, and an object that deploys other objects count as
+// such. Otherwise it is Unknown.
 func (c Created) Provides(kind, name string) Certainty {
 	switch {
 	case c.Kind == "":
@@ -40,17 +47,24 @@ func (c Created) Provides(kind, name string) Certainty {
 	case c.Kind == "StatefulSet" && kind == "PersistentVolumeClaim":
 		return Possible // from its volumeClaimTemplates
 	case consumerKinds[c.Kind]:
-		if mentionsName(c.Manifest, name) && createsObjects.MatchString(c.Manifest) {
+		if mentionsName(c.Manifest, name) && createsObjects.MatchString(c.Manifest) || createsUnnamed(c.Manifest) {
 			return Possible // a Job that runs kubectl
 		}
 		return Unknown
-	case HasTag(c.Name) && tagPattern(c.Name).MatchString(name),
+	case deploysObjects.MatchString(c.Group),
+		HasTag(c.Name) && tagPattern(c.Name).MatchString(name),
 		strings.Contains(c.Manifest, name),
 		c.Name != "" && strings.HasPrefix(name, c.Name):
 		return Possible
 	}
 	return Unknown
 }
+
+// deploysObjects matches the API groups of kinds that deploy other objects, which their manifests
+// don't name: releases of Helm charts, applications, other Workflows, compositions.
+var deploysObjects = regexp.MustCompile(`^(helm\..*|argoproj\.io|.*\.toolkit\.fluxcd\.io|infra\.contrib\.fluxcd\.io|` +
+	`fleet\.cattle\.io|kappctrl\.k14s\.io|packaging\.carvel\.dev|pulumi\.com|.*\.crossplane\.io|.*\.upbound\.io|` +
+	`app\.terraform\.io|tekton\.dev|servicecatalog\.k8s\.io|operators\.coreos\.com|kro\.run)$`)
 
 // consumerKinds are built-in kinds that mention other objects because they depend on them, not
 // because they create them.
@@ -66,21 +80,87 @@ func tagPattern(text string) *regexp.Regexp {
 	return regexp.MustCompile("^" + quotedTag.ReplaceAllString(regexp.QuoteMeta(text), ".*") + "$")
 }
 
-// Provides returns how certain it is that the Workflow itself brings about the named object of the
-// given kind. Besides the objects in Created, it considers the programs that the steps run: one
-// that mentions the name and the kind may create the object.
-func (f Forecast) Provides(kind, name string) Certainty {
-	c := Unknown
+// Creators are what may bring about one object in a Workflow: the objects in Created, and the programs
+// that the steps run. A program that mentions the object's name and kind may create it, and so may one
+// that applies manifests.
+type Creators struct {
+	forecast *Forecast
+	list     []creator
+}
+
+type creator struct {
+	certainty Certainty
+	pod       int // index in Forecast.Pods, or noPod
+}
+
+// Creators returns what may bring about the named object of the given kind.
+func (f *Forecast) Creators(kind, name string) Creators {
+	c := Creators{forecast: f}
 	for _, object := range f.Created {
-		c = max(c, object.Provides(kind, name))
+		if certainty := object.Provides(kind, name); certainty > Unknown {
+			c.list = append(c.list, creator{certainty, object.pod})
+		}
 	}
-	if f.programs == nil || c > Unknown {
+	if f.hasWait {
+		c.list = append(c.list, creator{Possible, people}) // who creates the object before they resume the Workflow
+	}
+	if f.programs == nil {
 		return c
 	}
-	if f.programs().mayCreate(kind, name) {
-		return Possible
+	all := f.programs()
+	if all.incomplete {
+		c.list = append(c.list, creator{Possible, noPod})
 	}
-	return Unknown
+	for _, p := range all.list {
+		if p.mayCreate(kind, name) {
+			c.list = append(c.list, creator{Possible, p.pod})
+		}
+	}
+	return c
+}
+
+// Provide returns how certain it is that they bring the object about while a pod waits for it. pod is
+// the index in Forecast.Pods, or -1 for no particular pod. What runs only after the waiting pod has
+// ended brings nothing about.
+func (c Creators) Provide(pod int) Certainty {
+	best := Unknown
+	for _, creator := range c.list {
+		if creator.certainty > best && c.forecast.mayRunBefore(creator.pod, pod) {
+			best = creator.certainty
+		}
+	}
+	return best
+}
+
+// mayRunBefore reports whether a pod may run although another one waits. A pod with several
+// containers of the author's may also help itself: the kubelet starts those that can start.
+func (f *Forecast) mayRunBefore(creator, waiting int) bool {
+	switch {
+	case creator == noPod || waiting < 0 || f.order == nil:
+		return true
+	case creator == waiting:
+		return f.Pods[creator].hasSeveralContainers()
+	}
+	return f.order().mayRunBefore(creator, waiting)
+}
+
+// OnlyAfter reports whether a pod, wherever it certainly runs, runs only after one of some other pods has
+// ended. Pods are given by index in Pods.
+func (f *Forecast) OnlyAfter(pod int, others []int) bool {
+	return f.order != nil && pod >= 0 && len(others) > 0 && f.order().onlyAfter(pod, others)
+}
+
+// hasSeveralContainers reports whether a pod has more than one container of the author's.
+func (p *Pod) hasSeveralContainers() bool {
+	n := 0
+	for _, containers := range [][]corev1.Container{p.Spec.InitContainers, p.Spec.Containers} {
+		for _, c := range containers {
+			if !slices.Contains(p.ArgoContainers, c.Name) {
+				n++
+			}
+		}
+	}
+	return n > 1
 }
 
 // maxCreated limits the number of objects in Forecast.Created. A Workflow that creates more may
@@ -89,11 +169,11 @@ const maxCreated = 256
 
 // createdObjects lists the objects that a resource template creates in namespace. For a manifest
 // that can't be read before run time, it returns a Created without a Kind.
-func createdObjects(r *wfv1.ResourceTemplate, namespace string) []Created {
+func createdObjects(r *wfv1.ResourceTemplate, namespace string, pod int) []Created {
 	if r.Action == "get" || r.Action == "delete" {
 		return nil
 	}
-	unreadable := []Created{{Manifest: r.Manifest}}
+	unreadable := []Created{{Manifest: r.Manifest, pod: pod}}
 	if r.Manifest == "" {
 		return unreadable // the manifest comes from an artifact
 	}
@@ -112,7 +192,11 @@ func createdObjects(r *wfv1.ResourceTemplate, namespace string) []Created {
 		}
 		for _, o := range append(object.Items, object.PartialObjectMetadata) {
 			if o.Namespace == "" || o.Namespace == namespace || HasTag(o.Namespace) {
-				out = append(out, Created{Kind: o.Kind, Name: o.Name, Manifest: r.Manifest})
+				group, _, hasGroup := strings.Cut(o.APIVersion, "/")
+				if !hasGroup {
+					group = ""
+				}
+				out = append(out, Created{Group: group, Kind: o.Kind, Name: o.Name, Manifest: r.Manifest, pod: pod})
 			}
 		}
 	}
@@ -127,20 +211,20 @@ func (w *walker) recordCreated(objects []Created) {
 	w.out.Created = append(w.out.Created, objects...)
 }
 
-// recordResourceTemplate records the objects that a resource template creates.
-func (w *walker) recordResourceTemplate(r *wfv1.ResourceTemplate) {
+// recordResourceTemplate records the objects that a pod creates for a resource template.
+func (w *walker) recordResourceTemplate(r *wfv1.ResourceTemplate, pod int) {
 	if w.manifestBytes += len(r.Manifest); w.manifestBytes > maxProgramBytes {
 		w.recordUnknownCreated()
 		return
 	}
-	w.recordCreated(createdObjects(r, w.wf.Namespace))
+	w.recordCreated(createdObjects(r, w.wf.Namespace, pod))
 }
 
 // recordUnknownCreated records that the Workflow may create any object, because it runs templates
 // that the forecast can't see.
 func (w *walker) recordUnknownCreated() {
 	if !w.createsUnknown {
-		w.out.Created = append(w.out.Created, Created{})
+		w.out.Created = append(w.out.Created, Created{pod: noPod})
 	}
 	w.createsUnknown = true
 }

@@ -18,7 +18,16 @@ func (w *walker) visitDAG(t scopedTemplate, pos position) {
 		t.Template, drivers = w.withDriverOutputs(t)
 	}
 	tolerated := toleratedPhases(t.DAG)
-	reachable := reachableTasks(t.DAG, func(task *wfv1.DAGTask) bool { return w.mayBeDaemon(t.scope, task) })
+	reachable := reachableTasks(t.DAG, taskFacts{
+		mayBeDaemon: func(task *wfv1.DAGTask) bool { return w.mayBeDaemon(t.scope, task) },
+		waitsForPerson: func(task *wfv1.DAGTask) bool {
+			return w.waits != nil && w.waitsForPerson(t.scope, task.Template, task.Inline, task.TemplateRef)
+		},
+	})
+	var block *callBlock
+	if w.order != nil {
+		block = w.newBlock(dagOrder(t.DAG))
+	}
 	for i := range t.DAG.Tasks {
 		task := &t.DAG.Tasks[i]
 		c, ok := reachable[task.Name]
@@ -46,7 +55,7 @@ func (w *walker) visitDAG(t scopedTemplate, pos position) {
 			callerInputs:   t.inputs,
 			callerKey:      t.key,
 			defaultOutputs: outputs,
-		}, pos.capCertainty(c))
+		}, pos.inCall(block, i).capCertainty(c))
 	}
 }
 

@@ -8,17 +8,24 @@ import (
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 )
 
+// taskFacts are what reachability depends on besides the DAG itself.
+type taskFacts struct {
+	// mayBeDaemon reports whether a task may keep running instead of succeeding.
+	mayBeDaemon func(*wfv1.DAGTask) bool
+	// waitsForPerson reports whether a task may wait until somebody resumes the Workflow.
+	waitsForPerson func(*wfv1.DAGTask) bool
+}
+
 // reachableTasks returns the tasks of a DAG that can run, with how certain it is that they do,
-// given that the DAG runs and nothing fails. mayBeDaemon reports whether a task may keep running
-// instead of succeeding.
+// given that the DAG runs and nothing fails.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/dag.go (target, depends), workflow/common/ancestry.go.
-func reachableTasks(dag *wfv1.DAGTemplate, mayBeDaemon func(*wfv1.DAGTask) bool) map[string]Certainty {
+func reachableTasks(dag *wfv1.DAGTemplate, facts taskFacts) map[string]Certainty {
 	tasks := map[string]*wfv1.DAGTask{}
 	for i := range dag.Tasks {
 		tasks[dag.Tasks[i].Name] = &dag.Tasks[i]
 	}
 	wanted, known := targetTasks(dag, tasks)
-	r := reachability{tasks: tasks, mayBeDaemon: mayBeDaemon, memo: map[string]Certainty{}}
+	r := reachability{tasks: tasks, taskFacts: facts, memo: map[string]Certainty{}}
 	out := map[string]Certainty{}
 	for name := range wanted {
 		out[name] = r.ofTask(name)
@@ -56,9 +63,9 @@ func targetTasks(dag *wfv1.DAGTemplate, tasks map[string]*wfv1.DAGTask) (wanted 
 
 // reachability computes how certain it is that a task runs from the tasks that it depends on.
 type reachability struct {
-	tasks       map[string]*wfv1.DAGTask
-	mayBeDaemon func(*wfv1.DAGTask) bool
-	memo        map[string]Certainty // by task
+	taskFacts
+	tasks map[string]*wfv1.DAGTask
+	memo  map[string]Certainty // by task
 }
 
 // ofTask returns how certain it is that the named task runs.
@@ -94,7 +101,7 @@ func (r *reachability) ofDependencies(task *wfv1.DAGTask) Certainty {
 	for _, term := range terms {
 		on, result := r.tasks[term[1]], term[2]
 		switch {
-		case on == nil, r.ofTask(on.Name) != Certain:
+		case on == nil, r.ofTask(on.Name) != Certain, r.waitsForPerson(on):
 			return Possible
 		case result == "":
 		case result == "Succeeded" && !mayBeSkipped(on) && !r.mayBeDaemon(on):

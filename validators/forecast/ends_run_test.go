@@ -6,7 +6,8 @@ import (
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 )
 
-// TestEndsRun asks about Workflows that were seen to succeed, or not, under a quota that refuses the pod of step.
+// TestEndsRun forecasts Workflows that were run under a quota that rejects the pod of step. Those
+// with goesOn succeeded.
 func TestEndsRun(t *testing.T) {
 	const others = `{name: pause, suspend: {duration: "1"}}, {name: step, container: {image: a}}, ` +
 		`{name: steps, steps: [[{name: one, template: step}]]}`

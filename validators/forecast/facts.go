@@ -1,22 +1,19 @@
 package forecast
 
 import (
-	"errors"
-
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 )
-
-// ErrConfigNotFound is returned by Facts.ControllerConfig if the workflow-controller's ConfigMap is
-// not where it is expected to be.
-var ErrConfigNotFound = errors.New("it was not found")
 
 // Facts looks up what a forecast needs to know about the cluster. For an object that does not
 // exist, its methods return nil and no error. An error means that the lookup failed; its text is
 // shown to users as part of a Gap.
 type Facts interface {
 	// ControllerConfig returns the configuration of the workflow-controller that runs Workflows
-	// with the given instance ID. The ID is empty for Workflows without one.
+	// with the given instance ID. The ID is empty for Workflows without one. A controller does not
+	// start without its ConfigMap, so a ConfigMap that is not found is an error: it was looked for in
+	// the wrong place.
+	// Source: argoproj/argo-workflows v3.7.3 workflow/controller/config.go updateConfig, config/controller.go Get.
 	ControllerConfig(instanceID string) (ControllerConfig, error)
 	// WorkflowTemplate returns the WorkflowTemplate that a templateRef or workflowTemplateRef
 	// names.

@@ -1,7 +1,7 @@
 package forecast
 
 import (
-	"errors"
+	"slices"
 	"sync"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -43,11 +43,14 @@ type Forecast struct {
 	// those in Pods are still right.
 	Gaps []Gap
 	// ControllerConfigError is set if the lookup of the controller's configuration failed. The
-	// configuration may change any pod, so that no pod is Certain. A ConfigMap that does not exist
-	// is not an error.
+	// configuration may change any pod, so that no pod is Certain.
 	ControllerConfigError error
 
+	// programs are what the steps execute, and order says which pods may run before which. Both are
+	// worked out when a rule misses an object.
 	programs func() programs
+	order    func() *callOrder
+	hasWait  bool // a step waits until a person resumes the Workflow
 }
 
 // Options change how a Workflow is forecast. The zero value suits most callers.
@@ -69,23 +72,35 @@ func Workflow(wf *wfv1.Workflow, facts Facts, options Options) Forecast {
 	if err != nil {
 		gaps = append(gaps, Gap{Reason: err.Error()})
 	}
-	var controllerError error
-	if err != nil && !errors.Is(err, ErrConfigNotFound) {
-		controllerError = err
-	}
+	controllerError := err
 	b := &budget{maxWork}
 	workflowScope, merged, err := effectiveWorkflow(b, wf, facts, controller)
 	if err != nil {
 		gaps = append(gaps, Gap{Reason: err.Error()})
 	}
-	w := newWalker(b, merged, workflowScope, facts, controller)
-	w.kfpRun.CacheMayHit = options.CacheMayHit
-	w.out.Gaps, w.out.ControllerConfigError = append(gaps, w.out.Gaps...), controllerError
-	if err != nil {
-		w.recordUnknownCreated()
+	walk := func(b *budget, setUp func(*walker)) *walker {
+		w := newWalker(b, merged, workflowScope, facts, controller)
+		w.kfpRun.CacheMayHit = options.CacheMayHit
+		w.out.Gaps, w.out.ControllerConfigError = slices.Concat(gaps, w.out.Gaps), controllerError
+		if err != nil {
+			w.recordUnknownCreated()
+		}
+		setUp(w)
+		w.walk()
+		return w
 	}
-	w.walk()
+	w := walk(b, func(*walker) {})
+	if w.foundWait {
+		referenced := w.referencedScopes
+		w = walk(&budget{maxWork}, func(w *walker) { w.referencedScopes, w.waits = referenced, map[string]bool{} })
+	}
+	w.out.hasWait = w.foundWait
 	w.out.programs = sync.OnceValue(w.programs)
+	w.out.order = sync.OnceValue(func() *callOrder {
+		order := &callOrder{occurrences: map[int][]occurrence{}}
+		walk(&budget{maxWork}, func(w *walker) { w.order = order })
+		return order
+	})
 	return w.out
 }
 

@@ -35,7 +35,7 @@ func (w *walker) withDriverOutputs(t scopedTemplate) (driven *wfv1.Template, dri
 		}
 		drivers[i] = &driver
 		if claim, ok := w.kfpRun.Claim(driver.Container.Args); ok {
-			w.recordCreated([]Created{{Kind: "PersistentVolumeClaim", Name: claim}})
+			w.recordCreated([]Created{{Kind: "PersistentVolumeClaim", Name: claim, pod: noPod}})
 		}
 		for name, value := range outputs {
 			known["tasks."+task.Name+".outputs.parameters."+name] = value

@@ -1,12 +1,12 @@
 package forecast
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
-	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -30,7 +30,7 @@ func parameterMap(label string, data map[string]string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{configMapTypeLabel: label}}, Data: data}
 }
 
-// TestValues says what each way of giving a parameter a value makes of a text.
+// TestValues resolves a text for each source of a parameter's value.
 func TestValues(t *testing.T) {
 	facts := fakeFacts{configMaps: map[string]*corev1.ConfigMap{
 		"simple":    parameterMap("Parameter", map[string]string{"who": "from the ConfigMap"}),
@@ -45,9 +45,12 @@ func TestValues(t *testing.T) {
 		"a label for the Workflow":   {text: "{{workflow.labels.given}}", want: "yes"},
 		"an annotation":              {text: "{{workflow.annotations.a.b/c-d}}", want: "e"},
 		"the priority":               {text: "{{workflow.priority}}", want: "7"},
-		"the time":                   {text: "{{workflow.creationTimestamp}} {{workflow.creationTimestamp.s}}", want: "2026-01-02T03:04:05Z 1767323045"},
-		"what only the run knows":    {text: "{{workflow.status}}", want: "{{workflow.status}}"},
-		"an argument":                {"[{name: x, value: 1}]", "", "{{workflow.parameters.x}}", "1"},
+		"the time": {
+			text: "{{workflow.creationTimestamp}} {{workflow.creationTimestamp.s}}",
+			want: "2026-01-02T03:04:05Z 1767323045",
+		},
+		"what only the run knows": {text: "{{workflow.status}}", want: "{{workflow.status}}"},
+		"an argument":             {"[{name: x, value: 1}]", "", "{{workflow.parameters.x}}", "1"},
 		"an argument with a tag": {
 			"[{name: x, value: '{{workflow.name}}-x'}]",
 			"[{name: z, default: '{{workflow.parameters.x}}'}]",
@@ -95,7 +98,9 @@ func TestValues(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			wf := workflow(t, "entrypoint: main\npriority: 7\nworkflowMetadata: {labels: {given: 'yes'}, labelsFrom: {later: {expression: x}}}\n"+
-				"arguments: {parameters: "+or(test.arguments, "[]")+"}\ntemplates: [{name: main, inputs: {parameters: "+or(test.inputs, "[]")+"}, container: {image: a, args: ['"+test.text+"']}}]")
+				"arguments: {parameters: "+cmp.Or(test.arguments, "[]")+"}\n"+
+				"templates: [{name: main, inputs: {parameters: "+cmp.Or(test.inputs, "[]")+"}, "+
+				"container: {image: a, args: ['"+test.text+"']}}]")
 			wf.Labels = map[string]string{"team": "a", "later": "not yet", "given": "no"}
 			wf.Annotations = map[string]string{"a.b/c-d": "e"}
 			wf.CreationTimestamp = metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
@@ -113,26 +118,4 @@ func TestValues(t *testing.T) {
 		facts, Options{})
 	assertEqual(t, "a lookup that failed", strings.Join(summarize(f), "; "),
 		"leaf: certain; ? the value of parameter x is not known: forbidden; ? the artifact repository is not known: forbidden")
-}
-
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
-}
-
-// TestStoredTemplates prefers what a Workflow's status carries to what the cluster has, and does without the cluster.
-func TestStoredTemplates(t *testing.T) {
-	wf := workflow(t,
-		"entrypoint: main\ntemplates: [{name: main, steps: [[{name: a, templateRef: {name: tools, template: outer}}, "+
-			"{name: b, templateRef: {name: tools, template: gone}}]]}]")
-	wf.Status.StoredTemplates = map[string]wfv1.Template{
-		"namespaced/tools/outer": {Name: "outer", Steps: []wfv1.ParallelSteps{{Steps: []wfv1.WorkflowStep{{Name: "c", Template: "inner"}}}}},
-		"namespaced/tools/inner": {Name: "inner", Container: &corev1.Container{Image: "stored"}},
-		"cluster/tools/gone":     {Name: "gone", Container: &corev1.Container{}},
-	}
-	f := Workflow(wf, controllerOnlyFacts{}, Options{})
-	assertEqual(t, "forecast", strings.Join(summarize(f), "; "), "a/c: certain; main/b? there is no WorkflowTemplate tools")
-	assertEqual(t, "image", f.Pods[0].Spec.Containers[1].Image, "stored")
 }

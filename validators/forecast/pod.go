@@ -62,6 +62,9 @@ type Pod struct {
 	// DeadlineUnknown is set if the template has a deadline that is known only at run time. It is
 	// not in Spec.
 	DeadlineUnknown bool
+	// HasOwnDeadline is set if the pod has a deadline that is not the Workflow's. A pod that can't
+	// start fails then, and the run may continue without it.
+	HasOwnDeadline bool
 	// MissingServiceAccount is the name of a ServiceAccount that does not exist, but whose token
 	// Argo's own containers need. The controller creates no pod until the account exists. It is
 	// empty if no account is missing.
@@ -70,7 +73,9 @@ type Pod struct {
 	// Spec.
 	RuntimeResources []RuntimeResource
 
-	sources podSources
+	sources       podSources
+	metadata      podMetadata
+	executorImage string
 }
 
 // RuntimeResource is a resource of a container whose amount is known only at run time. If it names
@@ -89,6 +94,8 @@ type Origin struct {
 	// EndsRun is how certain it is that at least one of Steps runs and that an error in it ends the
 	// run, because no continueOn and no depends lets the run continue.
 	EndsRun Certainty
+	// EndsRunOnFailure is the same for a failure, such as that of a pod at its deadline.
+	EndsRunOnFailure Certainty
 	// Path is the place of the template in the Workflow, such as spec.templates[2].
 	Path *field.Path
 }
@@ -103,4 +110,10 @@ func (o *Origin) addStep(pos position) {
 	}
 	o.Certainty = max(o.Certainty, pos.certainty)
 	o.EndsRun = max(o.EndsRun, pos.endsRun())
+	o.EndsRunOnFailure = max(o.EndsRunOnFailure, pos.endsRunOnFailure())
+}
+
+// capEndsRun lowers how certain it is that an error or a failure ends the run.
+func (o *Origin) capEndsRun(c Certainty) {
+	o.EndsRun, o.EndsRunOnFailure = min(o.EndsRun, c), min(o.EndsRunOnFailure, c)
 }

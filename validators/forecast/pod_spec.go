@@ -55,6 +55,8 @@ func (w *walker) assemblePod(t scopedTemplate, inExitHandler bool) (Pod, error) 
 		DeadlineUnknown:       hasUnknownDeadline(t.Template),
 		MissingServiceAccount: missingAccount,
 		sources:               w.sourcesOf(t),
+		metadata:              podMetadata{w.wf.Name, w.wf.Spec.PodMetadata, t.Metadata},
+		executorImage:         w.controller.executorImage(),
 	}
 	w.noteArgoV4Fields(&pod, t.Template)
 	// The spec may contain tags from outside of the template: from the Workflow's volumes or the
@@ -63,6 +65,20 @@ func (w *walker) assemblePod(t scopedTemplate, inExitHandler bool) (Pod, error) 
 		return Pod{}, fmt.Errorf("the pod can't be read once its parameters are filled in: %w", err)
 	}
 	pod.Spec = spec
+	if err := w.applyPatches(&pod, t); err != nil {
+		return Pod{}, err
+	}
+	if seconds := timeoutSeconds(t.Template); seconds != nil {
+		pod.Spec.ActiveDeadlineSeconds = seconds
+	}
+	seconds := pod.Spec.ActiveDeadlineSeconds
+	pod.HasOwnDeadline = pod.DeadlineUnknown || seconds != nil && (workflowDeadline == nil || *seconds != *workflowDeadline)
+	return pod, nil
+}
+
+// applyPatches applies the podSpecPatch of the Workflow and then that of the template. A patch that comes
+// from a KFP v2 driver is applied in the form in which the driver would write it.
+func (w *walker) applyPatches(pod *Pod, t scopedTemplate) (err error) {
 	workflowPatch := resolveTagsInText(w.budget, resolveTagsInText(w.budget, w.wf.Spec.PodSpecPatch, t.inputs), w.globals)
 	for _, patch := range []string{workflowPatch, t.PodSpecPatch} {
 		if p, ok := w.kfpRun.Patch(patch); ok {
@@ -71,13 +87,10 @@ func (w *walker) assemblePod(t scopedTemplate, inExitHandler bool) (Pod, error) 
 			err = pod.applyPatch(w.budget, patch)
 		}
 		if err != nil {
-			return Pod{}, err
+			return err
 		}
 	}
-	if seconds := timeoutSeconds(t.Template); seconds != nil {
-		pod.Spec.ActiveDeadlineSeconds = seconds
-	}
-	return pod, nil
+	return nil
 }
 
 // applyPatch applies a podSpecPatch, if there is one. If the patch is known only at run time, it
@@ -86,7 +99,7 @@ func (p *Pod) applyPatch(b *budget, patch string) (err error) {
 	switch {
 	case patch == "":
 	case HasTag(patch):
-		p.Unknown = "its podSpecPatch is known only at run time"
+		p.Unknown = "its podSpecPatch exists only at run time"
 	default:
 		p.Spec, err = applyPodSpecPatch(b, p.Spec, patch)
 	}

@@ -23,6 +23,7 @@ type position struct {
 	errorTolerated   bool
 	failureTolerated bool
 	continuesOnError bool
+	calls            []callSite // the calls on the way here; recorded only for a callOrder
 }
 
 // descend returns the position inside of a step that runs with certainty c.
@@ -58,6 +59,15 @@ func (p position) stepPath() string {
 // endsRun returns how certain it is that an error here ends the run.
 func (p position) endsRun() Certainty {
 	if p.errorTolerated {
+		return min(p.certainty, Possible)
+	}
+	return p.certainty
+}
+
+// endsRunOnFailure returns how certain it is that a failure here, such as that of a pod at its
+// deadline, ends the run.
+func (p position) endsRunOnFailure() Certainty {
+	if p.failureTolerated {
 		return min(p.certainty, Possible)
 	}
 	return p.certainty

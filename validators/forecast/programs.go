@@ -2,7 +2,6 @@ package forecast
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -13,47 +12,107 @@ import (
 // Workflow may create any object.
 const maxProgramBytes = 4 << 20
 
-// programs are the texts that a Workflow's steps execute: commands, arguments, scripts, and URLs.
+// noPod stands for the index of a pod where there is none, or not only one.
+const noPod = -1
+
+// executedTemplate is a template that a pod executes.
+type executedTemplate struct {
+	*wfv1.Template
+	pod int // index in Forecast.Pods, or noPod
+}
+
+// programs are what a Workflow's steps execute: commands, arguments, scripts, and URLs.
 type programs struct {
-	texts []string // without duplicates
-	// incomplete is set if the steps may execute more than texts.
+	list []program // one for each pod and text
+	// incomplete is set if the steps may execute more than list.
 	incomplete bool
 }
 
+// program is what one pod executes.
+type program struct {
+	text   string
+	lower  string          // text in lower case
+	tokens map[string]bool // the names in text, as far as they have no dots
+	// createsAny is set if the program may create objects that nothing in the Workflow names, such as
+	// those in a folder of manifests.
+	createsAny bool
+	pod        int // index in Forecast.Pods, or noPod
+}
+
 // mayCreate reports whether a program may create the named object of the given kind.
-func (p programs) mayCreate(kind, name string) bool {
-	return p.incomplete || slices.ContainsFunc(p.texts, func(program string) bool {
-		return mentionsName(program, name) && mentionsKind(strings.ReplaceAll(program, name, ""), kind)
-	})
+func (p program) mayCreate(kind, name string) bool {
+	if p.createsAny {
+		return true
+	}
+	if !strings.Contains(name, ".") {
+		return p.tokens[name] && p.mentionsKindBeside(name, kind)
+	}
+	return mentionsName(p.text, name) && p.mentionsKindBeside(name, kind)
 }
 
-// recordProgram records that the Workflow executes a template.
-func (w *walker) recordProgram(t *wfv1.Template) {
-	w.executedTemplates = append(w.executedTemplates, t)
-}
-
-// programs collects the texts that the recorded templates execute. It runs only when a rule misses
-// an object.
-func (w *walker) programs() (all programs) {
-	seen, size := map[string]bool{}, w.manifestBytes
-	for _, t := range w.executedTemplates {
-		program, incomplete := w.programOf(t)
-		all.incomplete = all.incomplete || incomplete
-		if program == "" || seen[program] {
-			continue
+// mentionsKindBeside reports whether the program contains the name of a kind or one of its aliases,
+// and not only as a part of an object's name.
+func (p program) mentionsKindBeside(name, kind string) bool {
+	kind, name = strings.ToLower(kind), strings.ToLower(name)
+	if aliases := kindAliases[kind]; aliases != nil {
+		inText, inName := len(aliases.FindAllStringIndex(p.text, -1)), len(aliases.FindAllStringIndex(name, -1))
+		if inText > inName*strings.Count(p.lower, name) {
+			return true
 		}
-		if size += len(program); size > maxProgramBytes {
+	}
+	return strings.Count(p.lower, kind) > strings.Count(name, kind)*strings.Count(p.lower, name)
+}
+
+// tokensOf returns the names in a text: the longest sequences of the bytes of names.
+func tokensOf(text string) map[string]bool {
+	tokens := map[string]bool{}
+	for _, token := range strings.FieldsFunc(text, func(r rune) bool { return r >= 0x80 || !isNameByte(byte(r)) }) {
+		if len(token) <= maxNameLength {
+			tokens[token] = true
+		}
+	}
+	return tokens
+}
+
+// maxNameLength is the length of the longest name of an object.
+const maxNameLength = 253
+
+// recordProgram records that a pod executes a template.
+func (w *walker) recordProgram(t *wfv1.Template, pod int) {
+	w.executedTemplates = append(w.executedTemplates, executedTemplate{t, pod})
+}
+
+// programs collects what the recorded templates execute. It runs only when a rule misses an object.
+func (w *walker) programs() (all programs) {
+	size := w.manifestBytes
+	byText := map[string]program{}
+	for _, t := range w.executedTemplates {
+		text, incomplete := w.programOf(t.Template)
+		all.incomplete = all.incomplete || incomplete
+		if _, ok := byText[text]; !ok {
+			size += len(text)
+		}
+		if size > maxProgramBytes {
 			all.incomplete = true
 			break
 		}
-		seen[program] = true
-		all.texts = append(all.texts, program)
+		p := program{text: text, createsAny: createsUnnamed(text) || isToolImage(t.Template, text), pod: t.pod}
+		if same, ok := byText[text]; ok {
+			p.lower, p.tokens = same.lower, same.tokens
+		} else if !p.createsAny {
+			p.lower, p.tokens = strings.ToLower(text), tokensOf(text)
+			byText[text] = p
+		}
+		if text != "" || p.createsAny {
+			all.list = append(all.list, p)
+		}
 	}
 	return all
 }
 
 // programOf returns the text that a template executes. It leaves out environment variables, which
-// show that a program uses a Secret rather than creates it. A KFP v2 driver is given a step's whole
+// show that a program uses a Secret rather than creates it, unless the program creates objects. A
+// KFP v2 driver is given a step's whole
 // specification without executing it, so programOf returns the step's own program instead.
 // incomplete is set if the program's inputs, which are known only at run time, may name any object.
 func (w *walker) programOf(t *wfv1.Template) (program string, incomplete bool) {
@@ -66,8 +125,13 @@ func (w *walker) programOf(t *wfv1.Template) (program string, incomplete bool) {
 			return commands, false
 		}
 	}
-	var parts []string
-	add := func(c corev1.Container) { parts = append(append(parts, c.Command...), c.Args...) }
+	var parts, variables []string
+	add := func(c corev1.Container) {
+		parts = append(append(parts, c.Command...), c.Args...)
+		for _, e := range c.Env {
+			variables = append(variables, e.Value)
+		}
+	}
 	if t.Container != nil {
 		add(*t.Container)
 	}
@@ -88,7 +152,11 @@ func (w *walker) programOf(t *wfv1.Template) (program string, incomplete bool) {
 	if t.HTTP != nil {
 		parts = append(parts, t.HTTP.URL, t.HTTP.Body)
 	}
-	return strings.Join(parts, " "), false
+	program = strings.Join(parts, " ")
+	if createsObjects.MatchString(program) {
+		program += " " + strings.Join(variables, " ")
+	}
+	return program, false
 }
 
 // createsObjects matches how programs create objects: with kubectl and similar tools, with a client
@@ -96,7 +164,41 @@ func (w *walker) programOf(t *wfv1.Template) (program string, incomplete bool) {
 var createsObjects = regexp.MustCompile(`(?i)kubectl|\boc\b|helm|namespaced_|V1Secret|V1ConfigMap|/secrets\b|/configmaps\b|` +
 	`kind: *(secret|configmap|serviceaccount|persistentvolumeclaim)`)
 
-// mentionsName reports whether a text contains a name other than as part of a longer name.
+// createsUnnamedObjects matches commands that create objects which they don't name: from manifests in a
+// folder, a file, a repository or a chart, and with a name that a variable holds.
+var createsUnnamedObjects = regexp.MustCompile(`(?i)\b(kubectl|oc)\b[^|;&]*\b(apply|create|replace)\b[^|;&]*\s(-f|-k|-R|--filename|--kustomize)\b|` +
+	`\b(kubectl|oc)\b[^|;&]*\bcreate\s+(secret|configmap|cm|serviceaccount|sa)\b[^|;&]*["' ]\$|` +
+	`\bhelm\b[^|;&]*\b(install|upgrade)\b|\bhelmfile\b|\bhelm\s+template\b|\bkustomize\s+build\b|` +
+	`\bargocd\s+app\b|\bflux\s+(create|reconcile)\b|\bkapp\s+deploy\b|\bskaffold\s+(run|deploy)\b|\btk\s+apply\b|` +
+	`\b(terraform|terragrunt|tofu)\b[^|;&]*\bapply\b|\bpulumi\s+up\b|\bansible-playbook\b|\boc\s+(process|new-app)\b|` +
+	`\bcreate_from_(yaml|dict|directory)\b`)
+
+// createsUnnamed reports whether a program may create objects that it does not name.
+func createsUnnamed(program string) bool { return createsUnnamedObjects.MatchString(program) }
+
+var (
+	// toolImage matches images of tools that create objects.
+	toolImage = regexp.MustCompile(`(?i)kubectl|kubernetes|k8s|helm|kustomize|terraform|pulumi|ansible|argocd|openshift|oc-cli|` +
+		`vault|secret|external-secrets`)
+	// interpreter matches commands that execute a program which the Workflow holds.
+	interpreter = regexp.MustCompile(`(?:^|[\s/])(?:sh|bash|ash|zsh|python[\d.]*|perl|ruby|node|java|Rscript|php|kubectl|oc)(?:\s|$)`)
+)
+
+// isToolImage reports whether a template runs the image of a tool that creates objects, with a
+// program that only the image holds.
+func isToolImage(t *wfv1.Template, program string) bool {
+	if t.Container == nil || interpreter.MatchString(program) {
+		return false
+	}
+	image := t.Container.Image
+	if i := strings.LastIndex(image, "@"); i > 0 {
+		image = image[:i]
+	}
+	return toolImage.MatchString(image)
+}
+
+// mentionsName reports whether a text contains a name other than as part of a longer name. It takes
+// time in proportion to the length of the text.
 func mentionsName(text, name string) bool {
 	for from := 0; name != ""; {
 		i := strings.Index(text[from:], name)
@@ -107,7 +209,9 @@ func mentionsName(text, name string) bool {
 		if (start == 0 || !isNameByte(text[start-1])) && (end == len(text) || !isNameByte(text[end])) {
 			return true
 		}
-		from = start + 1
+		// The next one can't begin before the longer name ends.
+		for from = start + 1; from < len(text) && isNameByte(text[from]); from++ {
+		}
 	}
 	return false
 }
@@ -116,18 +220,10 @@ func isNameByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-'
 }
 
-// mentionsKind reports whether a program contains the name of a kind or one of its aliases.
-func mentionsKind(program, kind string) bool {
-	if aliases := kindAliases[kind]; aliases != nil && aliases.MatchString(program) {
-		return true
-	}
-	return strings.Contains(strings.ToLower(program), strings.ToLower(kind))
-}
-
-// kindAliases match the other names of kinds in kubectl and in client libraries.
+// kindAliases match the other names of kinds in kubectl and in client libraries, by kind in lower case.
 var kindAliases = map[string]*regexp.Regexp{
-	"ConfigMap":             regexp.MustCompile(`(?i)config_map|\bcm\b`),
-	"ServiceAccount":        regexp.MustCompile(`(?i)service_account|\bsa\b`),
-	"PersistentVolumeClaim": regexp.MustCompile(`(?i)persistent_volume_claim|\bpvc\b`),
-	"PriorityClass":         regexp.MustCompile(`(?i)priority_class|\bpc\b`),
+	"configmap":             regexp.MustCompile(`(?i)config_map|\bcm\b`),
+	"serviceaccount":        regexp.MustCompile(`(?i)service_account|\bsa\b`),
+	"persistentvolumeclaim": regexp.MustCompile(`(?i)persistent_volume_claim|\bpvc\b`),
+	"priorityclass":         regexp.MustCompile(`(?i)priority_class|\bpc\b`),
 }

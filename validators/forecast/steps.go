@@ -18,7 +18,12 @@ func (w *walker) visitSteps(t scopedTemplate, pos position) {
 		}
 	}
 	outputs := func() tagValues { return defaultOutputs(t.scope, "steps", callees) }
+	block := w.newBlock(groupOrder(t.Steps))
+	call := 0
 	for i := range t.Steps {
+		if w.waits != nil && i > 0 && w.groupWaits(t.scope, t.Steps[i-1].Steps) {
+			pos = pos.capCertainty(Possible)
+		}
 		for j := range t.Steps[i].Steps {
 			step := &t.Steps[i].Steps[j]
 			w.visitCall(templateCall{
@@ -39,9 +44,23 @@ func (w *walker) visitSteps(t scopedTemplate, pos position) {
 				callerInputs:   t.inputs,
 				callerKey:      t.key,
 				defaultOutputs: outputs,
-			}, pos)
+			}, pos.inCall(block, call))
+			call++
 		}
 	}
+}
+
+// groupOrder returns the order of the steps of a template, by number: a step starts only after all steps
+// of the groups before its own have ended.
+func groupOrder(groups []wfv1.ParallelSteps) func(i, j int) bool {
+	groupOf := func(step int) int {
+		group := 0
+		for ; group < len(groups) && step >= len(groups[group].Steps); group++ {
+			step -= len(groups[group].Steps)
+		}
+		return group
+	}
+	return func(i, j int) bool { return groupOf(i) > groupOf(j) }
 }
 
 // hasHooks reports whether any step has a hook.

@@ -68,11 +68,19 @@ func (w *walker) visitCall(c templateCall, pos position) {
 		if w.overLimit(pos) {
 			return
 		}
-		w.visitTarget(iteration, pos)
+		var block *callBlock
 		if iteration.exitHook != nil {
-			exitPos := pos
+			block = w.newBlock(inSequence)
+		}
+		w.visitTarget(iteration, pos.inCall(block, 0))
+		if iteration.exitHook != nil {
+			exitPos := pos.inCall(block, 1)
 			exitPos.errorTolerated = pos.errorTolerated || c.isDAGTask // a DAG ignores how its tasks' exit hooks end
+			exitPos.failureTolerated = pos.failureTolerated || c.isDAGTask
 			exitPos.continuesOnError = false
+			if w.waits != nil && w.waitsForPerson(pos.scope, c.template, c.inline, c.templateRef) {
+				exitPos = exitPos.capCertainty(Possible)
+			}
 			w.visitHook("onExit", iteration.exitHook, exitPos)
 		}
 		w.visitLifecycleHooks(iteration.hooks, pos)

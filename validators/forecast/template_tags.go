@@ -43,20 +43,20 @@ type tagReplacer struct {
 }
 
 // Pay implements texts.Replacer.
-func (f tagReplacer) Pay(bytes int) error { return f.budget.spend(bytes) }
+func (r tagReplacer) Pay(bytes int) error { return r.budget.spend(bytes) }
 
 // JSON implements texts.Replacer.
-func (f tagReplacer) JSON(text string) (string, error) { return f.replace(text, tagValues.jsonQuoted) }
+func (r tagReplacer) JSON(text string) (string, error) { return r.replace(text, tagValues.jsonQuoted) }
 
 // Text implements texts.Replacer.
-func (f tagReplacer) Text(text string) (string, error) {
-	return f.replace(text, tagValues.jsonRoundTripped)
+func (r tagReplacer) Text(text string) (string, error) {
+	return r.replace(text, tagValues.jsonRoundTripped)
 }
 
 // replace replaces tags with the values that valueOf returns, with one set of values after the
 // other.
-func (f tagReplacer) replace(text string, valueOf func(known tagValues, tag string) (string, bool, error)) (string, error) {
-	for _, known := range f.valueSets {
+func (r tagReplacer) replace(text string, valueOf func(known tagValues, tag string) (string, bool, error)) (string, error) {
+	for _, known := range r.valueSets {
 		if !HasTag(text) {
 			return text, nil
 		}
@@ -65,7 +65,7 @@ func (f tagReplacer) replace(text string, valueOf func(known tagValues, tag stri
 			return "", err
 		}
 		if replaced != text {
-			err = f.budget.spend(len(replaced))
+			err = r.budget.spend(len(replaced))
 		}
 		if text = replaced; err != nil {
 			return "", err

@@ -2,6 +2,7 @@ package forecast
 
 import (
 	"fmt"
+	"slices"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
@@ -47,8 +48,13 @@ type walker struct {
 	gcPods    map[string]*gcPod
 	gcPodKeys []string // in the order in which the walk found them
 
+	// Only in a second walk; see suspend.go and call_order.go.
+	foundWait bool            // the first walk has come to a template that waits for a person
+	waits     map[string]bool // templates that lead to one, by scope and name
+	order     *callOrder
+
 	// What the Workflow may create; see created_objects.go and programs.go.
-	executedTemplates []*wfv1.Template
+	executedTemplates []executedTemplate
 	manifestBytes     int
 	createsUnknown    bool // out.Created holds the unknown object
 }
@@ -58,15 +64,18 @@ type walker struct {
 type visitedTemplate struct {
 	certainty Certainty
 	depth     int // number of named steps that lead to the template
+	calls     int // number of calls that lead to the template
 	pods      []reachedPod
 }
 
 // reachedPod is a pod and the steps that lead to it from a visited template.
 type reachedPod struct {
-	pod            int // index in out.Pods
-	certainty      Certainty
-	errorTolerated bool
-	steps          []string
+	pod              int // index in out.Pods
+	certainty        Certainty
+	errorTolerated   bool
+	failureTolerated bool
+	steps            []string
+	calls            []callSite
 }
 
 // maxReachedPods limits the paths remembered for one template. In a chain of templates that each
@@ -99,28 +108,37 @@ func newWalker(b *budget, wf *wfv1.Workflow, workflowScope *scope, facts Facts, 
 func (w *walker) walk() {
 	spec := &w.wf.Spec
 	for _, claim := range spec.VolumeClaimTemplates {
-		w.recordCreated([]Created{{Kind: "PersistentVolumeClaim", Name: w.wf.Name + "-" + claim.Name}})
+		w.recordCreated([]Created{{Kind: "PersistentVolumeClaim", Name: w.wf.Name + "-" + claim.Name, pod: noPod}})
 	}
 	start := position{certainty: Certain, scope: w.workflowScope}
-	if isResumed(w.wf) || w.out.ControllerConfigError != nil {
+	suspended := spec.Suspend != nil && *spec.Suspend // until somebody resumes the Workflow
+	if isResumed(w.wf) || w.out.ControllerConfigError != nil || suspended {
 		start.certainty = Possible
 	}
+	block := w.newBlock(inSequence)
 	if spec.Entrypoint != "" {
-		w.visitByName(spec.Entrypoint, spec.Arguments, start.descend(spec.Entrypoint, Certain))
+		w.visitByName(spec.Entrypoint, spec.Arguments, start.inCall(block, 0).descend(spec.Entrypoint, Certain))
 	}
 	// The exit handler runs no matter how the run ends.
 	if hook := spec.GetExitHook(spec.Arguments); hook != nil {
-		w.visitHook("onExit", hook, start)
+		exitPos := start.inCall(block, 1)
+		if w.waits != nil && w.waitsForPerson(w.workflowScope, spec.Entrypoint, nil, nil) {
+			exitPos = exitPos.capCertainty(Possible)
+		}
+		w.visitHook("onExit", hook, exitPos)
 	}
 	w.visitLifecycleHooks(spec.Hooks, start)
 	w.addGCPods()
 	if w.hasStepHooks {
 		// If a step's hook errs, Argo may lose track of how the steps ended.
 		for i := range w.out.Pods {
-			w.out.Pods[i].Origin.EndsRun = min(w.out.Pods[i].Origin.EndsRun, Possible)
+			w.out.Pods[i].Origin.capEndsRun(Possible)
 		}
 		for i := range w.out.InvalidConditions {
-			w.out.InvalidConditions[i].Origin.EndsRun = min(w.out.InvalidConditions[i].Origin.EndsRun, Possible)
+			w.out.InvalidConditions[i].Origin.capEndsRun(Possible)
+		}
+		for i := range w.out.HeaderSecrets {
+			w.out.HeaderSecrets[i].Origin.capEndsRun(Possible)
 		}
 	}
 }
@@ -176,11 +194,13 @@ func (w *walker) visitPrepared(t scopedTemplate, pos position) {
 		for _, r := range before.pods {
 			reached := pos.withSteps(r.steps).capCertainty(r.certainty)
 			reached.errorTolerated = pos.errorTolerated || r.errorTolerated
+			reached.failureTolerated = pos.failureTolerated || r.failureTolerated
+			reached.calls = slices.Concat(pos.calls, r.calls)
 			w.recordPath(r.pod, reached)
 		}
 		return
 	}
-	visited := &visitedTemplate{certainty: pos.certainty, depth: len(pos.steps)}
+	visited := &visitedTemplate{certainty: pos.certainty, depth: len(pos.steps), calls: len(pos.calls)}
 	w.visited[key] = visited
 	w.inProgress = append(w.inProgress, visited)
 	defer func() { w.inProgress = w.inProgress[:len(w.inProgress)-1] }()
@@ -190,9 +210,14 @@ func (w *walker) visitPrepared(t scopedTemplate, pos position) {
 	case t.DAG != nil:
 		w.visitDAG(t, pos)
 	case t.HTTP != nil, t.Plugin != nil:
-		w.recordProgram(t.Template)
+		w.recordProgram(t.Template, noPod)
 		w.addToAgentPod(t, pos)
-	case t.Suspend == nil:
+	case t.Suspend != nil:
+		if isWait(t.Template) {
+			w.foundWait = true
+			w.recordPath(people, pos)
+		}
+	default:
 		w.addGap(pos.steps, "the template's type is not known")
 	}
 }
@@ -204,11 +229,6 @@ func (w *walker) visitPod(t scopedTemplate, pos position) {
 		w.recordPath(i, pos)
 		return
 	}
-	if t.Resource != nil {
-		w.recordResourceTemplate(t.Resource)
-	} else {
-		w.recordProgram(t.Template)
-	}
 	pod, err := w.assemblePod(t, pos.inExitHandler)
 	if err != nil {
 		w.addUnreadable(pos, err)
@@ -216,6 +236,11 @@ func (w *walker) visitPod(t scopedTemplate, pos position) {
 	}
 	pod.Origin = Origin{Template: t.Name, Path: t.path}
 	w.addPod(t.key, pod, pos)
+	if t.Resource != nil {
+		w.recordResourceTemplate(t.Resource, w.podIndex[t.key])
+	} else {
+		w.recordProgram(t.Template, w.podIndex[t.key])
+	}
 	w.recordArtifactGC(t.Template)
 }
 
@@ -228,11 +253,19 @@ func (w *walker) addPod(key string, pod Pod, pos position) {
 
 // recordPath records that pos leads to the pod with index i.
 func (w *walker) recordPath(i int, pos position) {
-	w.out.Pods[i].Origin.addStep(pos)
+	if i != people {
+		w.out.Pods[i].Origin.addStep(pos)
+	}
+	w.recordOccurrence(i, pos)
 	for _, visited := range w.inProgress {
 		if len(visited.pods) < maxReachedPods {
-			steps := pos.steps[visited.depth:]
-			visited.pods = append(visited.pods, reachedPod{i, pos.certainty, pos.errorTolerated, steps})
+			r := reachedPod{i, pos.certainty, pos.errorTolerated, pos.failureTolerated, pos.steps[visited.depth:], nil}
+			if w.order != nil {
+				r.calls = pos.calls[visited.calls:]
+			}
+			visited.pods = append(visited.pods, r)
+		} else if w.order != nil {
+			w.order.incomplete = true
 		}
 	}
 }

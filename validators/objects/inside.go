@@ -74,10 +74,12 @@ func workflowTemplate(o *Object, raw []byte) error {
 // runAnyOf adds an entrypoint from which each template may run, under a condition that nobody can decide before.
 func runAnyOf(spec *wfv1.WorkflowSpec) {
 	all := wfv1.Template{Name: "kfp-preflight.dev/any"}
+	group := wfv1.ParallelSteps{}
 	for _, t := range spec.Templates {
 		step := wfv1.WorkflowStep{Name: t.Name, Template: t.Name, When: "{{workflow.status}} == Succeeded"}
-		all.Steps = append(all.Steps, wfv1.ParallelSteps{Steps: []wfv1.WorkflowStep{step}})
+		group.Steps = append(group.Steps, step)
 	}
+	all.Steps = []wfv1.ParallelSteps{group}
 	spec.Templates = append(spec.Templates, all)
 	spec.Entrypoint = all.Name
 }

@@ -129,12 +129,15 @@ func (o *Object) Evaluate(facts validators.Facts, options validators.Options, on
 	findings := validators.JudgeWorkflow(o.workflow, facts, options, on)
 	for i := range findings {
 		if o.places != nil {
-			findings[i].Field = o.placeOf(findings[i].Field)
+			findings[i].MapFields(o.placeOf)
 			continue
 		}
-		if rest, ok := strings.CutPrefix(findings[i].Field, "spec"); ok {
-			findings[i].Field = o.spec + rest
-		}
+		findings[i].MapFields(func(field string) string {
+			if rest, ok := strings.CutPrefix(field, "spec"); ok {
+				return o.spec + rest
+			}
+			return field
+		})
 	}
 	return findings
 }

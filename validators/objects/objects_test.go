@@ -12,8 +12,9 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// spec is that of a Workflow that needs a Secret, whose name is a parameter.
-const spec = `{entrypoint: main, arguments: {parameters: [{name: secret, value: credentials}]}, templates: [{name: main, container: {image: busybox, env: [{name: A, valueFrom: {secretKeyRef: {name: "{{workflow.parameters.secret}}", key: a}}}]}}]}`
+// spec is the spec of a Workflow that needs a Secret, whose name is a parameter.
+const spec = `{entrypoint: main, arguments: {parameters: [{name: secret, value: credentials}]},
+	templates: [{name: main, container: {image: busybox, env: [{name: A, valueFrom: {secretKeyRef: {name: "{{workflow.parameters.secret}}", key: a}}}]}}]}`
 
 func asJSON(t *testing.T, text string) string {
 	t.Helper()
@@ -71,7 +72,7 @@ func TestJudge(t *testing.T) {
 			got := ""
 			if len(findings) > 0 {
 				f := findings[0]
-				_, secret, _ := strings.Cut(f.Problem, "Secret '")
+				_, secret, _ := strings.Cut(f.Fix, "Secret '")
 				secret, _, _ = strings.Cut(secret, "'")
 				field, _, _ := strings.Cut(f.Field, ".container")
 				got = fmt.Sprintf("%s %s %s", field, f.Certainty, secret)

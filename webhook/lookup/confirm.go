@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
@@ -96,6 +97,8 @@ func (s *Session) dryRun(namespace string, pod *corev1.Pod) dryRunVerdict {
 		return dryRunVerdict{result: dryRunFailed, err: s.reportFailure("pods", err)}
 	}
 	defer c.calls.Release(1)
+	started := time.Now()
+	defer func() { c.options.Metrics.durations.WithLabelValues("pods").Observe(time.Since(started).Seconds()) }()
 	err := c.api.Post().AbsPath(apiPath(coreKind("Pod"), namespace, "pods")...).Param("dryRun", "All").
 		Body(pod).MaxRetries(0).Do(s.ctx).Error()
 	if err == nil {

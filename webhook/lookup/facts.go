@@ -40,7 +40,9 @@ func (f Facts) ControllerConfig(instanceID string) (forecast.ControllerConfig, e
 	case err != nil:
 		return forecast.ControllerConfig{}, err
 	case parsed == nil:
-		return forecast.ControllerConfig{}, fmt.Errorf("%s: %w", where, forecast.ErrConfigNotFound)
+		missing := &lookupError{"not_found", where + " was not found; set argo.namespace and argo.configMap in kfp-preflight's configuration", nil}
+		options.Metrics.errors.WithLabelValues("configmaps", missing.reason).Inc()
+		return forecast.ControllerConfig{}, missing
 	case parsed.err != nil:
 		options.Metrics.errors.WithLabelValues("configmaps", "unreadable").Inc()
 		options.Log.Error(parsed.err, "could not parse the workflow-controller's ConfigMap", "namespace", at.Namespace, "name", at.ConfigMap)

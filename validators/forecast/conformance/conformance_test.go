@@ -1,3 +1,6 @@
+// Package conformance compares forecasts with Argo's own workflow-controller. It submits Workflows
+// to a real API server with a real controller, and compares the pods that the controller creates
+// with those that were forecast. A fake kubelet completes the pods, so that later steps start.
 package conformance
 
 import (
@@ -12,15 +15,13 @@ import (
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// configurations are the controllers that the forecast is compared under.
+// configurations are the controller configurations under which forecasts are compared.
 var configurations = map[string]map[string]string{
 	"upstream": {},
 	"kubeflow": {
@@ -45,7 +46,8 @@ s3:
 	},
 }
 
-// TestConformance compares every Workflow of Argo's examples and of the folders in CORPUS.
+// TestConformance compares every Workflow of Argo's examples, of the project's test data, and of
+// the directory in CORPUS.
 func TestConformance(t *testing.T) {
 	sources := loadCorpus(t)
 	exceptions := readNotComparable(t)
@@ -54,6 +56,8 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+// compareUnder compares the Workflows of a corpus under one controller configuration. notComparable
+// has the reasons for the exceptions, by file.
 func compareUnder(t *testing.T, configuration map[string]string, sources corpus, notComparable map[string]string) {
 	controller, err := forecast.ParseControllerConfig(configuration)
 	if err != nil {
@@ -70,7 +74,7 @@ func compareUnder(t *testing.T, configuration map[string]string, sources corpus,
 	k := cp.startFakeKubelet(t, ctx, namespace)
 
 	forecasts, submitted := map[string]forecast.Forecast{}, map[string]*wfv1.Workflow{}
-	files := map[string]string{}
+	files := map[string]string{} // by Workflow
 	for i, s := range sources.workflows {
 		wf := s.workflow.DeepCopy()
 		wf.Namespace, wf.GenerateName, wf.Name = namespace, "", fmt.Sprintf("w%03d", i)
@@ -81,7 +85,7 @@ func compareUnder(t *testing.T, configuration map[string]string, sources corpus,
 		}
 		submitted[wf.Name] = wf
 		fc := forecast.Workflow(wf, clusterFacts{cp, controller}, forecast.Options{})
-		// These are not to be created.
+		// The controller does not create these.
 		fc.Pods = slices.DeleteFunc(fc.Pods, func(p forecast.Pod) bool { return p.MissingServiceAccount != "" })
 		forecasts[wf.Name] = fc
 	}
@@ -111,24 +115,24 @@ func compareUnder(t *testing.T, configuration map[string]string, sources corpus,
 		equal++
 		if wf.Status.Phase == wfv1.WorkflowSucceeded {
 			toTheEnd++
-			secretVerdicts.compareSecretVerdicts(t, file, submitted[name], clusterFacts{cp, controller}, created)
+			secretVerdicts.compare(t, file, submitted[name], clusterFacts{cp, controller}, created)
 		}
 	}
 	t.Logf("%d Workflows: %d with %d pods equal to their forecast, %d of them run to their end; %d not comparable, %d not equal",
 		len(forecasts), equal, pods, toTheEnd, skipped, len(forecasts)-equal-skipped)
 	t.Logf("of the %d that ran to their end, %d verdicts with Secrets missing: %d denied, "+
-		"each with a pod that would wait for ever; %d let in that would wait: %v",
+		"each with a pod that would never start; %d allowed with such a pod: %v",
 		toTheEnd, secretVerdicts.total, secretVerdicts.denied, secretVerdicts.missed, secretVerdicts.reasons)
 	if file := os.Getenv("CONTROLLER_LOG"); file != "" {
 		_ = os.WriteFile(file, cp.log.Bytes(), 0o644)
 	}
 }
 
-// notComparable lists Workflows that get no pod at all, although some are forecast, with the reason, which lies outside of
-// what a forecast is about.
+// notComparable lists Workflows that get no pod at all although some are forecast. The reasons must
+// lie outside of what a forecast covers.
 type notComparable []struct {
 	File string `json:"file"`
-	// Under names the only configuration that the entry is about.
+	// Under is the only configuration that the entry applies to, or empty for all.
 	Under  string `json:"under"`
 	Reason string `json:"reason"`
 }
@@ -145,7 +149,7 @@ func readNotComparable(t *testing.T) (list notComparable) {
 	return list
 }
 
-// forConfiguration are the reasons by file under a configuration.
+// forConfiguration returns the reasons for a configuration, by file.
 func (l notComparable) forConfiguration(configuration string) map[string]string {
 	reasons := map[string]string{}
 	for _, entry := range l {
@@ -156,7 +160,8 @@ func (l notComparable) forConfiguration(configuration string) map[string]string 
 	return reasons
 }
 
-// podDifferences lists the pods that were created and not forecast, and those that were forecast as certain and not created.
+// podDifferences lists the pods that were created but not forecast and, if the run succeeded, the
+// pods that were forecast as certain but not created.
 func podDifferences(f forecast.Forecast, created []corev1.Pod, wf wfv1.Workflow) []string {
 	var out []string
 	unmatched := sets.New[int]()
@@ -177,11 +182,10 @@ func podDifferences(f forecast.Forecast, created []corev1.Pod, wf wfv1.Workflow)
 		}
 		switch {
 		case len(same) > 0:
-			unmatched.Delete(same...) // pods that differ only in what no rule looks at
+			unmatched.Delete(same...) // may be several that differ only in what no rule looks at
 		case len(candidates) > 0:
-			out = append(out,
-				fmt.Sprintf("pod %s was created as\n      %s\n      and forecast as\n      %s", node, got,
-					toComparable(&f.Pods[candidates[0]].Spec)))
+			out = append(out, fmt.Sprintf("pod %s was created as\n      %s\n      and forecast as\n      %s",
+				node, got, toComparable(&f.Pods[candidates[0]].Spec)))
 		case !gaps:
 			out = append(out, fmt.Sprintf("pod %s was not forecast", node))
 		}
@@ -189,52 +193,10 @@ func podDifferences(f forecast.Forecast, created []corev1.Pod, wf wfv1.Workflow)
 	if wf.Status.Phase == wfv1.WorkflowSucceeded {
 		for i := range unmatched {
 			if o := f.Pods[i].Origin; o.Certainty == forecast.Certain {
-				out = append(out,
-					fmt.Sprintf("pod of template %q, steps %v, was forecast as certain and not created: %s", o.Template, o.Steps,
-						toComparable(&f.Pods[i].Spec)))
+				out = append(out, fmt.Sprintf("pod of template %q, steps %v, was forecast as certain and not created: %s",
+					o.Template, o.Steps, toComparable(&f.Pods[i].Spec)))
 			}
 		}
 	}
 	return out
-}
-
-// clusterFacts are read from the lab; without one they are those of an empty cluster.
-type clusterFacts struct {
-	controlPlane controlPlane
-	controller   forecast.ControllerConfig
-}
-
-func (f clusterFacts) ControllerConfig(string) (forecast.ControllerConfig, error) {
-	return f.controller, nil
-}
-
-func (f clusterFacts) WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error) {
-	return get[wfv1.WorkflowTemplate](f, namespace, name)
-}
-
-func (f clusterFacts) ClusterWorkflowTemplate(name string) (*wfv1.ClusterWorkflowTemplate, error) {
-	return get[wfv1.ClusterWorkflowTemplate](f, "", name)
-}
-
-func (f clusterFacts) ConfigMap(namespace, name string) (*corev1.ConfigMap, error) {
-	return get[corev1.ConfigMap](f, namespace, name)
-}
-
-func (f clusterFacts) ServiceAccount(namespace, name string) (*corev1.ServiceAccount, error) {
-	return get[corev1.ServiceAccount](f, namespace, name)
-}
-
-func get[T any, P interface {
-	*T
-	client.Object
-}](f clusterFacts, namespace, name string) (*T, error) {
-	if f.controlPlane.client == nil {
-		return nil, nil
-	}
-	out := P(new(T))
-	err := f.controlPlane.client.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, out)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	return out, err
 }

@@ -4,13 +4,10 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
@@ -20,8 +17,9 @@ var (
 	courseSeed = flag.Uint64("course-seed", 1, "seed of TestEndsRun")
 )
 
-// TestEndsRun generates Workflows with pods that a quota refuses, in steps and tasks that go on after errors in one way or another. No run
-// of which the forecast says that an error surely ends it may succeed.
+// TestEndsRun generates Workflows with pods that a quota rejects, in steps and tasks that tolerate
+// errors in various ways. If the forecast says that an error certainly ends a run, the run must not
+// succeed.
 func TestEndsRun(t *testing.T) {
 	cp := startControlPlane(t, nil, nil)
 	if err := cp.cluster.StartControllers("resourcequota-controller"); err != nil {
@@ -57,7 +55,7 @@ func TestEndsRun(t *testing.T) {
 		}
 		switch succeeded := wf.Status.Phase == wfv1.WorkflowSucceeded; {
 		case mustEnd && succeeded:
-			t.Errorf("it succeeded although an error was said to end it (-args -course-seed %d -courses %d):\n%s", *courseSeed, *courses,
+			t.Errorf("it succeeded although the forecast says that an error ends it (-args -course-seed %d -courses %d):\n%s", *courseSeed, *courses,
 				wf.Annotations["course"])
 		case mustEnd:
 			ended++
@@ -67,31 +65,17 @@ func TestEndsRun(t *testing.T) {
 			missed++
 		}
 	}
-	t.Logf("%d ended in error as foreseen, %d succeeded as they might, %d ended in error and might have succeeded", ended, other, missed)
+	t.Logf("%d ended in error as forecast, %d succeeded as possible, %d ended in error although they might have succeeded", ended,
+		other, missed)
 	if 3*ended < missed {
-		t.Error("most errors are not foreseen")
+		t.Error("most errors are not forecast")
 	}
 }
 
-// waitForCompletion waits until the Workflows have ended. Argo leaves some hanging, after the exit handler of a step could not be made.
-func (cp controlPlane) waitForCompletion(t *testing.T, workflows []*wfv1.Workflow) {
-	t.Helper()
-	running := workflows
-	for last := time.Now(); len(running) > 0 && time.Since(last) < 10*time.Second; time.Sleep(200 * time.Millisecond) {
-		before := len(running)
-		running = slices.DeleteFunc(slices.Clone(running), func(wf *wfv1.Workflow) bool {
-			return cp.client.Get(t.Context(), client.ObjectKeyFromObject(wf), wf) == nil && wf.Status.Fulfilled()
-		})
-		if len(running) < before {
-			last = time.Now()
-		}
-	}
-}
-
-// workflowGenerator makes up the templates of a Workflow.
+// workflowGenerator generates the templates of a Workflow.
 type workflowGenerator struct{ templates []string }
 
-// group makes a template of steps or tasks, and returns its name.
+// group generates a template of steps or tasks and returns its name.
 func (c *workflowGenerator) group(random *rand.Rand, depth int) string {
 	name := fmt.Sprintf("group-%d", len(c.templates))
 	c.templates = append(c.templates, "")

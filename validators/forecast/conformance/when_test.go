@@ -20,8 +20,9 @@ var (
 	conditionSeed = flag.Uint64("condition-seed", 1, "seed of TestConditions")
 )
 
-// TestConditions generates conditions and values for their parameters, and compares what the forecast says of each, that it holds, that
-// it does not, or that it can't be evaluated and why, with what Argo's controller makes of the task.
+// TestConditions generates conditions and values for their parameters. For each condition, it
+// compares the forecast's result, true, false, or invalid with a reason, with what Argo's
+// controller does.
 func TestConditions(t *testing.T) {
 	cp := startControlPlane(t, nil, nil)
 	const namespace, each = "conditions", 50
@@ -49,8 +50,9 @@ func TestConditions(t *testing.T) {
 			invalid[c.Origin.Steps[0]] = c
 		}
 		if len(ended[i].Status.Nodes) < each {
-			// The evaluator's panic ends the whole run.
-			panics := slices.ContainsFunc(slices.Collect(maps.Values(invalid)), func(c forecast.InvalidCondition) bool { return c.Reason == ended[i].Status.Message })
+			// A panic of the evaluator ends the whole run.
+			panics := slices.ContainsFunc(slices.Collect(maps.Values(invalid)),
+				func(c forecast.InvalidCondition) bool { return c.Reason == ended[i].Status.Message })
 			if !panics {
 				t.Errorf("seed %d: %s has %d nodes: %s", *conditionSeed, wf.Name, len(ended[i].Status.Nodes), ended[i].Status.Message)
 			}
@@ -62,9 +64,9 @@ func TestConditions(t *testing.T) {
 			}
 			c, isInvalid := invalid[node.DisplayName]
 			errs := node.Phase == wfv1.NodeError
-			count[fmt.Sprintf("%s, of which the forecast says broken: %v", node.Phase, isInvalid)]++
+			count[fmt.Sprintf("%s, invalid in the forecast: %v", node.Phase, isInvalid)]++
 			if errs != isInvalid || isInvalid && !strings.Contains(node.Message, strings.TrimPrefix(c.Reason, "Expected boolean evaluation. ")) {
-				t.Errorf("seed %d: %s with %v is %s (%s); the forecast says broken: %v, for '%s'", *conditionSeed,
+				t.Errorf("seed %d: %s with %v is %s (%s); invalid in the forecast: %v, for '%s'", *conditionSeed,
 					wf.Spec.Templates[0].DAG.Tasks[task].When, parameters(wf), node.Phase, node.Message, isInvalid, c.Reason)
 			}
 		}
@@ -80,19 +82,20 @@ func parameters(wf *wfv1.Workflow) []string {
 	return out
 }
 
-// workflowWithConditions is a Workflow with tasks that don't wait for each other, each with a condition.
+// workflowWithConditions generates a Workflow with independent tasks, each with a condition.
 func workflowWithConditions(random *rand.Rand, tasks int) *wfv1.Workflow {
 	one := func(options ...string) string { return options[random.IntN(len(options))] }
 	value := func() string {
 		if random.IntN(2) == 0 {
-			return one("", "None", "a", "a b", "a-b", "1", "1.5", "1e3", "-1", "true", "false", "{}", "[1, 2]", `{"dvc": {"remote": 1}}`, `[{"a": "b"}]`, "{'a': 1}",
-				"it's", `say "hi"`, `a\`, `a\\`, `a\b`, "gs://bucket/key", "2022-08-12", "여기", "a\nb", "`", "(a", "a)", "==", "&&", "x == y", "a,b", "%", "<html>", "a.b", "$1")
+			return one("", "None", "a", "a b", "a-b", "1", "1.5", "1e3", "-1", "true", "false", "{}", "[1, 2]",
+				`{"dvc": {"remote": 1}}`, `[{"a": "b"}]`, "{'a': 1}", "it's", `say "hi"`, `a\`, `a\\`, `a\b`, "gs://bucket/key", "2022-08-12",
+				"여기", "a\nb", "`", "(a", "a)", "==", "&&", "x == y", "a,b", "%", "<html>", "a.b", "$1")
 		}
 		var b strings.Builder
 		for range random.IntN(6) {
 			b.WriteString(one(`"`, `'`, `\`, "a", "b1", " ", "{", "}", "[", "]", ":", ",", "1", "-", ".", "=", "(", ")", "/", "é"))
 		}
-		return strings.ReplaceAll(b.String(), "{{", "{") // Argo refuses tags that don't end
+		return strings.ReplaceAll(b.String(), "{{", "{") // Argo rejects unclosed tags
 	}
 	wf := &wfv1.Workflow{ObjectMeta: metav1.ObjectMeta{}, Spec: wfv1.WorkflowSpec{Entrypoint: "main"}}
 	const values = 12

@@ -1,20 +1,13 @@
-// Package conformance holds the forecast to Argo's own workflow-controller: it submits Workflows to a real API server
-// with the real controller, lets a stand-in for the kubelet complete the pods so that later steps start, and compares the
-// pods that the controller created with those that were forecast.
 package conformance
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,91 +15,26 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
-// controlPlane is a control plane with Argo's workflow-controller.
-type controlPlane struct {
-	client client.WithWatch
-	log    *bytes.Buffer
-	// cluster that they are of.
-	cluster *cluster.Cluster
-}
-
-// startControlPlane starts a control plane with the given objects, and the controller with the given configuration, until the test ends.
-func startControlPlane(t *testing.T, configuration map[string]string, objects []client.Object) controlPlane {
-	t.Helper()
-	ctx := context.Background()
-	c, err := cluster.Start(ctx, "../../..")
-	t.Cleanup(func() {
-		if err := c.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, wfv1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cp := controlPlane{log: &bytes.Buffer{}, cluster: c}
-	if cp.client, err = client.NewWithWatch(c.Admin, client.Options{Scheme: scheme}); err != nil {
-		t.Fatal(err)
-	}
-	cp.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kubeflow"}})
-	cp.create(t,
-		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kubeflow", Name: "workflow-controller-configmap"}, Data: configuration})
-	for _, o := range objects {
-		cp.create(t, o)
-	}
-	cp.startController(t, c)
-	return cp
-}
-
-func (cp controlPlane) create(t *testing.T, o client.Object) {
-	t.Helper()
-	if err := cp.client.Create(t.Context(), o); err != nil && !apierrors.IsAlreadyExists(err) {
-		t.Fatal(err)
-	}
-}
-
-func (cp controlPlane) startController(t *testing.T, c *cluster.Cluster) {
-	t.Helper()
-	cmd := exec.Command("../../../bin/workflow-controller", "--kubeconfig", filepath.Join(c.Dir, "admin.kubeconfig"),
-		"--namespace", "kubeflow", "--executor-image", "argoexec", "--loglevel", "info", "--qps", "1000", "--burst", "1000",
-		"--workflow-workers", "16")
-	cmd.Env = append(os.Environ(), "LEADER_ELECTION_DISABLE=true", "DEFAULT_REQUEUE_TIME=100ms")
-	cmd.Stdout, cmd.Stderr = cp.log, cp.log
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v; 'make controlplane' builds the workflow-controller", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
-}
-
-// fakeKubelet completes pods until ctx is done, and keeps what the controller asked for.
+// fakeKubelet completes pods and records the pods that the controller created.
 type fakeKubelet struct {
 	controlPlane controlPlane
 	lock         sync.Mutex
 	pods         map[string][]corev1.Pod // by Workflow
-	kfp          map[string]*kfp.Run     // by Workflow, for what its drivers know of each other
+	kfp          map[string]*kfp.Run     // by Workflow; what its drivers have put out
 }
 
+// startFakeKubelet starts a fakeKubelet for a namespace, which runs until ctx is done.
 func (cp controlPlane) startFakeKubelet(t *testing.T, ctx context.Context, namespace string) *fakeKubelet {
 	t.Helper()
 	k := &fakeKubelet{controlPlane: cp, pods: map[string][]corev1.Pod{}, kfp: map[string]*kfp.Run{}}
-	// The API server ends a watch that is not read fast enough, and some on a busy machine. The next one begins with all pods there are.
+	// The API server may end a watch, in particular on a busy machine. The next watch starts with
+	// all existing pods.
 	created := make(chan *corev1.Pod, 10_000)
 	go func() {
 		defer close(created)
@@ -137,18 +65,19 @@ func (cp controlPlane) startFakeKubelet(t *testing.T, ctx context.Context, names
 	return k
 }
 
+// podsOf returns the pods of a Workflow.
 func (k *fakeKubelet) podsOf(workflow string) []corev1.Pod {
 	k.lock.Lock()
 	defer k.lock.Unlock()
 	return k.pods[workflow]
 }
 
-// complete reports outputs for the pod as its wait container would, and then that it has succeeded; a daemon goes on
-// running.
+// complete reports outputs for the pod, as its wait container would, and then its success. A daemon
+// keeps running.
 func (k *fakeKubelet) complete(ctx context.Context, pod *corev1.Pod) error {
 	tmpl := templateOf(pod)
 	if pod.Annotations["workflows.argoproj.io/node-id"] == "" {
-		return nil // the agent, which runs as long as the Workflow
+		return nil // the agent pod runs as long as the Workflow
 	}
 	result := &wfv1.WorkflowTaskResult{
 		ObjectMeta: metav1.ObjectMeta{
@@ -178,7 +107,7 @@ func (k *fakeKubelet) complete(ctx context.Context, pod *corev1.Pod) error {
 	return k.controlPlane.client.Status().Update(ctx, pod)
 }
 
-// outputsFor are values for everything that the template promises.
+// outputsFor returns values for all outputs of a template.
 func outputsFor(tmpl *wfv1.Template) *wfv1.Outputs {
 	zero, result := "0", "[1, 2]"
 	out := &wfv1.Outputs{ExitCode: &zero, Result: &result}
@@ -202,13 +131,13 @@ func outputsFor(tmpl *wfv1.Template) *wfv1.Outputs {
 	return out
 }
 
-// atRunTime stands for every name that only the run can give.
+// atRunTime replaces every name that is known only at run time.
 const atRunTime = "known-at-run-time"
 
 var tag = regexp.MustCompile(`\{\{.*?\}\}`)
 
-// runDriver does the work of KFP's driver, if the pod is one: it is given the arguments that Argo has resolved, and puts out what
-// the run has to give for everything that can't be known before.
+// runDriver acts as KFP's driver if the pod is one. It gets the arguments that Argo has resolved,
+// and sets the driver's outputs, with atRunTime for everything that is not known before the run.
 func (k *fakeKubelet) runDriver(pod *corev1.Pod, tmpl *wfv1.Template, out *wfv1.Outputs) error {
 	var args []string
 	for _, c := range pod.Spec.Containers {
@@ -219,7 +148,7 @@ func (k *fakeKubelet) runDriver(pod *corev1.Pod, tmpl *wfv1.Template, out *wfv1.
 	if tmpl == nil || !slices.Contains(args, "--pipeline_name") && !slices.Contains(args, "--dag_execution_id") {
 		return nil
 	}
-	for i, arg := range args { // the paths, which Argo has filled in
+	for i, arg := range args { // restore the tags of the paths that Argo has filled in
 		for _, p := range tmpl.Outputs.Parameters {
 			if p.ValueFrom != nil && p.ValueFrom.Path == arg {
 				args[i] = "{{outputs.parameters." + p.Name + ".path}}"
@@ -254,7 +183,7 @@ func (k *fakeKubelet) runDriver(pod *corev1.Pod, tmpl *wfv1.Template, out *wfv1.
 	return nil
 }
 
-// templateOf is the template that the controller wrote into the pod for its executor.
+// templateOf returns the template that the controller stored in the pod for its executor, or nil.
 func templateOf(pod *corev1.Pod) *wfv1.Template {
 	for _, c := range pod.Spec.InitContainers {
 		for _, e := range c.Env {
@@ -268,33 +197,4 @@ func templateOf(pod *corev1.Pod) *wfv1.Template {
 		}
 	}
 	return nil
-}
-
-// waitUntilQuiet waits until every Workflow is finished, or has not moved for quiet.
-func (cp controlPlane) waitUntilQuiet(t *testing.T, namespace string, limit, quiet time.Duration) map[string]wfv1.Workflow {
-	t.Helper()
-	deadline := time.Now().Add(limit)
-	out, last, moved := map[string]wfv1.Workflow{}, "", time.Now()
-	for time.Now().Before(deadline) {
-		time.Sleep(500 * time.Millisecond)
-		var list wfv1.WorkflowList
-		if err := cp.client.List(t.Context(), &list, client.InNamespace(namespace)); err != nil {
-			t.Fatal(err)
-		}
-		running, state := 0, ""
-		for _, wf := range list.Items {
-			out[wf.Name] = wf
-			if !wf.Status.Fulfilled() {
-				running++
-				state += wf.Name + fmt.Sprint(len(wf.Status.Nodes), wf.Status.Progress)
-			}
-		}
-		if state != last {
-			last, moved = state, time.Now()
-		}
-		if running == 0 || time.Since(moved) > quiet {
-			return out
-		}
-	}
-	return out
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// corpus are the Workflows to compare, and the objects that they refer to.
+// corpus holds the Workflows to compare and the objects that they refer to.
 type corpus struct {
 	workflows []corpusWorkflow
 	objects   []client.Object
@@ -35,7 +35,7 @@ type corpusWorkflow struct {
 	workflow *wfv1.Workflow
 }
 
-// extraObjects are objects that Argo's examples speak of in their comments.
+// extraObjects are objects that Argo's examples mention only in comments.
 var extraObjects = []client.Object{
 	&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "my-config"}, Data: map[string]string{"workflow": "3", "template": "3"}},
 	&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "artifact-repositories"}, Data: map[string]string{
@@ -43,7 +43,7 @@ var extraObjects = []client.Object{
 	}},
 }
 
-// objectsIn are the objects for the Workflows to find in a namespace.
+// objectsIn returns the objects that the Workflows refer to, placed in a namespace.
 func (s *corpus) objectsIn(namespace string) []client.Object {
 	out := []client.Object{
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
@@ -60,7 +60,9 @@ func (s *corpus) objectsIn(namespace string) []client.Object {
 	return out
 }
 
-// loadCorpus reads Argo's examples, the project's cases, and the folders of CORPUS. ONLY names a part of the files' paths.
+// loadCorpus reads Argo's examples, the project's test data, and the directory named by the
+// environment variable CORPUS. It skips Workflows in files whose path does not contain the value of
+// ONLY.
 func loadCorpus(t *testing.T) corpus {
 	t.Helper()
 	argo, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-workflows/v3").Output()
@@ -103,7 +105,8 @@ func (s *corpus) readFile(file string) error {
 	}
 }
 
-// addDocument takes up a document. What can't be read is no Workflow for the controller either: some examples show that.
+// addDocument adds the object in a document. It skips documents that can't be decoded, which some
+// examples contain on purpose, because the controller can't decode them either.
 func (s *corpus) addDocument(file string, document []byte) {
 	var meta metav1.PartialObjectMetadata
 	if yaml.Unmarshal(document, &meta) != nil {
@@ -113,7 +116,7 @@ func (s *corpus) addDocument(file string, document []byte) {
 	case "Workflow":
 		wf, err := forecast.DecodeYAML[wfv1.Workflow](document)
 		if err != nil || !strings.Contains(file, os.Getenv("ONLY")) || wf.Status.Phase != "" {
-			return // one in the middle of a run starts where it stood, not at its entrypoint
+			return // a Workflow in the middle of a run does not start at its entrypoint
 		}
 		for i, p := range wf.Spec.Arguments.Parameters {
 			if p.Value == nil && p.ValueFrom == nil && wf.Spec.WorkflowTemplateRef == nil {
@@ -126,7 +129,7 @@ func (s *corpus) addDocument(file string, document []byte) {
 	case "ClusterWorkflowTemplate":
 		s.addObject(document, &wfv1.ClusterWorkflowTemplate{})
 	case "ConfigMap":
-		if meta.Name != "artifact-repositories" { // a case's own, which would be everybody's
+		if meta.Name != "artifact-repositories" { // would apply to all Workflows
 			s.addObject(document, &corev1.ConfigMap{})
 		}
 	}
@@ -138,7 +141,8 @@ func (s *corpus) addObject(document []byte, into client.Object) {
 	}
 }
 
-// imageCommands tells the controller a command for every image, which it would otherwise look up in a registry.
+// imageCommands returns the controller configuration of a command for every image, so that the
+// controller does not look them up in a registry.
 func (s *corpus) imageCommands(t *testing.T, controller forecast.ControllerConfig) string {
 	t.Helper()
 	state := stateWithController{&validators.State{Complete: true}, controller}
@@ -168,13 +172,13 @@ func (s *corpus) imageCommands(t *testing.T, controller forecast.ControllerConfi
 	return string(text)
 }
 
-// stateWithController is a State under a given controller.
+// stateWithController is a State with a given controller configuration.
 type stateWithController struct {
 	*validators.State
 	controller forecast.ControllerConfig
 }
 
-// Controller implements forecast.Facts.
+// ControllerConfig implements forecast.Facts.
 func (s stateWithController) ControllerConfig(string) (forecast.ControllerConfig, error) {
 	return s.controller, nil
 }

@@ -10,8 +10,8 @@ import (
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 )
 
-// TestHostile has Workflows under the API server's limit of 3 MiB that would cost more than anybody wants to pay. Each says
-// what it costs; a bound that is gone makes the test run into its time limit.
+// TestHostile forecasts Workflows within the API server's limit of 3 MiB that are as expensive as
+// possible. It logs what each costs. If a limit is missing, the test times out.
 func TestHostile(t *testing.T) {
 	many := func(n int, format string) string {
 		parts := make([]string, n)
@@ -71,7 +71,7 @@ func TestHostile(t *testing.T) {
 			f := Workflow(wf, controllerOnlyFacts{}, Options{})
 			for i := range f.Pods {
 				if i < 200 {
-					f.Provides("Secret", fmt.Sprintf("missing-%d", i))
+					f.Creators("Secret", fmt.Sprintf("missing-%d", i)).Provide(-1)
 				}
 			}
 			took := time.Since(began)
@@ -83,4 +83,52 @@ func TestHostile(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLimits forecasts Workflows that never end, or not soon.
+func TestLimits(t *testing.T) {
+	var numbers []string
+	for i := range 3 * maxVisits {
+		numbers = append(numbers, fmt.Sprint(i))
+	}
+	items := "[" + strings.Join(numbers, ", ") + "]"
+	for name, spec := range map[string]string{
+		"an argument that grows": "entrypoint: main\ntemplates:\n" +
+			"- {name: main, inputs: {parameters: [{name: p, value: a}]}, " +
+			"steps: [[{name: again, template: main, arguments: {parameters: [{name: p, value: 'x{{inputs.parameters.p}}'}]}}]]}",
+		"an argument that explodes": "entrypoint: main\ntemplates:\n" +
+			"- {name: main, inputs: {parameters: [{name: p, value: abcdefgh}]}, " +
+			"steps: [[{name: again, template: main, arguments: {parameters: [{name: p, value: '" +
+			strings.Repeat("{{inputs.parameters.p}}", 200) + "'}]}}]]}",
+		"a large template often": "entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: big, withItems: " + items +
+			", arguments: {parameters: [{name: x, value: '{{item}}-{{item}}'}]}}]]}\n" +
+			"- {name: big, inputs: {parameters: [{name: x}]}, script: {image: a, source: '{{inputs.parameters.x}} " +
+			strings.Repeat("x", 100_000) + "'}}",
+		"templates that call double": "entrypoint: t0\ntemplates:\n" + doubling(60) + leaf,
+		"many items": "entrypoint: main\ntemplates:\n" +
+			"- {name: main, steps: [[{name: a, template: leaf, withItems: " + items + "}]]}\n" + leaf,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := Workflow(workflow(t, spec), controllerOnlyFacts{}, Options{})
+			if len(f.Pods) > maxVisits || len(f.Gaps) > 1 {
+				t.Errorf("%d pods, %d gaps", len(f.Pods), len(f.Gaps))
+			}
+			if name != "templates that call double" && (len(f.Gaps) != 1 || !strings.Contains(f.Gaps[0].Reason, "MiB")) {
+				t.Errorf("no gap says that a limit was reached: %v", f.Gaps)
+			}
+		})
+	}
+}
+
+// doubling returns a chain of n templates that each call the next one twice, which makes 2^n steps.
+func doubling(n int) string {
+	var out strings.Builder
+	for i := range n {
+		next := fmt.Sprintf("t%d", i+1)
+		if i == n-1 {
+			next = "leaf"
+		}
+		fmt.Fprintf(&out, "- {name: t%d, steps: [[{name: a, template: %s}, {name: b, template: %s}]]}\n", i, next, next)
+	}
+	return out.String()
 }

@@ -22,8 +22,9 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// TestQuota runs Workflows under a Profile's quota, with and without a LimitRange, and with Kubernetes' own quota controller: one that
-// workflow-quota-compute lets pass gets its first pod, and one that it rejects errs with the words that the rule quotes.
+// TestQuota runs Workflows under a Profile's quota, with and without a LimitRange, with Kubernetes'
+// own quota controller. A Workflow that workflow-quota-compute allows must get its first pod. One
+// that it denies must fail with the message that the rule quotes.
 func TestQuota(t *testing.T) {
 	for name, configuration := range configurations {
 		t.Run(name, func(t *testing.T) {
@@ -54,7 +55,8 @@ func TestQuota(t *testing.T) {
 	}
 }
 
-// quotaWorkflows are a plain step, one whose author has set everything, and a run of KFP v2 whose author has.
+// quotaWorkflows returns a plain step, a step whose author sets all resources, and a KFP v2 run
+// whose author does.
 func quotaWorkflows(t *testing.T) map[string]*wfv1.Workflow {
 	t.Helper()
 	step := func(r corev1.ResourceRequirements) *wfv1.Workflow {
@@ -82,14 +84,8 @@ func quotaWorkflows(t *testing.T) map[string]*wfv1.Workflow {
 	}
 }
 
-func (cp controlPlane) createNamespace(t *testing.T, namespace string) {
-	t.Helper()
-	cp.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
-	cp.create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"}})
-}
-
-// createQuotaNamespace makes a namespace with the quota of a Profile and, if it is to have one, a LimitRange, and waits for the quota to be
-// enforced.
+// createQuotaNamespace creates a namespace with a Profile's quota and, if limited is set, a
+// LimitRange. It waits until the quota is enforced.
 func (cp controlPlane) createQuotaNamespace(t *testing.T, namespace string, limited bool) {
 	t.Helper()
 	cp.createNamespace(t, namespace)
@@ -112,29 +108,23 @@ func (cp controlPlane) createQuotaNamespace(t *testing.T, namespace string, limi
 	cp.waitFor(t, "the quota to be enforced", func() bool {
 		return cp.client.Get(t.Context(), client.ObjectKeyFromObject(q), q) == nil && len(q.Status.Hard) > 0
 	})
-	time.Sleep(time.Second) // until the API server's plugins have seen all of it
+	time.Sleep(time.Second) // until the API server's admission plugins have seen it
 }
 
-// waitFor waits until something has come about.
-func (cp controlPlane) waitFor(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited for %s in vain:\n%s", what, cp.log)
-		}
-	}
-}
-
-// compareQuotaVerdict judges a Workflow, runs it, and reports whether it was denied.
-func (cp controlPlane) compareQuotaVerdict(t *testing.T, namespace, what string, wf *wfv1.Workflow, controller forecast.ControllerConfig) bool {
+// compareQuotaVerdict judges a Workflow, runs it, and compares the verdict with the outcome. It
+// reports whether the Workflow was denied.
+func (cp controlPlane) compareQuotaVerdict(
+	t *testing.T, namespace, what string, wf *wfv1.Workflow, controller forecast.ControllerConfig,
+) bool {
 	t.Helper()
 	wf.Namespace, wf.Name = namespace, what
-	findings := validators.JudgeWorkflow(wf, quotaFacts{clusterFacts{cp, controller}}, validators.Options{}, func(rule string) bool { return rule == validators.WorkflowQuotaCompute })
+	findings := validators.JudgeWorkflow(wf, quotaFacts{clusterFacts{cp, controller}}, validators.Options{},
+		func(rule string) bool { return rule == validators.WorkflowQuotaCompute })
 	denied := slices.ContainsFunc(findings, func(f validators.Finding) bool { return f.Certainty == forecast.Certain })
 	cp.create(t, wf)
 	var pods corev1.PodList
 	var errs []string
-	cp.waitFor(t, what+" to get somewhere", func() bool {
+	cp.waitFor(t, what+" to get a pod or fail", func() bool {
 		errs = nil
 		if cp.client.Get(t.Context(), client.ObjectKeyFromObject(wf), wf) != nil {
 			return false
@@ -149,7 +139,7 @@ func (cp controlPlane) compareQuotaVerdict(t *testing.T, namespace, what string,
 	})
 	if !denied {
 		if len(errs) > 0 {
-			t.Errorf("%s in %s: let in, and it errs: %s", what, namespace, errs)
+			t.Errorf("%s in %s: allowed, but it failed: %s", what, namespace, errs)
 		}
 		return false
 	}
@@ -161,7 +151,7 @@ func (cp controlPlane) compareQuotaVerdict(t *testing.T, namespace, what string,
 	return true
 }
 
-// quotaFacts are facts with the quotas and LimitRanges of the lab.
+// quotaFacts are clusterFacts with the quotas and LimitRanges of the control plane.
 type quotaFacts struct{ clusterFacts }
 
 // ForRule implements validators.Facts.
@@ -193,7 +183,7 @@ func (e quotaFacts) PriorityClasses() ([]schedulingv1.PriorityClass, error) { re
 // ServerVersion implements validators.Facts.
 func (e quotaFacts) ServerVersion() (string, error) { return "", errors.New("the newest") }
 
-// Look implements validators.Facts.
+// CheckObjects implements validators.Facts.
 func (e quotaFacts) CheckObjects(string, []validators.ObjectQuery) map[validators.ObjectRef]validators.ObjectStatus {
 	return nil
 }

@@ -14,10 +14,10 @@ import (
 	forecasting "github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// comparablePod is what of a pod the rules may look at, in a form to compare.
+// comparablePod is the part of a pod that rules may depend on, in a form that can be compared.
 type comparablePod struct {
 	Init, Containers []comparableContainer
-	Volumes          []string // those that a container mounts, with what they name
+	Volumes          []string // volumes that a container mounts and that refer to an object
 	ServiceAccount   string
 	PullSecrets      []string
 	Priority         string
@@ -28,10 +28,10 @@ type comparableContainer struct {
 	Name       string
 	Resources  corev1.ResourceRequirements
 	References []string // variables from Secrets and ConfigMaps
-	Mounts     []string // of volumes that name something
+	Mounts     []string // mounts of volumes that refer to an object
 }
 
-// defaultRequests fills in requests as the API server does.
+// defaultRequests sets missing requests to the limits, as the API server does.
 func defaultRequests(containers []corev1.Container) {
 	for i := range containers {
 		r := &containers[i].Resources
@@ -42,19 +42,19 @@ func defaultRequests(containers []corev1.Container) {
 	}
 }
 
-// toComparable is the podEssence of a pod.
+// toComparable returns the comparable part of a pod.
 func toComparable(submitted *corev1.PodSpec) comparablePod {
 	spec := submitted.DeepCopy()
 	defaultRequests(spec.InitContainers)
 	defaultRequests(spec.Containers)
-	naming := map[string]string{}
+	references := map[string]string{}
 	for i := range spec.Volumes {
 		if text := volumeReference(&spec.Volumes[i]); text != "" {
-			naming[spec.Volumes[i].Name] = text
+			references[spec.Volumes[i].Name] = text
 		}
 	}
 	p := comparablePod{
-		Init: toComparableContainers(spec.InitContainers, naming), Containers: toComparableContainers(spec.Containers, naming),
+		Init: toComparableContainers(spec.InitContainers, references), Containers: toComparableContainers(spec.Containers, references),
 		ServiceAccount: spec.ServiceAccountName, Priority: spec.PriorityClassName, Deadline: spec.ActiveDeadlineSeconds,
 	}
 	if p.ServiceAccount == "default" {
@@ -65,7 +65,7 @@ func toComparable(submitted *corev1.PodSpec) comparablePod {
 	}
 	for _, c := range slices.Concat(spec.InitContainers, spec.Containers) {
 		for _, m := range c.VolumeMounts {
-			if text, ok := naming[m.Name]; ok && !slices.Contains(p.Volumes, text) {
+			if text, ok := references[m.Name]; ok && !slices.Contains(p.Volumes, text) {
 				p.Volumes = append(p.Volumes, text)
 			}
 		}
@@ -73,7 +73,8 @@ func toComparable(submitted *corev1.PodSpec) comparablePod {
 	return p
 }
 
-// matches reports whether a pod that was created is the one that was forecast. A tag in the forecast stands for anything.
+// matches reports whether a created pod is the forecast one. A tag in the forecast matches any
+// text.
 func (p comparablePod) matches(created comparablePod) bool {
 	return slices.EqualFunc(p.Init, created.Init, comparableContainer.matches) &&
 		slices.EqualFunc(p.Containers, created.Containers, comparableContainer.matches) &&
@@ -87,7 +88,7 @@ func (c comparableContainer) matches(created comparableContainer) bool {
 		sameStrings(c.References, created.References) && sameStrings(c.Mounts, created.Mounts)
 }
 
-// sameStrings compares lists whose order does not matter.
+// sameStrings compares a forecast list with a created one, in any order.
 func sameStrings(forecast, created []string) bool {
 	unmatched := slices.Clone(created)
 	for _, text := range forecast {
@@ -100,6 +101,8 @@ func sameStrings(forecast, created []string) bool {
 	return len(unmatched) == 0
 }
 
+// matchesTagged reports whether a created text may result from a forecast one. A tag matches any
+// text.
 func matchesTagged(forecast, created string) bool {
 	if !forecasting.HasTag(forecast) {
 		return forecast == created
@@ -111,13 +114,13 @@ func matchesTagged(forecast, created string) bool {
 	return regexp.MustCompile("^" + strings.Join(parts, ".*") + "$").MatchString(created)
 }
 
-// String is the essence for a reader.
+// String returns the pod as JSON.
 func (p comparablePod) String() string {
 	text, _ := json.Marshal(p)
 	return string(text)
 }
 
-func toComparableContainers(list []corev1.Container, naming map[string]string) (out []comparableContainer) {
+func toComparableContainers(list []corev1.Container, references map[string]string) (out []comparableContainer) {
 	for _, c := range list {
 		item := comparableContainer{Name: c.Name, Resources: c.Resources}
 		reference := func(format string, args ...any) {
@@ -143,7 +146,7 @@ func toComparableContainers(list []corev1.Container, naming map[string]string) (
 			}
 		}
 		for _, m := range c.VolumeMounts {
-			if _, ok := naming[m.Name]; ok {
+			if _, ok := references[m.Name]; ok {
 				item.Mounts = append(item.Mounts, fmt.Sprintf("%s %s %s %v", volumeName(m.Name), m.MountPath, m.SubPath, m.ReadOnly))
 			}
 		}
@@ -152,7 +155,7 @@ func toComparableContainers(list []corev1.Container, naming map[string]string) (
 	return out
 }
 
-// volumeReference is what a volume names; empty if it names nothing.
+// volumeReference returns the volume as JSON, or an empty string if it does not refer to an object.
 func volumeReference(v *corev1.Volume) string {
 	if v.VolumeSource == (corev1.VolumeSource{}) || v.EmptyDir != nil || v.HostPath != nil || v.DownwardAPI != nil {
 		return ""
@@ -166,7 +169,7 @@ func volumeReference(v *corev1.Volume) string {
 	return string(text)
 }
 
-// volumeName drops the random letters that Argo adds to one name.
+// volumeName removes the random letters that Argo appends to the name of the token volume.
 func volumeName(name string) string {
 	if strings.HasPrefix(name, "kube-api-access") {
 		return "kube-api-access"
@@ -176,8 +179,9 @@ func volumeName(name string) string {
 
 func isTrue(b *bool) bool { return b != nil && *b }
 
-// deadlinesMatch reports whether a pod has the deadline that was forecast, or the rest of it: the Workflow's deadline and a
-// template's timeout have been running for a while when the pod is created.
+// deadlinesMatch reports whether a pod has the forecast deadline or what is left of it. The
+// Workflow's deadline and a template's timeout have been running for up to ten minutes when the pod
+// is created.
 func deadlinesMatch(forecast, created *int64) bool {
 	if forecast == nil || created == nil {
 		return forecast == created

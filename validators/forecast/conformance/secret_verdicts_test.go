@@ -16,10 +16,11 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// secretKeys are those of a namespace: the names of their keys, by name.
+// secretKeys are the Secrets of a namespace: the names of their keys, by name of the Secret.
 type secretKeys map[string]sets.Set[string]
 
-// secretFacts is a cluster in which everything is there but what its secrets say.
+// secretFacts are the facts of a cluster in which every object exists, except for Secrets that are
+// not listed.
 type secretFacts struct {
 	clusterFacts
 	secrets secretKeys
@@ -44,9 +45,9 @@ func (secretFacts) ResourceQuotas(string) ([]corev1.ResourceQuota, error) { retu
 func (secretFacts) PriorityClasses() ([]schedulingv1.PriorityClass, error) { return nil, nil }
 
 // ServerVersion implements validators.Facts.
-func (secretFacts) ServerVersion() (string, error) { return "", errors.New("not of interest") }
+func (secretFacts) ServerVersion() (string, error) { return "", errors.New("not used") }
 
-// Look implements validators.Facts.
+// CheckObjects implements validators.Facts.
 func (w secretFacts) CheckObjects(_ string, wanted []validators.ObjectQuery) map[validators.ObjectRef]validators.ObjectStatus {
 	out := map[validators.ObjectRef]validators.ObjectStatus{}
 	for _, o := range wanted {
@@ -56,10 +57,10 @@ func (w secretFacts) CheckObjects(_ string, wanted []validators.ObjectQuery) map
 	return out
 }
 
-// requirement is a Secret, or a key of one, that the kubelet insists on.
+// requirement is a Secret, or a key of one, that the kubelet requires.
 type requirement struct{ name, key string }
 
-// String is the want for a reader.
+// String returns the requirement for messages.
 func (w requirement) String() string {
 	if w.key == "" {
 		return "Secret " + w.name
@@ -67,7 +68,8 @@ func (w requirement) String() string {
 	return fmt.Sprintf("key %s of Secret %s", w.key, w.name)
 }
 
-// requirements are what the kubelet insists on before it starts a pod. They are written from the kubelet's rules, not from ours.
+// requirements returns what the kubelet requires to start a pod. It implements the kubelet's rules
+// independently of the validators package.
 func requirements(pod *corev1.Pod) []requirement {
 	var out []requirement
 	add := func(optional *bool, name string, keys ...string) {
@@ -126,7 +128,8 @@ func requirements(pod *corev1.Pod) []requirement {
 	return out
 }
 
-// firstMissing says what a pod would wait for; empty if it would start.
+// firstMissing returns the first requirement of a pod that is not met, or an empty string if the
+// pod would start.
 func firstMissing(pod *corev1.Pod, have secretKeys) string {
 	for _, w := range requirements(pod) {
 		if keys, ok := have[w.name]; !ok || w.key != "" && !keys.Has(w.key) {
@@ -136,7 +139,7 @@ func firstMissing(pod *corev1.Pod, have secretKeys) string {
 	return ""
 }
 
-// allRequired are all Secrets, with all keys, that pods insist on.
+// allRequired returns all Secrets and keys that pods require.
 func allRequired(pods []corev1.Pod) secretKeys {
 	all := secretKeys{}
 	for i := range pods {
@@ -152,7 +155,8 @@ func allRequired(pods []corev1.Pod) secretKeys {
 	return all
 }
 
-// missingOne are the states of a namespace that pods are tried in, by what is missing.
+// missingOne returns the sets of Secrets to test pods with, by what is missing: the given set, the
+// empty set, and for each Secret and each key the given set without it.
 func missingOne(all secretKeys) map[string]secretKeys {
 	out := map[string]secretKeys{"nothing": all, "every Secret": {}}
 	for name, keys := range all {
@@ -168,21 +172,22 @@ func missingOne(all secretKeys) map[string]secretKeys {
 	return out
 }
 
-// verdicts counts how the verdicts compare with what the pods of Argo's controller would meet.
+// verdicts counts how verdicts compare with what would happen to the pods.
 type verdicts struct {
 	total, denied, missed int
 	reasons               map[string]int // of what was missed
 }
 
-// compareSecretVerdicts judges a Workflow that has run to its end in every world of its pods.
-func (c *verdicts) compareSecretVerdicts(t *testing.T, file string, wf *wfv1.Workflow, f clusterFacts, created []corev1.Pod) {
+// compare judges a Workflow that has completed, with each set of Secrets from missingOne. A denial
+// is wrong if all of the created pods would start.
+func (c *verdicts) compare(t *testing.T, file string, wf *wfv1.Workflow, f clusterFacts, created []corev1.Pod) {
 	created = slices.DeleteFunc(slices.Clone(created), func(p corev1.Pod) bool {
-		return p.Labels["workflows.argoproj.io/component"] == "artifact-gc" // after the run
+		return p.Labels["workflows.argoproj.io/component"] == "artifact-gc" // runs after the Workflow
 	})
 	fc := forecast.Workflow(wf, f, forecast.Options{})
 	all := allRequired(created)
 	for _, h := range fc.HeaderSecrets {
-		all[h.Secret] = sets.New(h.Key) // no pod shows what the agent reads
+		all[h.Secret] = sets.New(h.Key) // the agent reads these, so they are in no pod
 	}
 	for missing, have := range missingOne(all) {
 		var waitsFor string
@@ -191,26 +196,28 @@ func (c *verdicts) compareSecretVerdicts(t *testing.T, file string, wf *wfv1.Wor
 				break
 			}
 		}
-		findings := validators.JudgeWorkflow(wf, secretFacts{f, have}, validators.Options{}, func(rule string) bool { return rule == validators.WorkflowSecretMissing })
+		findings := validators.JudgeWorkflow(wf, secretFacts{f, have}, validators.Options{},
+			func(rule string) bool { return rule == validators.WorkflowSecretMissing })
 		denied := slices.ContainsFunc(findings, func(f validators.Finding) bool { return f.Certainty == forecast.Certain })
 		c.total++
 		switch {
 		case denied && waitsFor == "":
-			t.Errorf("%s without %s: denied, and every pod starts: %s", file, missing, findings[0].Message())
+			t.Errorf("%s without %s: denied, but every pod would start: %s", file, missing, findings[0].Message())
 		case denied:
 			c.denied++
 		case waitsFor != "":
 			c.missed++
 			reason := undecidableReason(&fc, findings)
 			if reason == "" {
-				t.Errorf("%s without %s: let in, and a pod waits for %s", file, missing, waitsFor)
+				t.Errorf("%s without %s: allowed, but a pod would wait for %s", file, missing, waitsFor)
 			}
 			c.reasons[reason]++
 		}
 	}
 }
 
-// undecidableReason says why admission could not know better; empty if it could.
+// undecidableReason returns why a missing Secret could not be detected at admission, or an empty
+// string if it could.
 func undecidableReason(fc *forecast.Forecast, findings []validators.Finding) string {
 	if len(findings) > 0 {
 		return "warned: the step may never run, or may have what it needs by then"
@@ -218,15 +225,15 @@ func undecidableReason(fc *forecast.Forecast, findings []validators.Finding) str
 	for i := range fc.Pods {
 		for _, use := range validators.Dependencies(&fc.Pods[i]) {
 			if forecast.HasTag(use.Name) || slices.ContainsFunc(use.Keys, forecast.HasTag) {
-				return "a name that only the run gives"
+				return "a name that is known only at run time"
 			}
 		}
 		if fc.Pods[i].Unknown != "" {
-			return "a patch that only the run gives"
+			return "a patch that is known only at run time"
 		}
 	}
 	if len(fc.Created) > 0 {
-		return "the Workflow makes it"
+		return "the Workflow creates it"
 	}
 	return ""
 }

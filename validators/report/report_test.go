@@ -209,7 +209,8 @@ platforms:
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	r := Evaluator{Facts: func() validators.Facts { return &validators.State{Complete: true} }, Namespace: "team-a"}.EvaluateDocuments(documents)
+	facts := func() validators.Facts { return &validators.State{Complete: true} }
+	r := Evaluator{Facts: facts, Namespace: "team-a"}.EvaluateDocuments(documents)
 	if len(r.Objects) != 1 || len(r.Objects[0].Findings) != 1 {
 		t.Fatalf("%+v", r)
 	}

@@ -34,9 +34,9 @@ func TestCheckExitCodes(t *testing.T) {
 	}
 	empty := t.TempDir()
 	for name, test := range map[string]struct {
-		args []string
-		want int
-		says string // a part of the output or of the error
+		args       []string
+		wantCode   int
+		wantOutput string // a part of the output or of the error
 	}{
 		"offline":                {[]string{"-f", deniedWorkflow}, 0, "no cluster was given"},
 		"denied":                 {[]string{"-f", deniedWorkflow, "--state", empty}, 1, "would be denied"},
@@ -54,15 +54,15 @@ func TestCheckExitCodes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, stderr, err := run(t, "", append([]string{"check"}, test.args...)...)
-			if got := exitCodeOf(err); got != test.want {
-				t.Errorf("exit code %d, want %d", got, test.want)
+			if got := exitCodeOf(err); got != test.wantCode {
+				t.Errorf("exit code %d, want %d", got, test.wantCode)
 			}
 			printed := out + stderr
 			if err != nil {
 				printed += err.Error()
 			}
-			if !strings.Contains(printed, test.says) {
-				t.Errorf("no %q in\n%s", test.says, printed)
+			if !strings.Contains(printed, test.wantOutput) {
+				t.Errorf("no %q in\n%s", test.wantOutput, printed)
 			}
 		})
 	}

@@ -32,11 +32,11 @@ func TestExplainText(t *testing.T) {
 }
 
 func TestExplainByID(t *testing.T) {
-	for id, says := range map[string]string{
+	for id, want := range map[string]string{
 		"workflow-secret-missing": "kfp-preflight.dev/skip: workflow-secret-missing",
 		"quota-exceeded":          "kubectl -n NAMESPACE describe resourcequota QUOTA",
 	} {
-		if out, _, err := run(t, "", "explain", id); err != nil || !strings.Contains(out, says) {
+		if out, _, err := run(t, "", "explain", id); err != nil || !strings.Contains(out, want) {
 			t.Errorf("%s: %v\n%s", id, err, out)
 		}
 	}
@@ -86,17 +86,17 @@ func TestExplainStructured(t *testing.T) {
 }
 
 func TestExplainUnknown(t *testing.T) {
-	for format, says := range map[string]string{"text": "kubectl -n team-a describe pod POD", "json": `"failures": []`} {
+	for format, want := range map[string]string{"text": "kubectl -n team-a describe pod POD", "json": `"failures": []`} {
 		out, stderr, err := run(t, "", "explain", "something in namespace=team-a", "-o", format)
 		var code exitCode
-		if !errors.As(err, &code) || code != 1 || stderr != "" || !strings.Contains(out, says) {
+		if !errors.As(err, &code) || code != 1 || stderr != "" || !strings.Contains(out, want) {
 			t.Errorf("%v %s\n%s", err, stderr, out)
 		}
 	}
 }
 
 func TestExplainRejects(t *testing.T) {
-	for says, args := range map[string][]string{
+	for want, args := range map[string][]string{
 		"is empty":                            {"explain", " "},
 		"--list can't be combined":            {"explain", "--list", "quota"},
 		`-o must be text or json, not "yaml"`: {"explain", "quota", "-o", "yaml"},
@@ -104,8 +104,8 @@ func TestExplainRejects(t *testing.T) {
 	} {
 		_, _, err := run(t, "", args...)
 		var code exitCode
-		if err == nil || errors.As(err, &code) || !strings.Contains(err.Error(), says) {
-			t.Errorf("%v, want %s", err, says)
+		if err == nil || errors.As(err, &code) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 	if _, _, err := run(t, strings.Repeat("x", maxTextBytes+1), "explain"); err == nil || !strings.Contains(err.Error(), "more than") {

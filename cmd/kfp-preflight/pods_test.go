@@ -96,7 +96,7 @@ func TestPodsRejects(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("kind: Workflow\n---\nkind: Workflow\nspec: 7\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for says, args := range map[string][]string{
+	for want, args := range map[string][]string{
 		`required flag(s) "file" not set`:        {"pods"},
 		"no such file":                           {"pods", "-f", "nowhere.yaml"},
 		"broken.yaml, document 2":                {"pods", "-f", broken},
@@ -104,8 +104,8 @@ func TestPodsRejects(t *testing.T) {
 		`-o must be text, json or yaml, not "x"`: {"pods", "-f", templateRef, "-o", "x"},
 		"--state":                                {"pods", "-f", templateRef, "--state", "nowhere"},
 	} {
-		if _, _, err := run(t, "", args...); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%v: %v, want %s", args, err, says)
+		if _, _, err := run(t, "", args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %s", args, err, want)
 		}
 	}
 }

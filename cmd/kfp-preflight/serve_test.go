@@ -85,7 +85,7 @@ func TestShippedConfig(t *testing.T) {
 }
 
 func TestServeRejects(t *testing.T) {
-	for args, says := range map[string]string{
+	for args, want := range map[string]string{
 		"serve --log-level loud":       `--log-level must be debug, info or error, not "loud"`,
 		"serve --kubeconfig /nowhere":  "set --kubeconfig",
 		"serve now":                    `unknown command "now"`,
@@ -95,8 +95,8 @@ func TestServeRejects(t *testing.T) {
 	} {
 		root := newRootCommand()
 		root.SetArgs(strings.Fields(args))
-		if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v, want %s", args, err, says)
+		if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", args, err, want)
 		}
 	}
 }

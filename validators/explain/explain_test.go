@@ -173,7 +173,7 @@ func TestCatalogueIsValidated(t *testing.T) {
 	if _, err := parse([]byte("failures:\n" + entry)); err != nil {
 		t.Fatal(err)
 	}
-	for says, text := range map[string]string{
+	for want, text := range map[string]string{
 		"unknown field":             "failures:\n- {id: a, cause: b}",
 		"a is listed twice":         "failures:\n" + entry + "\nrules:\n" + entry,
 		"an entry needs":            "failures:\n" + strings.Replace(entry, "title: t, ", "", 1),
@@ -185,8 +185,8 @@ func TestCatalogueIsValidated(t *testing.T) {
 		"context":                   "failures:\n" + entry + "\ncontext: '('",
 		"unknown: ":                 "failures:\n" + entry + "\nunknown: [{say: u, run: '{x}'}]",
 	} {
-		if _, err := parse([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%v, want %s", err, says)
+		if _, err := parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }

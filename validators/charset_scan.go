@@ -36,7 +36,7 @@ type charsetPlace struct {
 // workflow scans the Workflow as KFP stores it.
 // Source: kubeflow/pipelines 7b70c7b backend/src/common/util/workflow.go ToStringForStore.
 func (s *charsetScan) workflow(wf *wfv1.Workflow) error {
-	if !texts.Any(wf, mayNeedScan) {
+	if !texts.ContainsFunc(wf, mayNeedScan) {
 		return nil // most Workflows are ASCII
 	}
 	raw, err := json.Marshal(wf)

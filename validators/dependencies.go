@@ -82,8 +82,8 @@ func (d podDependency) endsItself(pod *forecast.Pod) bool {
 	return d.consumer == admission || d.consumer == argoController || d.consumer != imagePull && pod.HasOwnDeadline
 }
 
-// lowerAfterFailures lowers the certainty of what is missing only in steps that come after a step which ends without its own missing
-// object: it may end in such a way that the later ones never run.
+// lowerAfterFailures lowers the certainty of what is missing in steps that may not be reached, or not be waited for: those that run after or
+// beside a step which ends without its own missing object, if the run may go on then.
 func lowerAfterFailures(missing []missingObject, fc *forecast.Forecast) {
 	var ending []int
 	for _, m := range missing {
@@ -99,7 +99,9 @@ func lowerAfterFailures(missing []missingObject, fc *forecast.Forecast) {
 			continue
 		}
 		for j := range m.consumers {
-			if c := &m.consumers[j]; c.certainty == Certain && fc.OnlyAfter(c.pod, ending) {
+			c := &m.consumers[j]
+			mayEndBefore := func(pod int) bool { return fc.MayRunBefore(pod, c.pod) }
+			if c.certainty == Certain && slices.ContainsFunc(ending, mayEndBefore) {
 				c.certainty, c.condition = Possible, ifStepRuns
 			}
 		}

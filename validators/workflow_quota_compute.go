@@ -60,22 +60,22 @@ func (r *workflowQuota) judge(pod *forecast.Pod) {
 		return // its resources are unknown
 	}
 	spec := withPlaceholders(pod)
-	enforced := r.enforced.Decide(spec)
+	enforced := r.enforced.Evaluate(spec)
 	desired := enforced
 	if r.syncing {
-		desired = r.desired.Decide(spec)
+		desired = r.desired.Evaluate(spec)
 	}
 	refused := enforced.CertainFor(func(v quota.Violation) bool { return r.certain(v, pod) })
 	for _, violation := range desired.Violations {
 		certainty := pod.Origin.EndsRun
 		alreadyRefused := slices.ContainsFunc(enforced.Violations, func(v quota.Violation) bool {
 			// A quota that will ask for more refuses the pod already if it asks for something now.
-			return v.Is(violation) || v.Gate == quota.ResourceQuota && violation.Gate == v.Gate && v.Object == violation.Object
+			return v.Equal(violation) || v.Stage == quota.ResourceQuota && violation.Stage == v.Stage && v.Object == violation.Object
 		})
 		if !refused || !alreadyRefused || !r.certain(violation, pod) {
 			certainty = min(certainty, Possible)
 		}
-		if violation.Gate != quota.ResourceQuota && len(pod.RuntimeResources) > 0 {
+		if violation.Stage != quota.ResourceQuota && len(pod.RuntimeResources) > 0 {
 			continue // the amounts are unknown
 		}
 		r.add(violation, certainty, pod)
@@ -84,17 +84,17 @@ func (r *workflowQuota) judge(pod *forecast.Pod) {
 
 // add adds a violation to its group. Violations of one quota are one group, whatever each pod lacks: they have one cure.
 func (r *workflowQuota) add(violation quota.Violation, certainty Certainty, pod *forecast.Pod) {
-	if violation.Gate == quota.Validation && violation.Container != "" {
+	if violation.Stage == quota.Validation && violation.Container != "" {
 		// The index of a container that has a name makes no difference to the user.
 		if _, reason, ok := strings.Cut(violation.Message, ": "); ok {
 			violation.Message = reason
 		}
 	}
 	i := slices.IndexFunc(r.groups, func(g violationGroup) bool {
-		if g.Gate != violation.Gate || g.Object != violation.Object {
+		if g.Stage != violation.Stage || g.Object != violation.Object {
 			return false
 		}
-		return g.Gate == quota.ResourceQuota ||
+		return g.Stage == quota.ResourceQuota ||
 			g.Resource == violation.Resource && g.Defaulted == violation.Defaulted && g.Message == violation.Message
 	})
 	if i < 0 {
@@ -137,7 +137,7 @@ func (g violationGroup) finding(namespace string) Finding {
 		f.Outcome = fmt.Sprintf("If such a step runs, the API server may refuse its pod: '%s'", g.Message)
 	}
 	where := fmt.Sprintf("%s of %s", g.containerNames(), plural("step", g.steps.list))
-	switch g.Gate {
+	switch g.Stage {
 	case quota.ResourceQuota:
 		names, defaultsField := resourceNames(g.Missing)
 		f.Fix = g.fixMissing(namespace, defaultsField)

@@ -39,7 +39,7 @@ type Server struct {
 	// CertDir holds tls.crt and tls.key. It is not used if SelfSigned is set.
 	CertDir string
 	// SelfSigned makes the certificates. The server sets its client and its log.
-	SelfSigned *selfsigned.Rotation
+	SelfSigned *selfsigned.Rotator
 	// Clients says who may connect.
 	Clients ClientCheck
 	// StopDelay is how long the server goes on serving, not ready any more, when it is to stop: until no API server calls it.

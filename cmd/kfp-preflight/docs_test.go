@@ -44,8 +44,8 @@ func TestDocs(t *testing.T) {
 				if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
 					t.Fatalf("%v\n%s", err, out)
 				}
-				if !step.Shows(string(out)) {
-					t.Fatalf("the command prints\n%s\nbut the page shows\n%s", out, step.Prints)
+				if !step.Matches(string(out)) {
+					t.Fatalf("the command prints\n%s\nbut the page shows\n%s", out, step.Output)
 				}
 			})
 		}

@@ -113,7 +113,7 @@ Paths on the metrics address: /metrics`,
 }
 
 // selfSigned returns the settings of self-signed certificates, or nil if the flag --self-signed-secret is empty.
-func selfSigned(secret, configuration string) (*selfsigned.Rotation, error) {
+func selfSigned(secret, configuration string) (*selfsigned.Rotator, error) {
 	if secret == "" {
 		return nil, nil
 	}
@@ -121,8 +121,8 @@ func selfSigned(secret, configuration string) (*selfsigned.Rotation, error) {
 	if !ok || namespace == "" || name == "" {
 		return nil, fmt.Errorf("--self-signed-secret must be NAMESPACE/NAME, not %q", secret)
 	}
-	return &selfsigned.Rotation{
-		Namespace: namespace, Secret: name, Configuration: configuration, Times: selfsigned.DefaultTimes(),
+	return &selfsigned.Rotator{
+		Namespace: namespace, Secret: name, WebhookConfiguration: configuration, Schedule: selfsigned.DefaultSchedule(),
 	}, nil
 }
 

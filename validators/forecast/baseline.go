@@ -33,7 +33,7 @@ func Baselines(controller ControllerConfig) ([]BaselineRun, error) {
 		templates []wfv1.Template
 	}{
 		{KFPv1, []wfv1.Template{{Container: &corev1.Container{}}}},
-		{KFPv2, []wfv1.Template{kfp.Driver(), kfp.Step()}},
+		{KFPv2, []wfv1.Template{kfp.DriverTemplate(), kfp.StepTemplate()}},
 	} {
 		baseline := BaselineRun{Kind: run.kind}
 		for _, t := range run.templates {

@@ -56,16 +56,6 @@ func (o *callOrder) mayRunBefore(a, b int) bool {
 	})
 }
 
-// onlyAfter reports whether a pod, wherever it certainly runs, runs only after one of some other pods has
-// ended.
-func (o *callOrder) onlyAfter(pod int, others []int) bool {
-	return !o.incomplete && !slices.ContainsFunc(o.occurrences[pod], func(own occurrence) bool {
-		return own.certainty == Certain && !slices.ContainsFunc(others, func(other int) bool {
-			return other != pod && slices.ContainsFunc(o.occurrences[other], own.isAfter)
-		})
-	})
-}
-
 // isAfter reports whether an occurrence starts only after another one has ended. A pod never starts
 // before itself.
 func (o occurrence) isAfter(other occurrence) bool {

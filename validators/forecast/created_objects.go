@@ -144,10 +144,10 @@ func (f *Forecast) mayRunBefore(creator, waiting int) bool {
 	return f.order().mayRunBefore(creator, waiting)
 }
 
-// OnlyAfter reports whether a pod, wherever it certainly runs, runs only after one of some other pods has
-// ended. Pods are given by index in Pods.
-func (f *Forecast) OnlyAfter(pod int, others []int) bool {
-	return f.order != nil && pod >= 0 && len(others) > 0 && f.order().onlyAfter(pod, others)
+// MayRunBefore reports whether a pod may run, and end, although another one does not end. Pods are given by
+// index in Pods.
+func (f *Forecast) MayRunBefore(pod, waiting int) bool {
+	return pod != waiting && (f.order == nil || f.order().mayRunBefore(pod, waiting))
 }
 
 // hasSeveralContainers reports whether a pod has more than one container of the author's.

@@ -36,7 +36,7 @@ func (w *walker) visitDAG(t scopedTemplate, pos position) {
 		}
 		w.visitCall(templateCall{
 			name:           task.Name,
-			isUnnamed:      w.isKFPv2 && kfp.Scaffolding(t.Name, task.Name),
+			isUnnamed:      w.isKFPv2 && kfp.IsGeneratedTask(t.Name, task.Name),
 			isDAGTask:      true,
 			path:           t.path.Child("dag", "tasks").Index(i),
 			template:       task.Template,

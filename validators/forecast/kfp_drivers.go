@@ -29,12 +29,12 @@ func (w *walker) withDriverOutputs(t scopedTemplate) (driven *wfv1.Template, dri
 		if err != nil || driver.Container == nil {
 			continue // visiting the driver will report the error
 		}
-		outputs := w.kfpRun.Driver(driver.Container.Args)
+		outputs := w.kfpRun.DriverOutputs(driver.Container.Args)
 		if outputs == nil {
 			continue
 		}
 		drivers[i] = &driver
-		if claim, ok := w.kfpRun.Claim(driver.Container.Args); ok {
+		if claim, ok := w.kfpRun.CreatedPVC(driver.Container.Args); ok {
 			w.recordCreated([]Created{{Kind: "PersistentVolumeClaim", Name: claim, pod: noPod}})
 		}
 		for name, value := range outputs {

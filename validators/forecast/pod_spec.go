@@ -82,7 +82,7 @@ func (w *walker) applyPatches(pod *Pod, t scopedTemplate) (err error) {
 	workflowPatch := resolveTagsInText(w.budget, resolveTagsInText(w.budget, w.wf.Spec.PodSpecPatch, t.inputs), w.globals)
 	for _, patch := range []string{workflowPatch, t.PodSpecPatch} {
 		if p, ok := w.kfpRun.Patch(patch); ok {
-			err = pod.applyKFPPatch(w.budget, p, w.configPath(p.Config))
+			err = pod.applyKFPPatch(w.budget, p, w.configPath(p.KubernetesConfig))
 		} else {
 			err = pod.applyPatch(w.budget, patch)
 		}

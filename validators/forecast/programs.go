@@ -117,7 +117,7 @@ func (w *walker) programs() (all programs) {
 // incomplete is set if the program's inputs, which are known only at run time, may name any object.
 func (w *walker) programOf(t *wfv1.Template) (program string, incomplete bool) {
 	if w.isKFPv2 && t.Container != nil {
-		if commands, values, incomplete, ok := w.kfpRun.Program(t.Container.Args); ok {
+		if commands, values, incomplete, ok := w.kfpRun.StepCommands(t.Container.Args); ok {
 			// A component that creates objects gets their names from its inputs.
 			if withInputs := commands + " " + values; createsObjects.MatchString(withInputs) {
 				return withInputs, incomplete

@@ -42,14 +42,14 @@ type tagReplacer struct {
 	valueSets []tagValues
 }
 
-// Pay implements texts.Replacer.
-func (r tagReplacer) Pay(bytes int) error { return r.budget.spend(bytes) }
+// Charge implements texts.Replacer.
+func (r tagReplacer) Charge(bytes int) error { return r.budget.spend(bytes) }
 
-// JSON implements texts.Replacer.
-func (r tagReplacer) JSON(text string) (string, error) { return r.replace(text, tagValues.jsonQuoted) }
+// ReplaceJSON implements texts.Replacer.
+func (r tagReplacer) ReplaceJSON(text string) (string, error) { return r.replace(text, tagValues.jsonQuoted) }
 
-// Text implements texts.Replacer.
-func (r tagReplacer) Text(text string) (string, error) {
+// ReplaceString implements texts.Replacer.
+func (r tagReplacer) ReplaceString(text string) (string, error) {
 	return r.replace(text, tagValues.jsonRoundTripped)
 }
 

@@ -18,7 +18,7 @@ func DecodePipeline(pipeline, platforms []byte, namespace string) (*Object, erro
 	// KFP adds this label when it creates a run. The rules use it to decide what KFP's database has to store.
 	wf.Labels = map[string]string{"pipeline/runid": "00000000-0000-0000-0000-000000000000"}
 	return &Object{
-		Kind: "Pipeline", Namespace: namespace, Name: wf.GenerateName + "*", workflow: wf, parameterPaths: compiled.Places,
+		Kind: "Pipeline", Namespace: namespace, Name: wf.GenerateName + "*", workflow: wf, parameterPaths: compiled.ParameterPaths,
 	}, nil
 }
 

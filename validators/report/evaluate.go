@@ -86,7 +86,7 @@ func (e Evaluator) decode(documents []source.Document) (decoded []*objects.Objec
 	for i, d := range documents {
 		var o *objects.Object
 		var err error
-		if kfp.IsPipeline(d.JSON) {
+		if kfp.IsPipelineSpec(d.JSON) {
 			o, err = objects.DecodePipeline(d.JSON, platformSpec(documents, i).JSON, e.Namespace)
 		} else if o, err = objects.Decode(d.JSON, e.Namespace); err == nil {
 			err = given.Add(d.JSON, e.Namespace)
@@ -104,7 +104,7 @@ func (e Evaluator) decode(documents []source.Document) (decoded []*objects.Objec
 // platformSpec returns the platform spec of the pipeline in document i, which is the next document of the same file. The result is
 // empty if there is none.
 func platformSpec(documents []source.Document, i int) source.Document {
-	if i+1 < len(documents) && documents[i+1].File == documents[i].File && kfp.IsPlatforms(documents[i+1].JSON) {
+	if i+1 < len(documents) && documents[i+1].File == documents[i].File && kfp.IsPlatformSpec(documents[i+1].JSON) {
 		return documents[i+1]
 	}
 	return source.Document{}

@@ -160,7 +160,7 @@ func (k *fakeKubelet) runDriver(pod *corev1.Pod, tmpl *wfv1.Template, out *wfv1.
 		k.kfp[workflow] = &kfp.Run{}
 	}
 	run := k.kfp[workflow]
-	known := run.Driver(args)
+	known := run.DriverOutputs(args)
 	for i := range out.Parameters {
 		p := &out.Parameters[i]
 		value, ok := known[p.Name]

@@ -33,7 +33,7 @@ func compareWithCheck(t *testing.T, subject *unstructured.Unstructured, answer e
 	if err != nil {
 		t.Fatal(err)
 	}
-	result := report.Judge{Facts: func() validators.Facts { return lookups.NewSession(t.Context()).Facts() }}.Object(o)
+	result := report.Evaluator{Facts: func() validators.Facts { return lookups.NewSession(t.Context()).Facts() }}.Evaluate(o)
 	var denials, others []string
 	for _, f := range result.Findings {
 		if f.Level() == report.Denied {

@@ -13,9 +13,11 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// modesOf reads which modes the namespaces of a cluster, or a single one, have by their labels. Exempt ones are off. What it returns can be
-// used in spite of an error.
-func modesOf(ctx context.Context, client dynamic.Interface, namespace string, exempt []string) (func(namespace string) validators.Mode, error) {
+// namespaceModes reads the modes in the labels of all namespaces or, if namespace is set, of that one. Exempt namespaces are off. If it
+// returns an error, the function it returns is still valid.
+func namespaceModes(
+	ctx context.Context, client dynamic.Interface, namespace string, exempt []string,
+) (func(namespace string) validators.Mode, error) {
 	modes := map[string]validators.Mode{}
 	options := metav1.ListOptions{}
 	if namespace != "" {
@@ -26,8 +28,8 @@ func modesOf(ctx context.Context, client dynamic.Interface, namespace string, ex
 		return namespaces.List(ctx, options)
 	})
 	err := pages.EachListItem(ctx, options, func(o runtime.Object) error {
-		labelled := o.(metav1.Object)
-		modes[labelled.GetName()], _ = validators.LabelMode(labelled.GetLabels())
+		object := o.(metav1.Object)
+		modes[object.GetName()], _ = validators.LabelMode(object.GetLabels())
 		return nil
 	})
 	return func(namespace string) validators.Mode {

@@ -12,21 +12,21 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// printPodsText prints each Workflow as a tree of its steps, with what their pods are made of.
-func printPodsText(out, _ io.Writer, forecasts []forecasted) error {
+// printPodsText prints each Workflow as a tree of its steps and their pods.
+func printPodsText(out, _ io.Writer, forecasts []workflowForecast) error {
 	var text strings.Builder
 	for i, f := range forecasts {
 		if i > 0 {
 			text.WriteString("\n")
 		}
-		fmt.Fprintf(&text, "Workflow %s in namespace %s (%s)\n", title(f.workflow), f.workflow.Namespace, f.where)
+		fmt.Fprintf(&text, "Workflow %s in namespace %s (%s)\n", workflowName(f.workflow), f.workflow.Namespace, f.source)
 		var root step
 		for i := range f.Pods {
 			root.add(&f.Pods[i])
 		}
 		root.print(&text, "")
 		for _, g := range f.Gaps {
-			fmt.Fprintf(&text, "? %s\n", gap(g))
+			fmt.Fprintf(&text, "? %s\n", gapText(g))
 		}
 	}
 	_, err := io.WriteString(out, text.String())
@@ -36,17 +36,17 @@ func printPodsText(out, _ io.Writer, forecasts []forecasted) error {
 // step is a step in the tree.
 type step struct {
 	name  string
-	pods  []described
+	pods  []podDescription
 	steps []*step
 }
 
-// described is what there is to say of a pod. Pods of one step of which the same is to be said are counted.
-type described struct {
+// podDescription describes pods of one step that have the same description.
+type podDescription struct {
 	lines []string
 	count int
 }
 
-// add puts a pod at the first of its steps.
+// add adds a pod to the first of its steps.
 func (s *step) add(pod *forecast.Pod) {
 	at := s
 	for name := range strings.SplitSeq(pod.Origin.Steps[0], "/") {
@@ -57,14 +57,14 @@ func (s *step) add(pod *forecast.Pod) {
 		}
 		at = at.steps[i]
 	}
-	lines := describe(pod)
+	lines := describePod(pod)
 	for i := range at.pods {
 		if slices.Equal(at.pods[i].lines, lines) {
 			at.pods[i].count++
 			return
 		}
 	}
-	at.pods = append(at.pods, described{lines, 1})
+	at.pods = append(at.pods, podDescription{lines, 1})
 }
 
 func (s *step) print(text *strings.Builder, indent string) {
@@ -93,8 +93,8 @@ func (s *step) print(text *strings.Builder, indent string) {
 	}
 }
 
-// describe says in its first line which pod it is, and then what it is made of.
-func describe(pod *forecast.Pod) []string {
+// describePod returns the lines that describe a pod: its template and whether it runs, then its contents.
+func describePod(pod *forecast.Pod) []string {
 	what := "inline template"
 	switch {
 	case pod.Origin.Template != "":
@@ -110,29 +110,29 @@ func describe(pod *forecast.Pod) []string {
 		first += ", also as " + strings.Join(also, ", ")
 	}
 	lines := []string{first}
-	lines = append(lines, containers("init container", pod.Spec.InitContainers)...)
-	lines = append(lines, containers("container", pod.Spec.Containers)...)
-	for _, u := range validators.Dependencies(pod) {
-		line := u.Kind + " " + u.Name
-		if len(u.Keys) > 0 {
-			line += ": " + strings.Join(u.Keys, ", ")
+	lines = append(lines, describeContainers("init container", pod.Spec.InitContainers)...)
+	lines = append(lines, describeContainers("container", pod.Spec.Containers)...)
+	for _, d := range validators.Dependencies(pod) {
+		line := d.Kind + " " + d.Name
+		if len(d.Keys) > 0 {
+			line += ": " + strings.Join(d.Keys, ", ")
 		}
 		lines = append(lines, line)
 	}
-	for _, u := range pod.RuntimeResources {
-		lines = append(lines, fmt.Sprintf("? %s: %s", strings.TrimSpace(u.Container+" "+u.Resource), u.Reason))
+	for _, r := range pod.RuntimeResources {
+		lines = append(lines, fmt.Sprintf("? %s: %s", strings.TrimSpace(r.Container+" "+r.Resource), r.Reason))
 	}
 	if pod.Unknown != "" {
-		lines = append(lines, "? any of this may be different: "+pod.Unknown)
+		lines = append(lines, "? any of this may differ: "+pod.Unknown)
 	}
 	return lines
 }
 
-// containers has a line for each container that sets resources, and one for all that set none.
-func containers(word string, list []corev1.Container) []string {
+// describeContainers returns a line for each container that sets resources, and one line for all others.
+func describeContainers(word string, list []corev1.Container) []string {
 	var lines, bare []string
 	for _, c := range list {
-		if set := resources(c.Resources); set != "" {
+		if set := describeResources(c.Resources); set != "" {
 			lines = append(lines, fmt.Sprintf("%s %s: %s", word, c.Name, set))
 		} else {
 			bare = append(bare, c.Name)
@@ -148,8 +148,8 @@ func containers(word string, list []corev1.Container) []string {
 	return lines
 }
 
-// resources says what a container sets: "requests cpu=1 memory=1Gi, limits memory=1Gi".
-func resources(r corev1.ResourceRequirements) string {
+// describeResources returns the resources that a container sets, such as "requests cpu=1 memory=1Gi, limits memory=1Gi".
+func describeResources(r corev1.ResourceRequirements) string {
 	var parts []string
 	for _, set := range []struct {
 		word string

@@ -7,10 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// text is a file by its lines.
-type text struct{ lines []string }
-
-// Position is a place in a file. Lines and columns, which are counted in characters, begin with 1.
+// Position is a position in a file. Lines and columns start at 1. Columns count characters.
 type Position struct {
 	File         string
 	Line, Column int
@@ -18,15 +15,15 @@ type Position struct {
 	Text string
 }
 
-// Find returns where a field is written, or what is written of the way to it. A value is found where it begins, a group of fields at its
-// name.
-func (d Document) Find(field string) Position {
-	at := Position{File: d.File, Line: d.first + 1, Column: 1}
+// PositionOf returns the position of a field: of its value if that is a scalar, otherwise of its name. If the document does not contain
+// the field, it returns the position of the closest parent.
+func (d Document) PositionOf(field string) Position {
+	position := Position{File: d.File, Line: d.firstLine + 1, Column: 1}
 	var root yaml.Node
-	if yaml.Unmarshal(d.yaml, &root) == nil && len(root.Content) > 0 {
+	if yaml.Unmarshal(d.yamlText, &root) == nil && len(root.Content) > 0 {
 		node, name := root.Content[0], root.Content[0]
-		for _, step := range steps(d.within + "." + field) {
-			next, nextName := child(node, step)
+		for _, step := range splitPath(d.listItem + "." + field) {
+			next, nextName := lookup(node, step)
 			if next == nil {
 				break
 			}
@@ -35,16 +32,16 @@ func (d Document) Find(field string) Position {
 		if node.Kind == yaml.ScalarNode {
 			name = node
 		}
-		at.Line, at.Column = d.first+name.Line, name.Column
+		position.Line, position.Column = d.firstLine+name.Line, name.Column
 	}
-	if at.Line <= len(d.text.lines) {
-		at.Text = strings.TrimSuffix(d.text.lines[at.Line-1], "\r")
+	if position.Line <= len(d.fileLines) {
+		position.Text = strings.TrimSuffix(d.fileLines[position.Line-1], "\r")
 	}
-	return at
+	return position
 }
 
-// steps takes the path of a field apart: a[1].b[c.d] is a, 1, b, c.d.
-func steps(field string) []string {
+// splitPath splits the path of a field. The steps of a[1].b[c.d] are a, 1, b and c.d.
+func splitPath(field string) []string {
 	var out []string
 	for field != "" {
 		var step string
@@ -65,8 +62,9 @@ func steps(field string) []string {
 	return out
 }
 
-// child is the value of a field or of an item, and what it is found by; nil if there is none.
-func child(node *yaml.Node, step string) (value, name *yaml.Node) {
+// lookup returns the value of a field or an item, and the node at which it begins: the name of the field, or the item itself. It
+// follows aliases and merge keys. The results are nil if there is no such field or item.
+func lookup(node *yaml.Node, step string) (value, name *yaml.Node) {
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
@@ -83,7 +81,7 @@ func child(node *yaml.Node, step string) (value, name *yaml.Node) {
 		}
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			if node.Content[i].Tag == "!!merge" {
-				if value, name := child(node.Content[i+1], step); value != nil {
+				if value, name := lookup(node.Content[i+1], step); value != nil {
 					return value, name
 				}
 			}

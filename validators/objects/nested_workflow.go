@@ -13,13 +13,13 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// workflowOf makes the Workflow that comes out of another object.
-func (o *Object) workflowOf(meta *metav1.ObjectMeta, spec json.RawMessage) error {
+// setWorkflow sets the Workflow that the object would create, with the given metadata and spec.
+func (o *Object) setWorkflow(meta *metav1.ObjectMeta, spec json.RawMessage) error {
 	own := metav1.ObjectMeta{GenerateName: o.Name + "-", Namespace: o.Namespace}
 	if meta != nil {
 		own.Labels, own.Annotations = maps.Clone(meta.Labels), meta.Annotations
 	}
-	if id, ok := o.labels[forecast.InstanceLabel]; ok { // the same controller
+	if id, ok := o.labels[forecast.InstanceLabel]; ok { // the same workflow-controller runs it
 		if own.Labels == nil {
 			own.Labels = map[string]string{}
 		}
@@ -33,8 +33,9 @@ func (o *Object) workflowOf(meta *metav1.ObjectMeta, spec json.RawMessage) error
 	return err
 }
 
+// decodeCronWorkflow sets the Workflow of the next scheduled run.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/convert.go ConvertCronWorkflowToWorkflow.
-func cronWorkflow(o *Object, raw []byte) error {
+func decodeCronWorkflow(o *Object, raw []byte) error {
 	var cron struct {
 		Spec struct {
 			WorkflowSpec     json.RawMessage    `json:"workflowSpec"`
@@ -44,35 +45,35 @@ func cronWorkflow(o *Object, raw []byte) error {
 	if err := kjson.Unmarshal(raw, &cron); err != nil {
 		return err
 	}
-	o.spec = "spec.workflowSpec"
-	return o.workflowOf(cron.Spec.WorkflowMetadata, cron.Spec.WorkflowSpec)
+	o.specPath = "spec.workflowSpec"
+	return o.setWorkflow(cron.Spec.WorkflowMetadata, cron.Spec.WorkflowSpec)
 }
 
-// workflowTemplate makes the Workflow that only names the template. A template without an entrypoint is there for others to use:
-// any of its templates may run.
+// decodeWorkflowTemplate sets the Workflow that runs the template as it is. If the template has no entrypoint, it is a library for
+// other Workflows, so any of its templates may run.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/convert.go NewWorkflowFromWorkflowTemplate.
-func workflowTemplate(o *Object, raw []byte) error {
+func decodeWorkflowTemplate(o *Object, raw []byte) error {
 	var template struct {
 		Spec json.RawMessage `json:"spec"`
 	}
 	if err := kjson.Unmarshal(raw, &template); err != nil {
 		return err
 	}
-	o.spec = "spec"
-	if err := o.workflowOf(nil, template.Spec); err != nil {
+	o.specPath = "spec"
+	if err := o.setWorkflow(nil, template.Spec); err != nil {
 		return err
 	}
 	if o.workflow.Spec.WorkflowMetadata != nil {
 		o.workflow.Annotations = o.workflow.Spec.WorkflowMetadata.Annotations
 	}
 	if o.workflow.Spec.Entrypoint == "" {
-		runAnyOf(&o.workflow.Spec)
+		runAnyTemplate(&o.workflow.Spec)
 	}
 	return nil
 }
 
-// runAnyOf adds an entrypoint from which each template may run, under a condition that nobody can decide before.
-func runAnyOf(spec *wfv1.WorkflowSpec) {
+// runAnyTemplate adds an entrypoint that may run each template. The condition is known only at run time.
+func runAnyTemplate(spec *wfv1.WorkflowSpec) {
 	all := wfv1.Template{Name: "kfp-preflight.dev/any"}
 	group := wfv1.ParallelSteps{}
 	for _, t := range spec.Templates {
@@ -84,11 +85,11 @@ func runAnyOf(spec *wfv1.WorkflowSpec) {
 	spec.Entrypoint = all.Name
 }
 
-// scheduledWorkflow makes the Workflow of a recurring run of KFP. A spec that is a text is a whole Workflow or, in older objects,
-// its spec. One without a spec gets its Workflow from KFP's API server when the time comes.
+// decodeScheduledWorkflow sets the Workflow of a recurring run of KFP. If spec is a string, it contains a whole Workflow or, in older
+// objects, only its spec. If there is no spec, KFP's API server creates the Workflow at the time of the run.
 // Source: kubeflow/pipelines 010a6df backend/src/common/util/workflow.go NewWorkflowFromScheduleWorkflowSpecBytesJSON,
 // backend/src/crd/controller/scheduledworkflow/util/scheduled_workflow.go NewWorkflow.
-func scheduledWorkflow(o *Object, raw []byte) error {
+func decodeScheduledWorkflow(o *Object, raw []byte) error {
 	var scheduled struct {
 		Spec struct {
 			Workflow struct {
@@ -100,7 +101,7 @@ func scheduledWorkflow(o *Object, raw []byte) error {
 	if err := kjson.Unmarshal(raw, &scheduled); err != nil {
 		return err
 	}
-	o.spec = "spec.workflow.spec"
+	o.specPath = "spec.workflow.spec"
 	spec := scheduled.Spec.Workflow.Spec
 	var text string
 	var whole struct {
@@ -118,15 +119,16 @@ func scheduledWorkflow(o *Object, raw []byte) error {
 	if len(spec) == 0 {
 		spec = json.RawMessage("{}")
 	}
-	if err := o.workflowOf(&whole.Metadata, spec); err != nil {
+	if err := o.setWorkflow(&whole.Metadata, spec); err != nil {
 		return err
 	}
-	override(o.workflow.Spec.Arguments.Parameters, scheduled.Spec.Workflow.Parameters)
+	overrideParameters(o.workflow.Spec.Arguments.Parameters, scheduled.Spec.Workflow.Parameters)
 	return nil
 }
 
-// override sets the parameters of a run. What KFP fills in at the time of the run, such as [[ScheduledTime]], is not known before.
-func override(parameters, by []wfv1.Parameter) {
+// overrideParameters sets the parameters of the run. A value that KFP fills in at the time of the run, such as [[ScheduledTime]], is
+// unknown.
+func overrideParameters(parameters, by []wfv1.Parameter) {
 	for i := range parameters {
 		for _, p := range by {
 			if p.Name == parameters[i].Name {

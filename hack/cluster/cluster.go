@@ -21,7 +21,6 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes"
@@ -202,33 +201,6 @@ func (c *Cluster) Kubeconfig(ctx context.Context, serviceAccount string) (string
 	}
 	file := filepath.Join(c.Dir, serviceAccount+".kubeconfig")
 	return file, writeKubeconfig(config, file)
-}
-
-// strictConfig is a configuration without leniency for new namespaces: in a test cluster, all namespaces are new.
-const strictConfig = `apiVersion: kfp-preflight.dev/v1alpha1
-kind: Configuration
-lookups:
-  newNamespace: 0s
-`
-
-// StrictConfig writes a configuration of kfp-preflight that also denies objects in new namespaces, and returns the file
-// name.
-func (c *Cluster) StrictConfig() (string, error) {
-	file := filepath.Join(c.Dir, "config.yaml")
-	return file, os.WriteFile(file, []byte(strictConfig), 0o600)
-}
-
-// ApplyStrictConfig puts that configuration into the ConfigMap of the shipped Deployment.
-func (c *Cluster) ApplyStrictConfig(ctx context.Context) error {
-	manifest, err := sigsyaml.Marshal(&corev1.ConfigMap{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "kfp-preflight"},
-		Data:       map[string]string{"config.yaml": strictConfig},
-	})
-	if err != nil {
-		return err
-	}
-	return c.apply(ctx, manifest)
 }
 
 // asServiceAccount returns a client configuration with a token that the API server issued for the

@@ -75,11 +75,7 @@ func startWebhook(ctx context.Context, c *cluster.Cluster) (stop func() error, e
 	if err != nil {
 		return nil, err
 	}
-	config, err := c.StrictConfig()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command("bin/kfp-preflight", "serve", "--config", config,
+	cmd := exec.Command("bin/kfp-preflight", "serve",
 		"--kubeconfig", filepath.Join(c.Dir, "webhook.kubeconfig"), "--tls-dir", c.CertDir,
 		"--webhook-address", c.WebhookAddress, "--probe-address", "127.0.0.1:0", "--metrics-address", "0")
 	cmd.Stdout, cmd.Stderr = log, log

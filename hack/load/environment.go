@@ -73,11 +73,7 @@ func newEnvironment(ctx context.Context) (*environment, error) {
 
 // startPreflight starts kfp-preflight with the ServiceAccount of the shipped manifests.
 func (e *environment) startPreflight(ctx context.Context) error {
-	config, err := e.StrictConfig()
-	if err != nil {
-		return err
-	}
-	p, err := startServer(ctx, preflight, e.WebhookAddress, e.Dir, "env", memoryLimit, "bin/kfp-preflight", "serve", "--config", config,
+	p, err := startServer(ctx, preflight, e.WebhookAddress, e.Dir, "env", memoryLimit, "bin/kfp-preflight", "serve",
 		"--kubeconfig", filepath.Join(e.Dir, "webhook.kubeconfig"), "--tls-dir", e.CertDir,
 		"--webhook-address", e.WebhookAddress, "--probe-address", "127.0.0.1:0", "--metrics-address", "0")
 	if err == nil {

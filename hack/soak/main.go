@@ -70,10 +70,7 @@ func run(ctx context.Context, duration time.Duration, count, workers int) (err e
 	if err := c.Apply(ctx, "manifests/overlays/self-signed"); err != nil {
 		return err
 	}
-	if err := c.ApplyStrictConfig(ctx); err != nil {
-		return err
-	}
-	if err := c.WaitForDenial(ctx, namespaces[0], 3*time.Minute); err != nil {
+	if err := c.WaitForDenial(ctx, namespaces[0], time.Minute); err != nil {
 		return errors.Join(err, node.Err())
 	}
 	load, err := cluster.StartLoad(ctx, c.Admin, namespaces, workers, true)

@@ -30,9 +30,6 @@ func TestRelease(t *testing.T) {
 			t.Errorf("the pod has QoS class %s and priority %v", pod.Status.QOSClass, pod.Spec.Priority)
 		}
 	}
-	if err := tc.ApplyStrictConfig(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	tc.mustRun("kubectl create namespace team-b")
 	if err := tc.WaitForDenial(t.Context(), "team-b", time.Minute); err != nil {
 		t.Fatal(err)

@@ -78,10 +78,8 @@ func startReplica(t *testing.T, c *cluster.Cluster) string {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	config := webhook.DefaultConfig()
-	config.Lookups.NewNamespace.Duration = 0 // all namespaces of the test are new
 	server := webhook.Server{
-		Cluster: c.Webhook, Config: config, Registry: prometheus.NewRegistry(), Log: logr.Discard(),
+		Cluster: c.Webhook, Config: webhook.DefaultConfig(), Registry: prometheus.NewRegistry(), Log: logr.Discard(),
 		WebhookAddress: address, MetricsAddress: "0", ProbeAddress: "127.0.0.1:0",
 		SelfSigned: &selfsigned.Rotator{
 			Namespace: "kfp-preflight", Secret: "kfp-preflight-ca", WebhookConfiguration: "kfp-preflight", Schedule: shortSchedule,

@@ -88,27 +88,11 @@ func newTestCluster(t *testing.T) *testCluster {
 			t.Fatal(err)
 		}
 	}
-	tc.denyInNewNamespaces()
 	if err := os.Symlink(mustAbs(t, c.Kubectl()), filepath.Join(tc.dir, "kubectl")); err != nil {
 		t.Fatal(err)
 	}
 	tc.mustRun("kubectl create namespace kubeflow && kubectl -n kubeflow create configmap workflow-controller-configmap")
 	return tc
-}
-
-// denyInNewNamespaces turns off the leniency for new namespaces in the admin's copy of the manifests: all namespaces of the tests
-// are new.
-func (tc *testCluster) denyInNewNamespaces() {
-	tc.t.Helper()
-	const file, unset = "manifests/base/config.yaml", "    rules: {}\n"
-	text, err := os.ReadFile(filepath.Join(tc.dir, file))
-	if err != nil {
-		tc.t.Fatal(err)
-	}
-	if !strings.Contains(string(text), unset) {
-		tc.t.Fatalf("%s is not as expected:\n%s", file, text)
-	}
-	tc.writeFile(file, strings.Replace(string(text), unset, unset+"    lookups: {newNamespace: 0s}\n", 1))
 }
 
 func mustAbs(t *testing.T, path string) string {

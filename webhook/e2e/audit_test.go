@@ -107,9 +107,7 @@ func TestAudit(t *testing.T) {
 		}
 	})
 
-	// All namespaces of the test are new.
-	config := writeAuditConfig(t, "lookups: {newNamespace: 0s}")
-	out, errOut, code := runProgram(t, "audit", "--kubeconfig", kubeconfig, "--config", config, "-n", namespace, "-o", "json")
+	out, errOut, code := runProgram(t, "audit", "--kubeconfig", kubeconfig, "-n", namespace, "-o", "json")
 	var report struct {
 		Objects []struct {
 			Kind, Namespace, Name string
@@ -135,7 +133,7 @@ func TestAudit(t *testing.T) {
 		t.Errorf("exit code %d, errors %v, summary %v\n%s", code, report.Errors, report.Summary, errOut)
 	}
 
-	out, errOut, code = runProgram(t, "audit", "--kubeconfig", kubeconfig, "--config", config)
+	out, errOut, code = runProgram(t, "audit", "--kubeconfig", kubeconfig)
 	if code != 1 || errOut != "" || !strings.Contains(out, "\nnot-audited ") || !strings.Contains(out, "NAMESPACE") {
 		t.Errorf("exit code %d\n%s\n%s", code, out, errOut)
 	}
@@ -149,8 +147,12 @@ func TestAudit(t *testing.T) {
 	if err := env.admin.Update(t.Context(), labelled); err != nil {
 		t.Fatal(err)
 	}
-	exempt := writeAuditConfig(t, "lookups: {newNamespace: 0s}, exempt: {namespaces: [not-audited]}")
-	out, errOut, code = runProgram(t, "audit", "--kubeconfig", kubeconfig, "--config", exempt)
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	text := "{apiVersion: kfp-preflight.dev/v1alpha1, kind: Configuration, exempt: {namespaces: [not-audited]}}"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, errOut, code = runProgram(t, "audit", "--kubeconfig", kubeconfig, "--config", config)
 	if code != 1 || errOut != "" || strings.Contains(out, "\nnot-audited ") || strings.Count(out, "would be denied") > 2 {
 		t.Errorf("exit code %d\n%s\n%s", code, out, errOut)
 	}
@@ -166,21 +168,10 @@ func TestAudit(t *testing.T) {
 	if err := os.WriteFile(file, []byte(fmt.Sprintf(workflowWithSecret, namespace, "nowhere", "key")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, errOut, code = runProgram(t, "check", "--kubeconfig", kubeconfig, "--config", config, "-f", file)
+	out, errOut, code = runProgram(t, "check", "--kubeconfig", kubeconfig, "-f", file)
 	if code != 1 || !strings.Contains(out, "has no Secret 'nowhere'") {
 		t.Errorf("exit code %d\n%s\n%s", code, out, errOut)
 	}
-}
-
-// writeAuditConfig writes a configuration with the given fields, and returns the file name.
-func writeAuditConfig(t *testing.T, fields string) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "config.yaml")
-	text := "{apiVersion: kfp-preflight.dev/v1alpha1, kind: Configuration, " + fields + "}"
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
 }
 
 // TestAuditCronJob checks the fields of the shipped CronJob, and that it uses the ServiceAccount of the audit.

@@ -169,7 +169,7 @@ func TestAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, errOut, code = runProgram(t, "check", "--kubeconfig", kubeconfig, "-f", file)
-	if code != 1 || !strings.Contains(out, "has no Secret 'nowhere'") {
+	if code != 1 || !strings.Contains(out, "create Secret 'nowhere'") {
 		t.Errorf("exit code %d\n%s\n%s", code, out, errOut)
 	}
 }

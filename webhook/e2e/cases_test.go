@@ -29,6 +29,9 @@ func TestCases(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
+	ensureNamespace(t, "secret-sources")
+	createSecretSourceKinds(t)
+	allowSecretSources(t, "secret-sources")
 	for i, file := range files {
 		verdict, _, _ := strings.Cut(filepath.Base(file), "-")
 		t.Run(filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file), func(t *testing.T) {

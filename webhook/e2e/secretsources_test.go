@@ -16,50 +16,35 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
+// specPromises are the kinds of objects that promise Secrets in the tests, each with a spec that promises the Secret "promised".
+var specPromises = map[string]string{
+	"ExternalSecret":      `{target: {name: promised}}`,
+	"SealedSecret":        `{template: {metadata: {name: promised}}}`,
+	"Certificate":         `{secretName: promised}`,
+	"SecretProviderClass": `{secretObjects: [{secretName: promised}]}`,
+}
+
 // TestSecretSources has Secrets that other objects promise: with the permission to list those objects, and without.
 func TestSecretSources(t *testing.T) {
 	const namespace = "secret-sources"
 	ensureNamespace(t, namespace)
-	kinds := map[string]string{ // with a spec that promises the Secret "promised"
-		"ExternalSecret":      `{target: {name: promised}}`,
-		"SealedSecret":        `{template: {metadata: {name: promised}}}`,
-		"Certificate":         `{secretName: promised}`,
-		"SecretProviderClass": `{secretObjects: [{secretName: promised}]}`,
-	}
-	for _, kind := range validators.SecretSourceKinds {
-		if _, ok := kinds[kind.Kind]; ok {
-			createCRD(t, kind)
-		}
-	}
+	createSecretSourceKinds(t)
 	create := func(secret string) ([]string, error) {
 		u := newUser(t)
 		err := u.Create(t.Context(), parseObject(t, fmt.Sprintf(runWithSecret, namespace, secret)), client.DryRunAll)
 		return u.warnings.all(), err
 	}
-	// Without the permission: a warning that says what could not be listed.
-	if warnings, err := create("promised"); err != nil || !strings.Contains(strings.Join(warnings, " "), "could not be listed") {
-		t.Errorf("without the permission: %v, warnings %q", err, warnings)
-	}
-	if err := env.cluster.Apply(t.Context(), "manifests/components/secret-sources"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "kfp-preflight-secret-sources"}}
-		binding.TypeMeta = metav1.TypeMeta{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "ClusterRoleBinding"}
-		if err := env.admin.Delete(context.Background(), binding); err != nil {
-			t.Error(err)
-		}
-	})
 	if err := poll(20*time.Second, func() error {
-		if _, err := create("promised"); !denied(err) {
-			return fmt.Errorf("nothing promises the Secret, and the run is not denied: %v", err)
+		if warnings, err := create("promised"); err != nil || !strings.Contains(strings.Join(warnings, " "), "could not be listed") {
+			return fmt.Errorf("without the permission: %v, warnings %q", err, warnings)
 		}
 		return nil
 	}); err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
+	allowSecretSources(t, namespace)
 	for _, kind := range validators.SecretSourceKinds {
-		spec, ok := kinds[kind.Kind]
+		spec, ok := specPromises[kind.Kind]
 		if !ok {
 			continue
 		}
@@ -90,7 +75,40 @@ spec:
   templates: [{name: main, container: {image: busybox, command: [x], envFrom: [{secretRef: {name: %s}}]}}]
 `
 
-// createCRD creates a CustomResourceDefinition that accepts any object of a kind, in version v1. It is removed when the test ends.
+// createSecretSourceKinds makes the API server serve the kinds of specPromises until the test ends.
+func createSecretSourceKinds(t *testing.T) {
+	t.Helper()
+	for _, kind := range validators.SecretSourceKinds {
+		if _, ok := specPromises[kind.Kind]; ok {
+			createCRD(t, kind)
+		}
+	}
+}
+
+// allowSecretSources lets the webhook list those kinds until the test ends. It returns when a missing Secret is a denial again.
+func allowSecretSources(t *testing.T, namespace string) {
+	t.Helper()
+	if err := env.cluster.Apply(t.Context(), "manifests/components/secret-sources"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "kfp-preflight-secret-sources"}}
+		if err := env.admin.Delete(context.Background(), binding); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := poll(20*time.Second, func() error {
+		run := parseObject(t, fmt.Sprintf(runWithSecret, namespace, "nowhere"))
+		if err := newUser(t).Create(t.Context(), run, client.DryRunAll); !denied(err) {
+			return fmt.Errorf("nothing promises the Secret, and the run is not denied: %v", err)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// createCRD creates a CustomResourceDefinition that accepts any object of a kind. It is removed when the test ends.
 func createCRD(t *testing.T, kind validators.SecretSourceKind) {
 	t.Helper()
 	crd := parseObject(t, fmt.Sprintf(`
@@ -103,9 +121,12 @@ spec:
   group: %[1]s
   scope: Namespaced
   names: {plural: %[2]s, singular: %[3]s, kind: %[4]s}
-  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+  versions:
+    - {name: v1, served: true, storage: true, schema: &any {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
+    - {name: v1alpha1, served: true, storage: false, schema: *any}
 `, kind.Group, kind.Resource, strings.ToLower(kind.Kind), kind.Kind))
-	if err := env.admin.Create(t.Context(), crd); err != nil {
+	// One of the same name may still be being deleted.
+	if err := poll(20*time.Second, func() error { return env.admin.Create(t.Context(), crd.DeepCopy()) }); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -108,12 +108,10 @@ func startWebhook() error {
 	})
 }
 
-// testConfig returns the default configuration with a short cache, and without leniency for new namespaces: all namespaces of
-// the tests are new.
+// testConfig returns the default configuration with a short cache.
 func testConfig() webhook.Config {
 	config := webhook.DefaultConfig()
 	config.Lookups.Remember.Duration = cacheTTL
-	config.Lookups.NewNamespace.Duration = 0
 	return config
 }
 

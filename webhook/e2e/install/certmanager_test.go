@@ -163,7 +163,7 @@ func TestCertManagerRotation(t *testing.T) {
 	tc.node.VolumeSyncInterval = 3 * time.Second
 	c := fakeCertManager{tc}
 	tc.applyCRDs("github.com/cert-manager/cert-manager", "deploy/crds")
-	tc.writeFile("deploy/kustomization.yaml", kustomization("cert-manager", "fail-closed", "secret-sources"))
+	tc.writeFile("deploy/kustomization.yaml", kustomization("cert-manager", "fail-closed"))
 	tc.mustRun("kubectl apply -k deploy")
 	c.issue("kfp-preflight-ca")
 	c.issue("kfp-preflight")

@@ -50,8 +50,10 @@ func TestForbiddenLookup(t *testing.T) {
 		return u.warnings.all(), err
 	}
 	for want, text := range map[string]string{
-		"workflow-secret-missing: whether namespace 'forbidden' has Secret 'nowhere' was not checked: kfp-preflight is not permitted to read it":                                                                 fmt.Sprintf(workflowWithSecret, "forbidden", "nowhere", "key"),
-		"profile-quota-compute: the quota was not checked against pipeline pods: ConfigMap 'workflow-controller-configmap' in namespace 'kubeflow' could not be read: kfp-preflight is not permitted to read it": fmt.Sprintf(badProfile, "forbidden"),
+		"workflow-secret-missing: whether Secret 'nowhere' exists in namespace 'forbidden' was not checked: " +
+			"kfp-preflight is not permitted to read it.": fmt.Sprintf(workflowWithSecret, "forbidden", "nowhere", "key"),
+		"profile-quota-compute: the quota was not checked against pipeline pods: ConfigMap 'workflow-controller-configmap' in " +
+			"namespace 'kubeflow' could not be read: kfp-preflight is not permitted to read it.": fmt.Sprintf(badProfile, "forbidden"),
 	} {
 		var warnings []string
 		if err := poll(10*time.Second, func() (err error) { // the authorizer notices with a delay

@@ -6,8 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 )
 
-// state is a cluster of manifests, complete or not.
-func state(t *testing.T, complete bool, manifests ...string) *State {
+// newState is a cluster of manifests, complete or not.
+func newState(t *testing.T, complete bool, manifests ...string) *State {
 	t.Helper()
 	s := &State{Complete: complete}
 	for _, m := range manifests {
@@ -19,13 +19,13 @@ func state(t *testing.T, complete bool, manifests ...string) *State {
 }
 
 func TestOverlay(t *testing.T) {
-	over := state(t, false,
+	over := newState(t, false,
 		"{kind: Secret, metadata: {name: both}, data: {new: ''}}", "{kind: Secret, metadata: {name: over}}",
 		"{kind: WorkflowTemplate, metadata: {name: both}, spec: {entrypoint: new}}",
 		"{kind: ResourceQuota, metadata: {name: both}, spec: {hard: {cpu: 2}}}", "{kind: LimitRange, metadata: {name: over}}",
 		"{kind: PriorityClass, metadata: {name: over}}",
 		"{kind: ConfigMap, metadata: {name: workflow-controller-configmap, namespace: argo}, data: {instanceID: new}}")
-	under := state(t, true,
+	under := newState(t, true,
 		"{kind: Secret, metadata: {name: both}, data: {old: ''}}", "{kind: Secret, metadata: {name: under}}",
 		"{kind: WorkflowTemplate, metadata: {name: both}, spec: {entrypoint: old}}",
 		"{kind: WorkflowTemplate, metadata: {name: under}, spec: {entrypoint: old}}",

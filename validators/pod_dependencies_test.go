@@ -58,8 +58,8 @@ func dependsOnTheSecret(pod *forecast.Pod) bool {
 	return slices.ContainsFunc(podDependencies(pod), func(d podDependency) bool { return d.ObjectRef == ObjectRef{Secret, "the-secret"} })
 }
 
-// notForecast are the ends of fields of a Workflow that name a Secret which no pod of its own needs, and why.
-var notForecast = map[string]string{
+// notInForecast are the ends of fields of a Workflow that name a Secret which no pod of its own needs, and why.
+var notInForecast = map[string]string{
 	"Resource.ManifestFrom.Artifact": "Argo takes the artifact from the template's inputs, by its name",
 }
 
@@ -85,7 +85,7 @@ func TestEverySecretFieldOfAWorkflow(t *testing.T) {
 		for end := range notRequired {
 			excepted = excepted || strings.HasSuffix(field, strings.TrimPrefix(end, "Volumes.VolumeSource."))
 		}
-		for part := range notForecast {
+		for part := range notInForecast {
 			excepted = excepted || strings.Contains(field, part)
 		}
 		if found == excepted {

@@ -15,47 +15,47 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// partly is a cluster that gives no answer to some questions.
-type partly struct {
+// partialFacts is a cluster that gives no answer to some questions.
+type partialFacts struct {
 	State
-	unread  string // the kind that can't be read
+	unreadable  string // the kind that can't be read
 	version string // of Kubernetes; not known if empty
 }
 
-func (p *partly) ForRule(string) Facts { return p }
+func (p *partialFacts) ForRule(string) Facts { return p }
 
-var errUnread = errors.New("nobody answers")
+var errUnreadable = errors.New("nobody answers")
 
-func (p *partly) ServerVersion() (string, error) {
+func (p *partialFacts) ServerVersion() (string, error) {
 	if p.version == "" {
-		return "", errUnread
+		return "", errUnreadable
 	}
 	return p.version, nil
 }
 
-func (p *partly) PriorityClasses() ([]schedulingv1.PriorityClass, error) {
-	if p.unread == "PriorityClass" {
-		return nil, errUnread
+func (p *partialFacts) PriorityClasses() ([]schedulingv1.PriorityClass, error) {
+	if p.unreadable == "PriorityClass" {
+		return nil, errUnreadable
 	}
 	return p.State.PriorityClasses()
 }
 
-func (p *partly) ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error) {
-	if p.unread == "ResourceQuota" {
-		return nil, errUnread
+func (p *partialFacts) ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error) {
+	if p.unreadable == "ResourceQuota" {
+		return nil, errUnreadable
 	}
 	return p.State.ResourceQuotas(namespace)
 }
 
-func (p *partly) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
-	if p.unread == "LimitRange" {
-		return nil, errUnread
+func (p *partialFacts) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
+	if p.unreadable == "LimitRange" {
+		return nil, errUnreadable
 	}
 	return p.State.LimitRanges(namespace)
 }
 
-// judged is what the rules say, as short as it gets.
-func judged(findings []Finding) string {
+// summarize is what the rules say, as short as it gets.
+func summarize(findings []Finding) string {
 	var out []string
 	for _, f := range findings {
 		out = append(out, fmt.Sprintf("%s %s", f.Certainty, f.Rule))
@@ -85,7 +85,7 @@ func TestProfileQuotaLookups(t *testing.T) {
 		"corrected, quota unread":         {unread: "ResourceQuota", old: "{hard: {cpu: 1, gpu: 1}}", new: "{hard: {cpu: 1}}", want: "unknown profile-quota-compute"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			facts := &partly{State: State{Complete: true}, unread: test.unread}
+			facts := &partialFacts{State: State{Complete: true}, unreadable: test.unread}
 			if test.quota != "" {
 				var q corev1.ResourceQuota
 				decode(t, []byte(test.quota), &q)
@@ -98,18 +98,18 @@ func TestProfileQuotaLookups(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			change := ProfileChange{New: profileOf(t, test.new)}
+			change := ProfileChange{New: newProfile(t, test.new)}
 			if test.old != "" {
-				change.Old = profileOf(t, test.old)
+				change.Old = newProfile(t, test.old)
 			}
-			if got := judged(JudgeProfile(change, facts, func(string) bool { return true })); got != test.want {
+			if got := summarize(JudgeProfile(change, facts, func(string) bool { return true })); got != test.want {
 				t.Errorf("%q, want %q", got, test.want)
 			}
 		})
 	}
 }
 
-func profileOf(t *testing.T, spec string) *Profile {
+func newProfile(t *testing.T, spec string) *Profile {
 	t.Helper()
 	p := &Profile{ObjectMeta: metav1.ObjectMeta{Name: "team-a"}}
 	decode(t, []byte(spec), &p.Spec.ResourceQuotaSpec)
@@ -136,7 +136,7 @@ func TestWorkflowQuotaLookups(t *testing.T) {
 		"more than anybody reads":               {template: "container: {image: a}", quotas: 22, want: strings.Repeat("certain workflow-quota-compute, ", 20) + "unknown workflow-quota-compute"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			facts := &partly{State: State{Complete: true}, unread: test.unread, version: test.version}
+			facts := &partialFacts{State: State{Complete: true}, unreadable: test.unread, version: test.version}
 			for i := range test.quotas {
 				q := fmt.Sprintf("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q%d, namespace: team-a%s}, spec: {hard: {cpu: 1}, scopeSelector: {matchExpressions: %s}}}", i, test.deleted, test.scopes)
 				if err := facts.Add([]byte(q), ""); err != nil {
@@ -147,7 +147,7 @@ func TestWorkflowQuotaLookups(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := judged(JudgeWorkflow(wf, facts, Options{}, func(rule string) bool { return rule == WorkflowQuotaCompute }))
+			got := summarize(JudgeWorkflow(wf, facts, Options{}, func(rule string) bool { return rule == WorkflowQuotaCompute }))
 			if got != test.want {
 				t.Errorf("%q, want %q", got, test.want)
 			}

@@ -56,29 +56,29 @@ func (s *State) Add(manifest []byte, namespace string) error {
 	}
 	switch meta.Kind {
 	case ConfigMap:
-		return add(&s.configMaps, key, manifest, decodeYAML)
+		return addDecoded(&s.configMaps, key, manifest, decodeYAML)
 	case ServiceAccount:
-		return add(&s.serviceAccounts, key, manifest, decodeYAML)
+		return addDecoded(&s.serviceAccounts, key, manifest, decodeYAML)
 	case "WorkflowTemplate":
-		return add(&s.templates, key, manifest, forecast.DecodeYAML[wfv1.WorkflowTemplate])
+		return addDecoded(&s.templates, key, manifest, forecast.DecodeYAML[wfv1.WorkflowTemplate])
 	case "ClusterWorkflowTemplate":
-		return add(&s.clusterTemplates, meta.Name, manifest, forecast.DecodeYAML[wfv1.ClusterWorkflowTemplate])
+		return addDecoded(&s.clusterTemplates, meta.Name, manifest, forecast.DecodeYAML[wfv1.ClusterWorkflowTemplate])
 	case "LimitRange":
-		return list(&s.limitRanges, manifest, func(l *corev1.LimitRange) { l.Namespace = namespace })
+		return appendDecoded(&s.limitRanges, manifest, func(l *corev1.LimitRange) { l.Namespace = namespace })
 	case "ResourceQuota":
-		return list(&s.quotas, manifest, func(q *corev1.ResourceQuota) {
+		return appendDecoded(&s.quotas, manifest, func(q *corev1.ResourceQuota) {
 			q.Namespace = namespace
 			if len(q.Status.Hard) == 0 {
 				q.Status.Hard = q.Spec.Hard // the quota controller does that within seconds
 			}
 		})
 	case PriorityClass:
-		return list(&s.priorityClasses, manifest, func(*schedulingv1.PriorityClass) {})
+		return appendDecoded(&s.priorityClasses, manifest, func(*schedulingv1.PriorityClass) {})
 	}
 	return nil
 }
 
-func list[T any](to *[]T, manifest []byte, complete func(*T)) error {
+func appendDecoded[T any](to *[]T, manifest []byte, complete func(*T)) error {
 	object, err := decodeYAML[T](manifest)
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func list[T any](to *[]T, manifest []byte, complete func(*T)) error {
 	return nil
 }
 
-func add[T any](to *map[string]*T, key string, manifest []byte, read func([]byte) (*T, error)) error {
+func addDecoded[T any](to *map[string]*T, key string, manifest []byte, read func([]byte) (*T, error)) error {
 	object, err := read(manifest)
 	if err != nil {
 		return err

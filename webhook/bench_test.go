@@ -14,10 +14,10 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/hack/payload"
 )
 
-// stocked is an API server with a stock Argo and the Secrets of the payloads, which answers without a network.
-type stocked struct{ secrets []string }
+// payloadCluster is an API server with a stock Argo and the Secrets of the payloads, which answers without a network.
+type payloadCluster struct{ secrets []string }
 
-func (s stocked) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s payloadCluster) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	name := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
 	switch {
@@ -31,13 +31,13 @@ func (s stocked) RoundTrip(r *http.Request) (*http.Response, error) {
 		fmt.Fprintf(w, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":%q,"namespace":"kubeflow"},"data":{"executor":"imagePullPolicy: IfNotPresent\n","artifactRepository":`+
 			`"archiveLogs: true\ns3:\n  endpoint: minio-service.kubeflow:9000\n  bucket: mlpipeline\n  insecure: true\n  accessKeySecret: {name: credentials-0, key: password}\n  secretKeySecret: {name: credentials-0, key: password}\n"}}`, name)
 	default:
-		emptyCluster(w, r)
+		serveEmptyCluster(w, r)
 	}
 	return w.Result(), nil
 }
 
-// benchHandler is a handler with all rules on, over an API server that has what p needs.
-func benchHandler(b testing.TB, p payload.Payload) *handler {
+// newPayloadHandler is a handler with all rules on, over an API server that has what p needs.
+func newPayloadHandler(b testing.TB, p payload.Payload) *handler {
 	b.Helper()
 	config := DefaultConfig()
 	config.Lookups.Remember.Duration = time.Hour
@@ -45,7 +45,7 @@ func benchHandler(b testing.TB, p payload.Payload) *handler {
 	if p.Path == profiles.path {
 		k = profiles
 	}
-	return handlerOver(b, k, config, stocked{p.Secrets})
+	return newHandlerWithTransport(b, k, config, payloadCluster{p.Secrets})
 }
 
 // BenchmarkReview is a whole review, without the transport, and beside it what does less: handler=yes is controller-runtime's around a
@@ -54,7 +54,7 @@ func BenchmarkReview(b *testing.B) {
 	for _, p := range payload.All() {
 		for verdict, object := range map[string][]byte{"allowed": p.Allowed, "denied": p.Denied} {
 			body := p.Review(object)
-			handlers := map[string]http.Handler{"own": benchHandler(b, p), "yes": floor.Yes()}
+			handlers := map[string]http.Handler{"own": newPayloadHandler(b, p), "yes": floor.Yes()}
 			if p.Kind.Kind == "Workflow" {
 				handlers["argo-types"] = floor.ArgoTypes()
 			}
@@ -63,7 +63,7 @@ func BenchmarkReview(b *testing.B) {
 					continue
 				}
 				b.Run(fmt.Sprintf("payload=%s/verdict=%s/handler=%s", p.Name, verdict, name), func(b *testing.B) {
-					benchmark(b, handlers[name], p, body, verdict == "allowed" || name != "own")
+					benchmarkReview(b, handlers[name], p, body, verdict == "allowed" || name != "own")
 				})
 			}
 		}
@@ -75,13 +75,13 @@ func BenchmarkSteps(b *testing.B) {
 	for _, steps := range []int{50, 100, 200, 400, 800, 1600, 3200, 5000} {
 		p := payload.Steps(steps)
 		b.Run(fmt.Sprintf("steps=%d", steps), func(b *testing.B) {
-			benchmark(b, benchHandler(b, p), p, p.Review(p.Allowed), true)
+			benchmarkReview(b, newPayloadHandler(b, p), p, p.Review(p.Allowed), true)
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*steps), "µs/step")
 		})
 	}
 }
 
-func benchmark(b *testing.B, h http.Handler, p payload.Payload, body []byte, allowed bool) {
+func benchmarkReview(b *testing.B, h http.Handler, p payload.Payload, body []byte, allowed bool) {
 	b.Helper()
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()

@@ -13,10 +13,10 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 )
 
-const head = "apiVersion: kfp-preflight.dev/v1alpha1\nkind: Configuration\n"
+const configHeader = "apiVersion: kfp-preflight.dev/v1alpha1\nkind: Configuration\n"
 
 func TestParseConfig(t *testing.T) {
-	config, err := parseConfig([]byte(head + `
+	config, err := parseConfig([]byte(configHeader + `
 rules: {workflow-secret-missing: audit, workflow-quota-compute: off}
 possible: off
 exempt: {namespaces: [kubeflow], users: [a], groups: [b]}
@@ -51,23 +51,23 @@ lookups: {timeout: 1s}
 	for says, text := range map[string]string{
 		"apiVersion and kind must be kfp-preflight.dev/v1alpha1 and Configuration, not 'v1'": "apiVersion: v1\nkind: Configuration\n",
 		"Configuration, not '' and ''":                             "# nothing is left of it\n",
-		`unknown field "ruels"`:                                    head + "ruels: {}",
-		`unknown field "namespace"`:                                head + "exempt: {namespace: [a]}",
-		`already set`:                                              head + "possible: warn\npossible: off",
-		"rules[no-such-rule]: Invalid value":                       head + "rules: {no-such-rule: deny}",
-		"the rules are profile-quota-compute":                      head + "rules: {no-such-rule: deny}",
-		`rules[workflow-secret-missing]: Unsupported value`:        head + "rules: {workflow-secret-missing: reject}",
-		`possible: Unsupported value: "deny"`:                      head + "possible: deny",
-		`unchecked: Unsupported value: "no"`:                       head + "unchecked: 'no'",
-		`exempt.namespaces[1]: Invalid value: "A"`:                 head + "exempt: {namespaces: [a, A]}",
-		`argo.namespace: Invalid value`:                            head + "argo: {namespace: ''}",
-		`argo.configMap: Invalid value`:                            head + "argo: {configMap: a/b}",
-		`mode: Unsupported value: "watch"`:                         head + "mode: watch",
-		`argo.instances[blue].namespace: Invalid value`:            head + "argo: {instances: {blue: {namespace: A}}}",
-		`argo.instances[a b]: Invalid value`:                       head + "argo: {instances: {a b: {namespace: a}}}",
-		"lookups.timeout: Invalid value: \"1ms\": must be between": head + "lookups: {timeout: 1ms}",
-		"lookups.remember: Invalid value":                          head + "lookups: {remember: 2h}",
-		"the character set is one of latin1, utf8mb3, utf8mb4":     head + "kfp: {databaseCharset: utf8}",
+		`unknown field "ruels"`:                                    configHeader + "ruels: {}",
+		`unknown field "namespace"`:                                configHeader + "exempt: {namespace: [a]}",
+		`already set`:                                              configHeader + "possible: warn\npossible: off",
+		"rules[no-such-rule]: Invalid value":                       configHeader + "rules: {no-such-rule: deny}",
+		"the rules are profile-quota-compute":                      configHeader + "rules: {no-such-rule: deny}",
+		`rules[workflow-secret-missing]: Unsupported value`:        configHeader + "rules: {workflow-secret-missing: reject}",
+		`possible: Unsupported value: "deny"`:                      configHeader + "possible: deny",
+		`unchecked: Unsupported value: "no"`:                       configHeader + "unchecked: 'no'",
+		`exempt.namespaces[1]: Invalid value: "A"`:                 configHeader + "exempt: {namespaces: [a, A]}",
+		`argo.namespace: Invalid value`:                            configHeader + "argo: {namespace: ''}",
+		`argo.configMap: Invalid value`:                            configHeader + "argo: {configMap: a/b}",
+		`mode: Unsupported value: "watch"`:                         configHeader + "mode: watch",
+		`argo.instances[blue].namespace: Invalid value`:            configHeader + "argo: {instances: {blue: {namespace: A}}}",
+		`argo.instances[a b]: Invalid value`:                       configHeader + "argo: {instances: {a b: {namespace: a}}}",
+		"lookups.timeout: Invalid value: \"1ms\": must be between": configHeader + "lookups: {timeout: 1ms}",
+		"lookups.remember: Invalid value":                          configHeader + "lookups: {remember: 2h}",
+		"the character set is one of latin1, utf8mb3, utf8mb4":     configHeader + "kfp: {databaseCharset: utf8}",
 	} {
 		if _, err := parseConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v, want %s", err, says)
@@ -90,7 +90,7 @@ func TestWatchConfig(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(head)
+	write(configHeader)
 	type change struct {
 		config Config
 		err    error
@@ -109,18 +109,18 @@ func TestWatchConfig(t *testing.T) {
 			return change{}
 		}
 	}
-	write(head + "ignoreSkips: true")
+	write(configHeader + "ignoreSkips: true")
 	if c := next(); c.err != nil || !c.config.IgnoreSkips {
 		t.Errorf("%+v", c)
 	}
-	write(head + "ignoreSkips: perhaps")
+	write(configHeader + "ignoreSkips: perhaps")
 	if c := next(); c.err == nil {
 		t.Errorf("%+v", c.config)
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	write(head + "ignoreSkips: perhaps")
+	write(configHeader + "ignoreSkips: perhaps")
 	select {
 	case c := <-changes:
 		t.Errorf("nothing has changed, and it says %+v", c)
@@ -132,11 +132,11 @@ func TestWatchConfig(t *testing.T) {
 	if c := next(); !os.IsNotExist(c.err) {
 		t.Errorf("a file that stays away: %+v", c)
 	}
-	write(head + "ignoreSkips: true")
+	write(configHeader + "ignoreSkips: true")
 	if c := next(); c.err != nil || !c.config.IgnoreSkips {
 		t.Errorf("what is in force is back, and it says %+v", c)
 	}
-	write(head + "# with a comment\nignoreSkips: true")
+	write(configHeader + "# with a comment\nignoreSkips: true")
 	select {
 	case c := <-changes:
 		t.Errorf("only a comment has changed, and it says %+v", c)

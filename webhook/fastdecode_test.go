@@ -85,13 +85,13 @@ func compareDecoders[T any](t *testing.T, body []byte) {
 	if !reflect.DeepEqual(req, theirs) {
 		t.Fatalf("request\n got %+v\nwant %+v", req, theirs)
 	}
-	same(t, object, raw)
+	requireSameObject(t, object, raw)
 	if old != nil || len(oldRaw) > 0 && !bytes.Equal(oldRaw, []byte("null")) {
-		same(t, old, oldRaw)
+		requireSameObject(t, old, oldRaw)
 	}
 }
 
-func same[T any](t *testing.T, got *T, raw []byte) {
+func requireSameObject[T any](t *testing.T, got *T, raw []byte) {
 	t.Helper()
 	want := new(T)
 	if err := kjson.Unmarshal(raw, want); err != nil {
@@ -118,15 +118,15 @@ func TestIsASCII(t *testing.T) {
 
 // TestDecodeReview has reviews that can't be decoded in one pass: they keep no memory, and can be decoded all the same.
 func TestDecodeReview(t *testing.T) {
-	b := newBench(t, workflows, nil)
+	b := newTestHandler(t, workflows, nil)
 	for name, test := range map[string]struct {
 		body  string
 		quick bool
 	}{
-		"plain":                             {review(t, plainWorkflow), true},
-		"with what Argo's types don't have": {review(t, strings.Replace(plainWorkflow, `"spec":{`, `"spec":{"executorPlugins":[],`, 1)), false},
-		"unreadable":                        {review(t, strings.Replace(plainWorkflow, `"main"`, `7`, 1)), false},
-		"too many values":                   {review(t, strings.Replace(plainWorkflow, `"spec":{`, `"spec":{"x":[`+strings.Repeat("1,", decodecost.MaxValues)+`1],`, 1)), false},
+		"plain":                             {reviewJSON(t, plainWorkflow), true},
+		"with what Argo's types don't have": {reviewJSON(t, strings.Replace(plainWorkflow, `"spec":{`, `"spec":{"executorPlugins":[],`, 1)), false},
+		"unreadable":                        {reviewJSON(t, strings.Replace(plainWorkflow, `"main"`, `7`, 1)), false},
+		"too many values":                   {reviewJSON(t, strings.Replace(plainWorkflow, `"spec":{`, `"spec":{"x":[`+strings.Repeat("1,", decodecost.MaxValues)+`1],`, 1)), false},
 	} {
 		_, object, release, err := b.decodeReview(t.Context(), []byte(test.body))
 		if err != nil || (object != nil) != test.quick {

@@ -19,17 +19,17 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
-// nowhere is an API server without anything in it.
-type nowhere struct{}
+// emptyClusterTransport is an API server without anything in it.
+type emptyClusterTransport struct{}
 
-func (nowhere) RoundTrip(r *http.Request) (*http.Response, error) {
+func (emptyClusterTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
-	emptyCluster(w, r)
+	serveEmptyCluster(w, r)
 	return w.Result(), nil
 }
 
-// handlerOver is a handler over an API server without a network.
-func handlerOver(tb testing.TB, k kind, config Config, api http.RoundTripper) *handler {
+// newHandlerWithTransport is a handler over an API server without a network.
+func newHandlerWithTransport(tb testing.TB, k kind, config Config, api http.RoundTripper) *handler {
 	tb.Helper()
 	client, err := corev1client.NewForConfig(&rest.Config{Host: "https://nowhere", Transport: api, QPS: -1})
 	if err != nil {
@@ -40,7 +40,7 @@ func handlerOver(tb testing.TB, k kind, config Config, api http.RoundTripper) *h
 		tb.Fatal(err)
 	}
 	h := &handler{kind: k, config: config, metrics: m, limiter: newMemoryLimiter(memoryLimit()), log: logr.Discard()}
-	h.lookups = newLookups(h, client.RESTClient())
+	h.lookups = newLookupClient(h, client.RESTClient())
 	return h
 }
 
@@ -48,7 +48,7 @@ func handlerOver(tb testing.TB, k kind, config Config, api http.RoundTripper) *h
 func FuzzHandler(f *testing.F) {
 	handlers := map[string]*handler{}
 	for _, k := range []kind{profiles, workflows} {
-		handlers[k.name] = handlerOver(f, k, DefaultConfig(), nowhere{})
+		handlers[k.name] = newHandlerWithTransport(f, k, DefaultConfig(), emptyClusterTransport{})
 	}
 	f.Add([]byte(`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"a"}}`))
 	files, err := filepath.Glob("../testdata/*/*/*.yaml")

@@ -27,55 +27,55 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
 )
 
-// bench is a handler over an API server that a test plays.
-type bench struct {
+// testHandler is a handler over an API server that a test plays.
+type testHandler struct {
 	*handler
 	api rest.Interface
-	log *logged
-	// waits is how long the caller waits; 5s if empty.
-	waits string
+	log *logBuffer
+	// timeout is how long the caller waits; 5s if empty.
+	timeout string
 }
 
-// logged is a log, which lookups that outlive their review may still write to.
-type logged struct {
+// logBuffer is a log, which lookups that outlive their review may still write to.
+type logBuffer struct {
 	lock sync.Mutex
 	text strings.Builder
 }
 
-func (l *logged) add(_, args string) {
+func (l *logBuffer) appendLine(_, args string) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	fmt.Fprintln(&l.text, args)
 }
 
 // String is the log so far.
-func (l *logged) String() string {
+func (l *logBuffer) String() string {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	return l.text.String()
 }
 
-// withTimeout sets how long lookups may take.
-func (b bench) withTimeout(d time.Duration) {
+// setLookupTimeout sets how long lookups may take.
+func (b testHandler) setLookupTimeout(d time.Duration) {
 	b.config.Lookups.Timeout.Duration = d
-	b.lookups = newLookups(b.handler, b.api)
+	b.lookups = newLookupClient(b.handler, b.api)
 }
 
-// newLookups returns the lookups of a handler.
-func newLookups(h *handler, api rest.Interface) *lookup.Client {
+// newLookupClient returns the lookups of a handler.
+func newLookupClient(h *handler, api rest.Interface) *lookup.Client {
 	options := h.config.LookupOptions()
 	options.Metrics, options.Log = h.metrics.lookups, h.log
 	return lookup.NewClient(api, options)
 }
 
-// newBench makes a handler of a kind. api answers its lookups; nil for none expected.
-func newBench(t *testing.T, k kind, api http.HandlerFunc) bench {
+// newTestHandler makes a handler of a kind. api answers its lookups; nil for none expected.
+func newTestHandler(t *testing.T, k kind, api http.HandlerFunc) testHandler {
 	t.Helper()
 	if api == nil {
 		api = func(w http.ResponseWriter, r *http.Request) { t.Errorf("unexpected lookup of %s", r.URL) }
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if k.name == workflows.name && noLimits(w, r) {
+		if k.name == workflows.name && serveNoLimits(w, r) {
 			return
 		}
 		api(w, r)
@@ -91,16 +91,16 @@ func newBench(t *testing.T, k kind, api http.HandlerFunc) bench {
 	}
 	config := DefaultConfig()
 	config.Lookups.Timeout.Duration = 300 * time.Millisecond
-	log := &logged{}
-	logger := funcr.New(log.add, funcr.Options{Verbosity: 1})
+	log := &logBuffer{}
+	logger := funcr.New(log.appendLine, funcr.Options{Verbosity: 1})
 	config.Lookups.Remember.Duration = time.Minute
 	h := &handler{kind: k, config: config, metrics: m, limiter: newMemoryLimiter(memoryLimit()), log: logger}
-	h.lookups = newLookups(h, client.RESTClient())
-	return bench{h, client.RESTClient(), log, ""}
+	h.lookups = newLookupClient(h, client.RESTClient())
+	return testHandler{h, client.RESTClient(), log, ""}
 }
 
-// noLimits answers that a namespace has neither quotas nor LimitRanges, if that is what is asked.
-func noLimits(w http.ResponseWriter, r *http.Request) bool {
+// serveNoLimits answers that a namespace has neither quotas nor LimitRanges, if that is what is asked.
+func serveNoLimits(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/resourcequotas"):
 		fmt.Fprint(w, `{"apiVersion":"v1","kind":"ResourceQuotaList","items":[]}`)
@@ -113,10 +113,10 @@ func noLimits(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // post sends a body and returns the response and, if it is one, the answer to a review.
-func (b bench) post(t *testing.T, body string) (*http.Response, *admissionv1.AdmissionResponse) {
+func (b testHandler) post(t *testing.T, body string) (*http.Response, *admissionv1.AdmissionResponse) {
 	t.Helper()
 	recorder := httptest.NewRecorder()
-	b.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/?timeout="+cmp.Or(b.waits, "5s"), strings.NewReader(body)))
+	b.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/?timeout="+cmp.Or(b.timeout, "5s"), strings.NewReader(body)))
 	response := recorder.Result()
 	if response.StatusCode != http.StatusOK {
 		return response, nil
@@ -131,8 +131,8 @@ func (b bench) post(t *testing.T, body string) (*http.Response, *admissionv1.Adm
 	return response, review.Response
 }
 
-// review wraps an object, in JSON or as a change of the request around it, into an AdmissionReview.
-func review(t *testing.T, object string, changes ...func(*admissionv1.AdmissionRequest)) string {
+// reviewJSON wraps an object, in JSON or as a change of the request around it, into an AdmissionReview.
+func reviewJSON(t *testing.T, object string, changes ...func(*admissionv1.AdmissionRequest)) string {
 	t.Helper()
 	var meta metav1.PartialObjectMetadata
 	if err := json.Unmarshal([]byte(object), &meta); err != nil {
@@ -155,13 +155,13 @@ func review(t *testing.T, object string, changes ...func(*admissionv1.AdmissionR
 }
 
 const (
-	badProfile = `{"apiVersion":"kubeflow.org/v1","kind":"Profile","metadata":{"name":"team-a"},"spec":{"resourceQuotaSpec":{"hard":{"cpu":2}}}}`
-	needy      = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"run","namespace":"team-a"},"spec":{"entrypoint":"main",
+	profileWithCPUQuota = `{"apiVersion":"kubeflow.org/v1","kind":"Profile","metadata":{"name":"team-a"},"spec":{"resourceQuotaSpec":{"hard":{"cpu":2}}}}`
+	workflowWithSecret      = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"run","namespace":"team-a"},"spec":{"entrypoint":"main",
 		"templates":[{"name":"main","container":{"env":[{"name":"A","valueFrom":{"secretKeyRef":{"name":"credentials","key":"token"}}}]}}]}}`
 )
 
-// TestBadInput posts what is no review, or none that can be judged. Nothing of it may be denied, or go uncounted.
-func TestBadInput(t *testing.T) {
+// TestUnreviewableRequest posts what is no review, or none that can be judged. Nothing of it may be denied, or go uncounted.
+func TestUnreviewableRequest(t *testing.T) {
 	large := strings.Repeat("x", maxBody)
 	for name, test := range map[string]struct {
 		body    string
@@ -178,16 +178,16 @@ func TestBadInput(t *testing.T) {
 		"a review without a UID":           {`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{}}`, 400, "not an AdmissionReview with a request", "not_a_review"},
 		"7 MiB of nothing":                 {large + "x", 413, "larger than 7 MiB", "too_large"},
 		"a review of more than 7 MiB":      {`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"uid","object":{"a":"` + large + `"}}}`, 200, "larger than 7 MiB", passTooLarge},
-		"an object of another kind":        {review(t, badProfile), 200, "judges Workflow.argoproj.io, not Profile.kubeflow.org", passKind},
-		"no object":                        {review(t, needy, func(r *admissionv1.AdmissionRequest) { r.Object.Raw = nil }), 200, "can't be decoded", passUnreadable},
-		"a step with an unknown field":     {review(t, workflow(`{"steps":[[{"name":"a","novel":1}]]}`)), 200, `unknown field 'novel'`, passUnreadable},
-		"an amount with a tag":             {review(t, workflow(`{"container":{"resources":{"limits":{"cpu":"{{x}}"}}}}`)), 200, "quantities must match", passUnreadable},
-		"templates within templates":       {review(t, workflow(strings.Repeat(`{"steps":[[{"name":"a","inline":`, 1000)+"{}"+strings.Repeat("}]]}", 1000))), 200, "nested 4", passUnreadable},
-		"templates that are no list":       {review(t, `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"a"},"spec":{"templates":7}}`), 200, "can't be decoded", passUnreadable},
-		"a plugin template with two names": {review(t, workflow(`{"plugin":{"a":1,"b":2}}`)), 200, "can't be decoded", passUnreadable},
+		"an object of another kind":        {reviewJSON(t, profileWithCPUQuota), 200, "judges Workflow.argoproj.io, not Profile.kubeflow.org", passKind},
+		"no object":                        {reviewJSON(t, workflowWithSecret, func(r *admissionv1.AdmissionRequest) { r.Object.Raw = nil }), 200, "can't be decoded", passUnreadable},
+		"a step with an unknown field":     {reviewJSON(t, workflowJSON(`{"steps":[[{"name":"a","novel":1}]]}`)), 200, `unknown field 'novel'`, passUnreadable},
+		"an amount with a tag":             {reviewJSON(t, workflowJSON(`{"container":{"resources":{"limits":{"cpu":"{{x}}"}}}}`)), 200, "quantities must match", passUnreadable},
+		"templates within templates":       {reviewJSON(t, workflowJSON(strings.Repeat(`{"steps":[[{"name":"a","inline":`, 1000)+"{}"+strings.Repeat("}]]}", 1000))), 200, "nested 4", passUnreadable},
+		"templates that are no list":       {reviewJSON(t, `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"a"},"spec":{"templates":7}}`), 200, "can't be decoded", passUnreadable},
+		"a plugin template with two names": {reviewJSON(t, workflowJSON(`{"plugin":{"a":1,"b":2}}`)), 200, "can't be decoded", passUnreadable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, workflows, nil)
+			b := newTestHandler(t, workflows, nil)
 			response, answer := b.post(t, test.body)
 			if response.StatusCode != test.status {
 				t.Fatalf("status %d, want %d", response.StatusCode, test.status)
@@ -219,12 +219,12 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-func workflow(template string) string {
+func workflowJSON(template string) string {
 	return `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"a","namespace":"b"},"spec":{"entrypoint":"main","templates":[` + template + `]}}`
 }
 
-func TestOtherMethods(t *testing.T) {
-	b := newBench(t, workflows, nil)
+func TestMethodNotAllowed(t *testing.T) {
+	b := newTestHandler(t, workflows, nil)
 	recorder := httptest.NewRecorder()
 	b.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/", nil))
 	if recorder.Code != http.StatusMethodNotAllowed {
@@ -232,9 +232,9 @@ func TestOtherMethods(t *testing.T) {
 	}
 }
 
-// TestPasses has reviews that are let in without a look at the rules, and without a word.
-func TestPasses(t *testing.T) {
-	deleting := strings.Replace(badProfile, `"name":"team-a"`, `"name":"team-a","deletionTimestamp":"2026-01-01T00:00:00Z"`, 1)
+// TestPassesWithoutJudging has reviews that are let in without a look at the rules, and without a word.
+func TestPassesWithoutJudging(t *testing.T) {
+	deleting := strings.Replace(profileWithCPUQuota, `"name":"team-a"`, `"name":"team-a","deletionTimestamp":"2026-01-01T00:00:00Z"`, 1)
 	update := func(old string) func(*admissionv1.AdmissionRequest) {
 		return func(r *admissionv1.AdmissionRequest) {
 			r.Operation, r.OldObject.Raw = admissionv1.Update, []byte(old)
@@ -245,15 +245,15 @@ func TestPasses(t *testing.T) {
 		body string
 		why  string
 	}{
-		"an update of a Workflow":         {workflows, review(t, needy, update(needy)), passOperation},
-		"a deletion":                      {profiles, review(t, badProfile, func(r *admissionv1.AdmissionRequest) { r.Operation = admissionv1.Delete }), passOperation},
-		"a status":                        {profiles, review(t, badProfile, update(deleting), func(r *admissionv1.AdmissionRequest) { r.SubResource = "status" }), passOperation},
-		"a Profile with the same quota":   {profiles, review(t, badProfile, update(strings.Replace(badProfile, `"cpu":2`, `"cpu":"2000m"`, 1))), passUnchanged},
-		"a Profile that is being deleted": {profiles, review(t, badProfile, update(deleting)), passDeleting},
-		"its last update":                 {profiles, review(t, deleting, update(`{}`)), passDeleting},
+		"an update of a Workflow":         {workflows, reviewJSON(t, workflowWithSecret, update(workflowWithSecret)), passOperation},
+		"a deletion":                      {profiles, reviewJSON(t, profileWithCPUQuota, func(r *admissionv1.AdmissionRequest) { r.Operation = admissionv1.Delete }), passOperation},
+		"a status":                        {profiles, reviewJSON(t, profileWithCPUQuota, update(deleting), func(r *admissionv1.AdmissionRequest) { r.SubResource = "status" }), passOperation},
+		"a Profile with the same quota":   {profiles, reviewJSON(t, profileWithCPUQuota, update(strings.Replace(profileWithCPUQuota, `"cpu":2`, `"cpu":"2000m"`, 1))), passUnchanged},
+		"a Profile that is being deleted": {profiles, reviewJSON(t, profileWithCPUQuota, update(deleting)), passDeleting},
+		"its last update":                 {profiles, reviewJSON(t, deleting, update(`{}`)), passDeleting},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, test.kind, nil)
+			b := newTestHandler(t, test.kind, nil)
 			_, answer := b.post(t, test.body)
 			if !answer.Allowed || len(answer.Warnings) > 0 || answer.Result != nil || answer.AuditAnnotations != nil {
 				t.Errorf("answered %+v", answer)
@@ -265,12 +265,12 @@ func TestPasses(t *testing.T) {
 	}
 }
 
-func TestPanicLetsThrough(t *testing.T) {
+func TestPanicAdmitsUnchecked(t *testing.T) {
 	k := workflows
 	k.decodeFast = func([]byte) (*admissionv1.AdmissionRequest, subject, error) { panic("not read quickly") }
-	k.decode = func(*admissionv1.AdmissionRequest) (subject, error) { return panics{}, nil }
-	b := newBench(t, k, nil)
-	_, answer := b.post(t, review(t, needy))
+	k.decode = func(*admissionv1.AdmissionRequest) (subject, error) { return panickingSubject{}, nil }
+	b := newTestHandler(t, k, nil)
+	_, answer := b.post(t, reviewJSON(t, workflowWithSecret))
 	if !answer.Allowed || len(answer.Warnings) != 1 {
 		t.Errorf("answered %+v", answer)
 	}
@@ -282,17 +282,17 @@ func TestPanicLetsThrough(t *testing.T) {
 	}
 }
 
-type panics struct{}
+type panickingSubject struct{}
 
-func (panics) object() metav1.Object           { return &metav1.ObjectMeta{} }
-func (panics) passes() string                  { return "" }
-func (panics) mode() (validators.Mode, string) { return "", "" }
-func (panics) judge(validators.Facts, Config, func(string) bool) []validators.Finding {
+func (panickingSubject) object() metav1.Object           { return &metav1.ObjectMeta{} }
+func (panickingSubject) passes() string                  { return "" }
+func (panickingSubject) mode() (validators.Mode, string) { return "", "" }
+func (panickingSubject) judge(validators.Facts, Config, func(string) bool) []validators.Finding {
 	panic("no such luck")
 }
 
-// TestModes has the same two findings under every mode.
-func TestModes(t *testing.T) {
+// TestAnswerInEachMode has the same two findings under every mode.
+func TestAnswerInEachMode(t *testing.T) {
 	certain := validators.Finding{Rule: "a", Certainty: validators.Certain, Field: "spec", Problem: "certain"}
 	possible := validators.Finding{Rule: "a", Certainty: validators.Possible, Field: "spec", Problem: "possible"}
 	for mode, want := range map[validators.Mode]struct {
@@ -321,8 +321,8 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// TestAnswerHoldsEverything has more findings than fit: all that deny are causes, the warnings are bounded and say so.
-func TestAnswerHoldsEverything(t *testing.T) {
+// TestEveryDenialIsACause has more findings than fit: all that deny are causes, the warnings are bounded and say so.
+func TestEveryDenialIsACause(t *testing.T) {
 	var findings []validators.Finding
 	for i := range 20 {
 		findings = append(findings,
@@ -341,8 +341,8 @@ func TestAnswerHoldsEverything(t *testing.T) {
 }
 
 func TestSkipAnnotation(t *testing.T) {
-	b := newBench(t, profiles, nil)
-	_, answer := b.post(t, review(t, strings.Replace(badProfile, `"name":"team-a"`,
+	b := newTestHandler(t, profiles, nil)
+	_, answer := b.post(t, reviewJSON(t, strings.Replace(profileWithCPUQuota, `"name":"team-a"`,
 		`"name":"team-a","annotations":{"kfp-preflight.dev/skip":"profile-quota-compute, no-such-rule"}`, 1)))
 	if !answer.Allowed || answer.AuditAnnotations["skipped"] != "profile-quota-compute" {
 		t.Errorf("answered %+v", answer)
@@ -376,9 +376,9 @@ func TestCacheMayHit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, mayHit := range []bool{false, true} {
-		b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) { lookuptest.NotFound(w) })
+		b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) { lookuptest.NotFound(w) })
 		b.config.KFP.CacheMayHit = mayHit
-		_, answer := b.post(t, review(t, string(object)))
+		_, answer := b.post(t, reviewJSON(t, string(object)))
 		if answer.Allowed || strings.Contains(answer.Result.Message, "'dataset'") == mayHit || (len(answer.Warnings) == 1) != mayHit {
 			t.Errorf("where the cache may hit (%v): %+v", mayHit, answer)
 		}
@@ -393,9 +393,9 @@ func TestExempt(t *testing.T) {
 		for _, k := range []struct {
 			kind   kind
 			object string
-		}{{profiles, badProfile}, {workflows, needy}} {
-			b := newBench(t, k.kind, func(w http.ResponseWriter, _ *http.Request) { lookuptest.NotFound(w) })
-			body := strings.Replace(review(t, k.object), `"uid":`, `"userInfo":{"username":"someone","groups":["others","people"]},"uid":`, 1)
+		}{{profiles, profileWithCPUQuota}, {workflows, workflowWithSecret}} {
+			b := newTestHandler(t, k.kind, func(w http.ResponseWriter, _ *http.Request) { lookuptest.NotFound(w) })
+			body := strings.Replace(reviewJSON(t, k.object), `"uid":`, `"userInfo":{"username":"someone","groups":["others","people"]},"uid":`, 1)
 			b.config.Exempt = exempt
 			if _, answer := b.post(t, body); !answer.Allowed || len(answer.Warnings) > 0 {
 				t.Errorf("%s, %s: %+v", name, k.kind.name, answer)
@@ -409,9 +409,9 @@ func TestExempt(t *testing.T) {
 }
 
 func TestIgnoreSkips(t *testing.T) {
-	b := newBench(t, profiles, nil)
+	b := newTestHandler(t, profiles, nil)
 	b.config.IgnoreSkips = true
-	body := strings.Replace(strings.Replace(review(t, badProfile), `"cpu":2`, `"cpus":2`, 1), `"name":"team-a"`,
+	body := strings.Replace(strings.Replace(reviewJSON(t, profileWithCPUQuota), `"cpu":2`, `"cpus":2`, 1), `"name":"team-a"`,
 		`"name":"team-a","annotations":{"kfp-preflight.dev/skip":"profile-quota-invalid,profile-quota-compute"}`, 1)
 	if _, answer := b.post(t, body); answer.Allowed || len(answer.AuditAnnotations) > 0 {
 		t.Errorf("answered %+v", answer)

@@ -18,21 +18,21 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
 )
 
-// ours are the metrics that the webhook really has.
-func ours(t *testing.T) queries {
+// ownMetrics are the metrics that the webhook really has.
+func ownMetrics(t *testing.T) metricCatalog {
 	t.Helper()
-	of, err := newMetrics(prometheus.NewRegistry())
+	reviewMetrics, err := newMetrics(prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
-	about, err := newServerMetrics(prometheus.NewRegistry(), "v1", &anyCertificate{})
+	serverMetrics, err := newServerMetrics(prometheus.NewRegistry(), "v1", &fixedCertificate{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	values := labelValues(t)
 	description := regexp.MustCompile(`fqName: "(\w+)", help: ".*", constLabels: \{([^}]*)\}, variableLabels: \{([^}]*)\}`)
-	out := queries{}
-	for _, collector := range append(of.all(), about.all()...) {
+	out := metricCatalog{}
+	for _, collector := range append(reviewMetrics.all(), serverMetrics.all()...) {
 		descriptions := make(chan *prometheus.Desc, 1)
 		collector.Describe(descriptions)
 		m := description.FindStringSubmatch((<-descriptions).String())
@@ -40,24 +40,24 @@ func ours(t *testing.T) queries {
 			t.Fatal("a metric can't be described")
 		}
 		name := m[1]
-		with := metricLabels{}
+		labels := metricLabels{}
 		for _, constant := range strings.FieldsFunc(m[2], func(r rune) bool { return r == ',' }) {
 			label, _, _ := strings.Cut(constant, "=")
-			with[label] = nil
+			labels[label] = nil
 		}
 		for _, label := range strings.FieldsFunc(m[3], func(r rune) bool { return r == ',' }) {
-			with[label] = values[label]
+			labels[label] = values[label]
 			if own := values[label+" of "+name]; own != nil {
-				with[label] = own
+				labels[label] = own
 			}
-			if with[label] == nil {
+			if labels[label] == nil {
 				t.Errorf("label %s of %s may have any value", label, name)
 			}
 		}
 		if _, ok := collector.(*prometheus.HistogramVec); ok {
 			name += " histogram"
 		}
-		out[name] = with
+		out[name] = labels
 	}
 	return out
 }
@@ -69,16 +69,16 @@ func labelValues(t *testing.T) map[string]sets.Set[string] {
 		"kind":      sets.New(profiles.name, workflows.name),
 		"operation": sets.New("other"),
 		"decision":  sets.New("allow", "deny"),
-		"passed":    constants(t, "pass").Insert(""),
+		"passed":    stringConstants(t, "pass").Insert(""),
 		"dry_run":   sets.New("true", "false"),
 		"rule":      sets.New(validators.RuleIDs()...),
 		"certainty": sets.New(validators.Unknown.String(), validators.Possible.String(), validators.Certain.String()),
 		"effect":    sets.New[string](),
-		"resource":  lookedUp(t),
+		"resource":  resourceLabels(t),
 		"result":    sets.New("applied", "refused"),
 
-		"reason of kfp_preflight_lookup_errors_total": literals(t, "lookupError", 0),
-		"reason of kfp_preflight_bad_requests_total":  literals(t, "badRequest", 1).Union(constants(t, "bad")),
+		"reason of kfp_preflight_lookup_errors_total": literalStrings(t, "lookupError", 0),
+		"reason of kfp_preflight_bad_requests_total":  literalStrings(t, "badRequest", 1).Union(stringConstants(t, "bad")),
 	}
 	for _, k := range []kind{profiles, workflows} {
 		for _, operation := range k.operations {
@@ -93,10 +93,10 @@ func labelValues(t *testing.T) map[string]sets.Set[string] {
 	return out
 }
 
-// lookedUp asks for everything that facts can be asked for, and returns what was counted.
-func lookedUp(t *testing.T) sets.Set[string] {
+// resourceLabels asks for everything that facts can be asked for, and returns what was counted.
+func resourceLabels(t *testing.T) sets.Set[string] {
 	t.Helper()
-	b := newBench(t, profiles, func(w http.ResponseWriter, _ *http.Request) {
+	b := newTestHandler(t, profiles, func(w http.ResponseWriter, _ *http.Request) {
 		lookuptest.NotFound(w)
 	})
 	facts := b.lookups.NewSession(t.Context()).Facts()
@@ -127,11 +127,11 @@ func lookedUp(t *testing.T) sets.Set[string] {
 	return out
 }
 
-// constants are the values of the string constants of this package whose names begin so.
-func constants(t *testing.T, prefix string) sets.Set[string] {
+// stringConstants are the values of the string constants of this package whose names begin so.
+func stringConstants(t *testing.T, prefix string) sets.Set[string] {
 	t.Helper()
 	out := sets.New[string]()
-	source(t, func(node ast.Node) {
+	inspectSource(t, func(node ast.Node) {
 		spec, ok := node.(*ast.ValueSpec)
 		if !ok || len(spec.Values) != 1 || !regexp.MustCompile("^"+prefix+"[A-Z]").MatchString(spec.Names[0].Name) {
 			return
@@ -144,11 +144,11 @@ func constants(t *testing.T, prefix string) sets.Set[string] {
 	return out
 }
 
-// literals are the strings that stand at a place in the literals of a type.
-func literals(t *testing.T, name string, at int) sets.Set[string] {
+// literalStrings are the strings that stand at a place in the literals of a type.
+func literalStrings(t *testing.T, name string, at int) sets.Set[string] {
 	t.Helper()
 	out := sets.New[string]()
-	source(t, func(node ast.Node) {
+	inspectSource(t, func(node ast.Node) {
 		literal, ok := node.(*ast.CompositeLit)
 		if !ok || len(literal.Elts) <= at {
 			return
@@ -164,8 +164,8 @@ func literals(t *testing.T, name string, at int) sets.Set[string] {
 	return out
 }
 
-// source walks through the code of this package and of lookup.
-func source(t *testing.T, see func(ast.Node)) {
+// inspectSource walks through the code of this package and of lookup.
+func inspectSource(t *testing.T, visit func(ast.Node)) {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
 	if err != nil {
@@ -184,7 +184,7 @@ func source(t *testing.T, see func(ast.Node)) {
 			t.Fatal(err)
 		}
 		ast.Inspect(parsed, func(node ast.Node) bool {
-			see(node)
+			visit(node)
 			return true
 		})
 	}

@@ -26,13 +26,13 @@ import (
 	"k8s.io/client-go/util/cert"
 )
 
-// given are certificates that a test exchanges.
-type given struct {
+// replaceableCertificate are certificates that a test exchanges.
+type replaceableCertificate struct {
 	atomic.Pointer[tls.Certificate]
 }
 
-func (*given) Start(context.Context) error { return nil }
-func (g *given) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (*replaceableCertificate) Start(context.Context) error { return nil }
+func (g *replaceableCertificate) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return g.Load(), nil
 }
 
@@ -58,8 +58,8 @@ func newCertificate(t *testing.T, from, to time.Duration, name string) *tls.Cert
 	return &tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key, Leaf: leaf}
 }
 
-// newListener starts a listener that answers with 200.
-func newListener(t *testing.T, l *listener) (stop func() error) {
+// startListener starts a listener that answers with 200.
+func startListener(t *testing.T, l *listener) (stop func() error) {
 	t.Helper()
 	l.address = "127.0.0.1:0"
 	if l.handler == nil {
@@ -81,10 +81,10 @@ func newListener(t *testing.T, l *listener) (stop func() error) {
 }
 
 func TestReady(t *testing.T) {
-	certificates := &given{}
+	certificates := &replaceableCertificate{}
 	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
 	l := &listener{certificates: certificates, stopDelay: 300 * time.Millisecond}
-	stop := newListener(t, l)
+	stop := startListener(t, l)
 	is := func(want string) {
 		t.Helper()
 		err := l.ready(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
@@ -127,10 +127,10 @@ func TestReady(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	certificates := &given{}
+	certificates := &replaceableCertificate{}
 	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
 	l := &listener{certificates: certificates}
-	stop := newListener(t, l)
+	stop := startListener(t, l)
 	defer func() { _ = stop() }()
 	for name, test := range map[string]struct {
 		client *tls.Config
@@ -168,11 +168,11 @@ func TestClientCheck(t *testing.T) {
 	}
 	apiServer := newCertificate(t, -time.Hour, time.Hour, "kube-apiserver")
 	trust(apiServer)
-	certificates := &given{}
+	certificates := &replaceableCertificate{}
 	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
-	logs := &logged{}
-	l := &listener{certificates: certificates, clients: ClientCheck{CAFile: file, Names: []string{"kube-apiserver"}}, log: funcr.New(logs.add, funcr.Options{})}
-	stop := newListener(t, l)
+	logs := &logBuffer{}
+	l := &listener{certificates: certificates, clients: ClientCheck{CAFile: file, Names: []string{"kube-apiserver"}}, log: funcr.New(logs.appendLine, funcr.Options{})}
+	stop := startListener(t, l)
 	defer func() { _ = stop() }()
 	call := func(client *tls.Certificate) error {
 		config := &tls.Config{InsecureSkipVerify: true}
@@ -222,8 +222,8 @@ func TestClientCheck(t *testing.T) {
 }
 
 // TestWaitingStreamsBlockNobody: large bodies that nobody reads yet leave room on their connection for another one.
-func TestWaitingStreamsBlockNobody(t *testing.T) {
-	certificates := &given{}
+func TestWaitingStreamsDontBlockOthers(t *testing.T) {
+	certificates := &replaceableCertificate{}
 	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
 	release := make(chan struct{})
 	var waiting atomic.Int32
@@ -235,7 +235,7 @@ func TestWaitingStreamsBlockNobody(t *testing.T) {
 		}
 		_, _ = io.Copy(io.Discard, r.Body)
 	})
-	stop := newListener(t, l)
+	stop := startListener(t, l)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
 	body := strings.Repeat("x", 1<<20)
 	post := func(path string) error {
@@ -272,11 +272,11 @@ func TestWaitingStreamsBlockNobody(t *testing.T) {
 }
 
 // TestStopAsksClientsToLeave: who is connected when the stop begins gets an answer, and connects anew.
-func TestStopAsksClientsToLeave(t *testing.T) {
-	certificates := &given{}
+func TestStopMakesClientsReconnect(t *testing.T) {
+	certificates := &replaceableCertificate{}
 	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
 	l := &listener{certificates: certificates, stopDelay: 2 * time.Second}
-	stop := newListener(t, l)
+	stop := startListener(t, l)
 	var dials atomic.Int32
 	client := &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true,

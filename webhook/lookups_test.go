@@ -23,7 +23,7 @@ import (
 )
 
 // lookupErrors are the failed lookups that were counted, by resource and reason.
-func (b bench) lookupErrors(t *testing.T) map[string]float64 {
+func (b testHandler) lookupErrors(t *testing.T) map[string]float64 {
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(b.metrics.lookups.Collectors()...)
@@ -42,9 +42,9 @@ func (b bench) lookupErrors(t *testing.T) map[string]float64 {
 	return out
 }
 
-// TestLookupFails has an API server that fails in every way there is: nothing is denied, and it is said, logged and
+// TestFailedLookupAdmits has an API server that fails in every way there is: nothing is denied, and it is said, logged and
 // counted, in time.
-func TestLookupFails(t *testing.T) {
+func TestFailedLookupAdmits(t *testing.T) {
 	for reason, fail := range map[string]http.HandlerFunc{
 		"timeout":   func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		"forbidden": func(w http.ResponseWriter, _ *http.Request) { lookuptest.Error(w, 403, metav1.StatusReasonForbidden) },
@@ -59,9 +59,9 @@ func TestLookupFails(t *testing.T) {
 		for _, test := range []struct {
 			kind             kind
 			object, resource string
-		}{{workflows, needy, "secrets"}, {profiles, badProfile, "configmaps"}, {profiles, badProfile, "limitranges"}} {
+		}{{workflows, workflowWithSecret, "secrets"}, {profiles, profileWithCPUQuota, "configmaps"}, {profiles, profileWithCPUQuota, "limitranges"}} {
 			t.Run(reason+"/"+test.resource, func(t *testing.T) {
-				b := newBench(t, test.kind, func(w http.ResponseWriter, r *http.Request) {
+				b := newTestHandler(t, test.kind, func(w http.ResponseWriter, r *http.Request) {
 					if strings.Contains(r.URL.Path, test.resource) {
 						fail(w, r)
 						return
@@ -69,7 +69,7 @@ func TestLookupFails(t *testing.T) {
 					lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
 				})
 				began := time.Now()
-				_, answer := b.post(t, review(t, test.object))
+				_, answer := b.post(t, reviewJSON(t, test.object))
 				if took := time.Since(began); took > 2*time.Second {
 					t.Errorf("the answer took %v", took)
 				}
@@ -100,7 +100,7 @@ func TestConnectionReset(t *testing.T) {
 		allowed bool
 	}{{1, false}, {1000, true}} {
 		var seen atomic.Int32
-		b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+		b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.URL.Path, "secrets") && seen.Add(1) <= test.resets {
 				conn, _, _ := w.(http.Hijacker).Hijack()
 				_ = conn.(*net.TCPConn).SetLinger(0) // a reset, not an orderly end
@@ -109,9 +109,9 @@ func TestConnectionReset(t *testing.T) {
 			}
 			lookuptest.NotFound(w)
 		})
-		b.withTimeout(3 * time.Second)
+		b.setLookupTimeout(3 * time.Second)
 		began := time.Now()
-		_, answer := b.post(t, review(t, needy))
+		_, answer := b.post(t, reviewJSON(t, workflowWithSecret))
 		if answer.Allowed != test.allowed || (len(answer.Warnings) > 0) != test.allowed {
 			t.Errorf("%d resets: answered %+v", test.resets, answer)
 		}
@@ -124,9 +124,9 @@ func TestConnectionReset(t *testing.T) {
 	}
 }
 
-// TestUnknownController has a cluster whose workflow-controller is not where it is expected, or whose configuration makes
+// TestControllerConfigUnknown has a cluster whose workflow-controller is not where it is expected, or whose configuration makes
 // no sense. The quota is not judged on a guess.
-func TestUnknownController(t *testing.T) {
+func TestControllerConfigUnknown(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer http.HandlerFunc
 		says   string
@@ -137,8 +137,8 @@ func TestUnknownController(t *testing.T) {
 		}, "could not be understood"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, profiles, test.answer)
-			_, answer := b.post(t, review(t, badProfile))
+			b := newTestHandler(t, profiles, test.answer)
+			_, answer := b.post(t, reviewJSON(t, profileWithCPUQuota))
 			if !answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], test.says) {
 				t.Errorf("answered %+v", answer)
 			}
@@ -146,8 +146,8 @@ func TestUnknownController(t *testing.T) {
 	}
 }
 
-// TestDeniedOnlyOnFreshFacts has a cache that is out of date: it may let an object in for a moment, never keep one out.
-func TestDeniedOnlyOnFreshFacts(t *testing.T) {
+// TestDenialNeedsFreshFacts has a cache that is out of date: it may let an object in for a moment, never keep one out.
+func TestDenialNeedsFreshFacts(t *testing.T) {
 	const missing = "missing"
 	for name, test := range map[string]struct {
 		cached  string // a key that the Secret had when it was cached; empty if it was not
@@ -164,7 +164,7 @@ func TestDeniedOnlyOnFreshFacts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var key atomic.Value
 			var lookups atomic.Int32
-			b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+			b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 				switch {
 				case !strings.HasSuffix(r.URL.Path, "/namespaces/team-a/secrets/credentials"):
 					lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
@@ -178,11 +178,11 @@ func TestDeniedOnlyOnFreshFacts(t *testing.T) {
 			})
 			if test.cached != "" {
 				key.Store(test.cached)
-				b.post(t, review(t, needy))
+				b.post(t, reviewJSON(t, workflowWithSecret))
 				lookups.Store(0)
 			}
 			key.Store(test.now)
-			_, answer := b.post(t, review(t, needy))
+			_, answer := b.post(t, reviewJSON(t, workflowWithSecret))
 			if answer.Allowed != test.allowed || len(answer.Warnings) > 0 {
 				t.Errorf("answered %+v", answer)
 			}
@@ -197,10 +197,10 @@ func secretWith(key string) *corev1.Secret {
 	return &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}, Data: map[string][]byte{key: nil}}
 }
 
-// TestRefreshFails has a cached fact that denies, and an API server that fails when it is asked again.
-func TestRefreshFails(t *testing.T) {
+// TestFailedRefreshAdmits has a cached fact that denies, and an API server that fails when it is asked again.
+func TestFailedRefreshAdmits(t *testing.T) {
 	var fails atomic.Bool
-	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+	b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case !strings.Contains(r.URL.Path, "secrets"):
 			lookuptest.NotFound(w)
@@ -210,18 +210,18 @@ func TestRefreshFails(t *testing.T) {
 			lookuptest.Object(w, r, secretWith("other"))
 		}
 	})
-	if _, answer := b.post(t, review(t, needy)); answer.Allowed {
+	if _, answer := b.post(t, reviewJSON(t, workflowWithSecret)); answer.Allowed {
 		t.Fatalf("answered %+v", answer)
 	}
 	fails.Store(true)
-	if _, answer := b.post(t, review(t, needy)); !answer.Allowed || len(answer.Warnings) != 1 {
+	if _, answer := b.post(t, reviewJSON(t, workflowWithSecret)); !answer.Allowed || len(answer.Warnings) != 1 {
 		t.Errorf("answered %+v", answer)
 	}
 }
 
-// TestOtherLookupFails fails one kind of lookup at a time, none of which is that of the Secret itself. The Secret is not
+// TestFailedLookupOfContext fails one kind of lookup at a time, none of which is that of the Secret itself. The Secret is not
 // there, and each time something that could not be found out might bring it about, or do without it.
-func TestOtherLookupFails(t *testing.T) {
+func TestFailedLookupOfContext(t *testing.T) {
 	const use = `{"name":"use","container":{"envFrom":[{"secretRef":{"name":"made"}}]}}`
 	for resource, templates := range map[string]string{
 		"configmaps/workflow-controller-configmap": `{"name":"main","steps":[[{"name":"use","template":"use"}]]},` + use,
@@ -230,14 +230,14 @@ func TestOtherLookupFails(t *testing.T) {
 		"workflowtemplates": `{"name":"main","steps":[[{"name":"make","templateRef":{"name":"a","template":"b"}}],[{"name":"use","template":"use"}]]},` + use,
 	} {
 		t.Run(resource, func(t *testing.T) {
-			b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+			b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 				if strings.Contains(r.URL.Path, resource) {
 					lookuptest.Error(w, 500, metav1.StatusReasonInternalError)
 					return
 				}
 				lookuptest.NotFound(w)
 			})
-			if _, answer := b.post(t, review(t, workflow(templates))); !answer.Allowed {
+			if _, answer := b.post(t, reviewJSON(t, workflowJSON(templates))); !answer.Allowed {
 				t.Errorf("denied: %s", answer.Result.Message)
 			}
 			if got := len(b.lookupErrors(t)); got != 1 {
@@ -264,12 +264,12 @@ func TestLookupsAreBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var lookups atomic.Int32
-			b := newBench(t, workflows, func(w http.ResponseWriter, _ *http.Request) {
+			b := newTestHandler(t, workflows, func(w http.ResponseWriter, _ *http.Request) {
 				lookups.Add(1)
 				lookuptest.NotFound(w)
 			})
-			b.withTimeout(10 * time.Second)
-			_, answer := b.post(t, review(t, workflow(test.templates)))
+			b.setLookupTimeout(10 * time.Second)
+			_, answer := b.post(t, reviewJSON(t, workflowJSON(test.templates)))
 			if got := lookups.Load(); got > test.lookups {
 				t.Errorf("%d lookups", got)
 			}
@@ -280,45 +280,45 @@ func TestLookupsAreBounded(t *testing.T) {
 	}
 }
 
-// TestImpossibleName has a name that no Secret can have, which need not be looked up.
-func TestImpossibleName(t *testing.T) {
-	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+// TestImpossibleSecretName has a name that no Secret can have, which need not be looked up.
+func TestImpossibleSecretName(t *testing.T) {
+	b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/secrets/") {
 			t.Errorf("lookup of %s", r.URL.Path)
 		}
 		lookuptest.NotFound(w)
 	})
 	for _, name := range []string{"A_B", "a/b", "..", "a%b"} {
-		if _, answer := b.post(t, review(t, strings.Replace(needy, "credentials", name, 1))); answer.Allowed {
+		if _, answer := b.post(t, reviewJSON(t, strings.Replace(workflowWithSecret, "credentials", name, 1))); answer.Allowed {
 			t.Errorf("%s is let in", name)
 		}
 	}
 }
 
-// TestNamespaceOfTheRequest has an object that claims another namespace than the request's.
-func TestNamespaceOfTheRequest(t *testing.T) {
-	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+// TestRequestNamespaceWins has an object that claims another namespace than the request's.
+func TestRequestNamespaceWins(t *testing.T) {
+	b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "elsewhere") {
 			t.Errorf("lookup of %s", r.URL.Path)
 		}
 		lookuptest.NotFound(w)
 	})
-	body := strings.Replace(review(t, needy), `"metadata":{"name":"run","namespace":"team-a"}`, `"metadata":{"name":"run","namespace":"elsewhere"}`, 1)
+	body := strings.Replace(reviewJSON(t, workflowWithSecret), `"metadata":{"name":"run","namespace":"team-a"}`, `"metadata":{"name":"run","namespace":"elsewhere"}`, 1)
 	if _, answer := b.post(t, body); answer.Allowed || strings.Contains(answer.Result.Message, "elsewhere") {
 		t.Errorf("answered %+v", answer)
 	}
 }
 
-// TestNameThatIsNoNamespace has Profiles whose names are none of a namespace, and lead nowhere else.
-func TestNameThatIsNoNamespace(t *testing.T) {
-	b := newBench(t, profiles, func(w http.ResponseWriter, r *http.Request) {
+// TestProfileNameNotANamespace has Profiles whose names are none of a namespace, and lead nowhere else.
+func TestProfileNameNotANamespace(t *testing.T) {
+	b := newTestHandler(t, profiles, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "limitranges") {
 			t.Errorf("lookup of %s", r.URL.Path)
 		}
 		lookuptest.NotFound(w)
 	})
 	for _, name := range []string{"", "a.b", "..", "A"} {
-		body := strings.ReplaceAll(review(t, badProfile), `"name":"team-a"`, fmt.Sprintf(`"name":%q`, name))
+		body := strings.ReplaceAll(reviewJSON(t, profileWithCPUQuota), `"name":"team-a"`, fmt.Sprintf(`"name":%q`, name))
 		// An API server that asks has given the object a name before.
 		if _, answer := b.post(t, body); answer.Allowed != (name == "") || !answer.Allowed && !strings.Contains(answer.Result.Message, "profile-quota-invalid") {
 			t.Errorf("Profile '%s': answered %+v", name, answer)
@@ -326,8 +326,8 @@ func TestNameThatIsNoNamespace(t *testing.T) {
 	}
 }
 
-// TestRefreshed has a denial that may be based on cached facts. Those facts are asked for again, and nothing else is.
-func TestRefreshed(t *testing.T) {
+// TestRefreshRepeatsOnlyWhatMatters has a denial that may be based on cached facts. Those facts are asked for again, and nothing else is.
+func TestRefreshRepeatsOnlyWhatMatters(t *testing.T) {
 	const (
 		configMap  = "/api/v1/namespaces/kubeflow/configmaps/workflow-controller-configmap"
 		repository = "/api/v1/namespaces/team-a/configmaps/artifact-repositories"
@@ -335,10 +335,10 @@ func TestRefreshed(t *testing.T) {
 		quotas     = "/api/v1/namespaces/team-a/resourcequotas"
 		present    = "/api/v1/namespaces/team-a/secrets/present"
 	)
-	both := strings.Replace(needy, `{"env":[`, `{"envFrom":[{"secretRef":{"name":"present"}}],"env":[`, 1)
+	both := strings.Replace(workflowWithSecret, `{"env":[`, `{"envFrom":[{"secretRef":{"name":"present"}}],"env":[`, 1)
 	var lock sync.Mutex
 	asked := map[string]int{}
-	b := newBench(t, workflows, nil)
+	b := newTestHandler(t, workflows, nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		lock.Lock()
 		defer lock.Unlock()
@@ -346,7 +346,7 @@ func TestRefreshed(t *testing.T) {
 		switch {
 		case r.URL.Path == configMap:
 			lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
-		case noLimits(w, r):
+		case serveNoLimits(w, r):
 		case r.URL.Path == present:
 			lookuptest.Object(w, r, &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}})
 		default:
@@ -358,13 +358,13 @@ func TestRefreshed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.lookups = newLookups(b.handler, client.RESTClient())
+	b.lookups = newLookupClient(b.handler, client.RESTClient())
 	post := func(what, object string, allowed bool, want map[string]int) {
 		t.Helper()
 		lock.Lock()
 		clear(asked)
 		lock.Unlock()
-		if _, answer := b.post(t, review(t, object)); answer.Allowed != allowed {
+		if _, answer := b.post(t, reviewJSON(t, object)); answer.Allowed != allowed {
 			t.Errorf("%s: answered %+v", what, answer)
 		}
 		lock.Lock()
@@ -382,55 +382,55 @@ func TestRefreshed(t *testing.T) {
 
 const plainWorkflow = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"run","namespace":"team-a"},"spec":{"entrypoint":"main","templates":[{"name":"main","container":{"image":"a"}}]}}`
 
-// TestRefreshedConfiguration has a denial that stood on a configuration that is another one by now.
-func TestRefreshedConfiguration(t *testing.T) {
+// TestRefreshOfControllerConfig has a denial that stood on a configuration that is another one by now.
+func TestRefreshOfControllerConfig(t *testing.T) {
 	var executor atomic.Value
 	executor.Store(map[string]string{"mainContainer": "envFrom: [{secretRef: {name: credentials}}]"})
-	b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+	b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "workflow-controller-configmap") {
 			lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}, Data: executor.Load().(map[string]string)})
 			return
 		}
 		lookuptest.NotFound(w)
 	})
-	if _, answer := b.post(t, review(t, plainWorkflow)); answer.Allowed {
+	if _, answer := b.post(t, reviewJSON(t, plainWorkflow)); answer.Allowed {
 		t.Errorf("answered %+v", answer)
 	}
 	executor.Store(map[string]string{})
-	if _, answer := b.post(t, review(t, plainWorkflow)); !answer.Allowed || len(answer.Warnings) > 0 {
+	if _, answer := b.post(t, reviewJSON(t, plainWorkflow)); !answer.Allowed || len(answer.Warnings) > 0 {
 		t.Errorf("denied for a configuration that is gone: %+v", answer)
 	}
 }
 
-// TestNotTheObject has something in the API server's place that answers everything with status 200: nobody is denied.
-func TestNotTheObject(t *testing.T) {
+// TestWrongObjectAdmits has something in the API server's place that answers everything with status 200: nobody is denied.
+func TestWrongObjectAdmits(t *testing.T) {
 	for name, body := range lookuptest.NotTheObject {
-		for object, k := range map[string]kind{needy: workflows, badProfile: profiles} {
-			b := newBench(t, k, func(w http.ResponseWriter, _ *http.Request) {
+		for object, k := range map[string]kind{workflowWithSecret: workflows, profileWithCPUQuota: profiles} {
+			b := newTestHandler(t, k, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/json")
 				fmt.Fprint(w, body)
 			})
-			if _, answer := b.post(t, review(t, object)); !answer.Allowed || len(answer.Warnings) == 0 {
+			if _, answer := b.post(t, reviewJSON(t, object)); !answer.Allowed || len(answer.Warnings) == 0 {
 				t.Errorf("%s, %s: answered %+v", name, k.name, answer)
 			}
 		}
 	}
 }
 
-// TestNotTheAPIServer has a proxy without a backend: its 404 denies nobody.
-func TestNotTheAPIServer(t *testing.T) {
-	b := newBench(t, workflows, func(w http.ResponseWriter, _ *http.Request) {
+// TestForeign404Admits has a proxy without a backend: its 404 denies nobody.
+func TestForeign404Admits(t *testing.T) {
+	b := newTestHandler(t, workflows, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = w.Write([]byte("<html>no backend</html>"))
 	})
-	if _, answer := b.post(t, review(t, needy)); !answer.Allowed || len(answer.Warnings) == 0 {
+	if _, answer := b.post(t, reviewJSON(t, workflowWithSecret)); !answer.Allowed || len(answer.Warnings) == 0 {
 		t.Errorf("answered %+v", answer)
 	}
 }
 
-// TestSameLookupOnce has a Workflow that names one missing ConfigMap a thousand times, and Workflows that name more than any real one.
-func TestSameLookupOnce(t *testing.T) {
+// TestRepeatedLookupsAreShared has a Workflow that names one missing ConfigMap a thousand times, and Workflows that name more than any real one.
+func TestRepeatedLookupsAreShared(t *testing.T) {
 	const parameter = `{"name":"p%%[1]d","valueFrom":{"configMapKeyRef":{"name":"%s","key":"k"}}}`
 	for name, test := range map[string]struct {
 		configMap string
@@ -442,7 +442,7 @@ func TestSameLookupOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked atomic.Int32
-			b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+			b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 				asked.Add(1)
 				if strings.Contains(r.URL.Path, "slow") {
 					<-r.Context().Done()
@@ -454,7 +454,7 @@ func TestSameLookupOnce(t *testing.T) {
 				parameters = append(parameters, fmt.Sprintf(fmt.Sprintf(parameter, test.configMap), i))
 			}
 			arguments := `"arguments":{"parameters":[` + strings.Join(parameters, ",") + `]},"entrypoint"`
-			b.post(t, review(t, strings.Replace(needy, `"entrypoint"`, arguments, 1)))
+			b.post(t, reviewJSON(t, strings.Replace(workflowWithSecret, `"entrypoint"`, arguments, 1)))
 			if got := asked.Load(); got > test.most {
 				t.Errorf("%d lookups", got)
 			}
@@ -467,9 +467,9 @@ func TestSameLookupOnce(t *testing.T) {
 
 // TestTooManyValues has a Workflow that is small on the wire and large in memory.
 func TestTooManyValues(t *testing.T) {
-	b := newBench(t, workflows, nil)
-	object := strings.Replace(needy, `"templates":[`, `"templates":[`+strings.Repeat("{},", decodecost.MaxValues), 1)
-	_, answer := b.post(t, review(t, object))
+	b := newTestHandler(t, workflows, nil)
+	object := strings.Replace(workflowWithSecret, `"templates":[`, `"templates":[`+strings.Repeat("{},", decodecost.MaxValues), 1)
+	_, answer := b.post(t, reviewJSON(t, object))
 	if !answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "values, more than") {
 		t.Errorf("answered %.300v", answer)
 	}

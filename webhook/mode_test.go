@@ -17,12 +17,12 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
 )
 
-// emptyCluster answers the lookups of a cluster with nothing in it but a stock workflow-controller.
-func emptyCluster(w http.ResponseWriter, r *http.Request) {
+// serveEmptyCluster answers the lookups of a cluster with nothing in it but a stock workflow-controller.
+func serveEmptyCluster(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/configmaps/workflow-controller-configmap"):
 		fmt.Fprint(w, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"workflow-controller-configmap"}}`)
-	case !noLimits(w, r):
+	case !serveNoLimits(w, r):
 		lookuptest.NotFound(w)
 	}
 }
@@ -41,7 +41,7 @@ func TestNamespaceModes(t *testing.T) {
 		validators.Audit: {allowed: true, audit: "audit"},
 		validators.Off:   {allowed: true, passed: passMode},
 	} {
-		check := func(t *testing.T, b bench, answer *admissionv1.AdmissionResponse) {
+		check := func(t *testing.T, b testHandler, answer *admissionv1.AdmissionResponse) {
 			t.Helper()
 			_, annotated := answer.AuditAnnotations[want.audit]
 			if answer.Allowed != want.allowed || len(answer.Warnings) != want.warnings || annotated != (want.audit != "") {
@@ -52,19 +52,19 @@ func TestNamespaceModes(t *testing.T) {
 			}
 		}
 		t.Run("Workflow/"+string(name), func(t *testing.T) {
-			b := newBench(t, workflows, emptyCluster)
+			b := newTestHandler(t, workflows, serveEmptyCluster)
 			ceiling, served := workflows.paths()[strings.TrimSuffix("/validate-workflow/"+string(name), "/")]
 			if !served {
 				t.Fatal("there is no path for it")
 			}
 			b.config.Policy = b.config.Under(ceiling)
-			_, answer := b.post(t, review(t, needy))
+			_, answer := b.post(t, reviewJSON(t, workflowWithSecret))
 			check(t, b, answer)
 		})
 		t.Run("Profile/"+string(name), func(t *testing.T) {
-			b := newBench(t, profiles, emptyCluster)
+			b := newTestHandler(t, profiles, serveEmptyCluster)
 			label := fmt.Sprintf(`"name":"team-a","labels":{"%s":"%s"}`, validators.ModeLabel, name)
-			_, answer := b.post(t, review(t, strings.Replace(badProfile, `"name":"team-a"`, label, 1)))
+			_, answer := b.post(t, reviewJSON(t, strings.Replace(profileWithCPUQuota, `"name":"team-a"`, label, 1)))
 			check(t, b, answer)
 		})
 	}
@@ -74,28 +74,28 @@ func TestNamespaceModes(t *testing.T) {
 }
 
 // TestLabelIsNoMode: what is no mode counts for nothing, and is told.
-func TestLabelIsNoMode(t *testing.T) {
-	b := newBench(t, profiles, emptyCluster)
-	_, answer := b.post(t, review(t, strings.Replace(badProfile, `"name":"team-a"`, `"name":"team-a","labels":{"kfp-preflight.dev/mode":"Warn"}`, 1)))
+func TestUnknownModeInLabel(t *testing.T) {
+	b := newTestHandler(t, profiles, serveEmptyCluster)
+	_, answer := b.post(t, reviewJSON(t, strings.Replace(profileWithCPUQuota, `"name":"team-a"`, `"name":"team-a","labels":{"kfp-preflight.dev/mode":"Warn"}`, 1)))
 	if answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "'Warn', which is none of deny, warn, audit and off") {
 		t.Errorf("answered %+v", answer)
 	}
 }
 
 // TestModeRaises: a namespace may be stricter than the configuration, which is how a rollout begins with one.
-func TestModeRaises(t *testing.T) {
-	b := newBench(t, workflows, emptyCluster)
+func TestNamespaceModeOverridesCeiling(t *testing.T) {
+	b := newTestHandler(t, workflows, serveEmptyCluster)
 	b.config.Ceiling = validators.Audit
 	b.config.Policy = b.config.Under(validators.Deny)
-	if _, answer := b.post(t, review(t, needy)); answer.Allowed {
+	if _, answer := b.post(t, reviewJSON(t, workflowWithSecret)); answer.Allowed {
 		t.Errorf("answered %+v", answer)
 	}
 }
 
 // TestBusy: what there is no memory for waits, and passes when it has waited long enough.
-func TestBusy(t *testing.T) {
-	b := newBench(t, workflows, nil)
-	b.waits = "50ms"
+func TestReviewWithoutFreeMemory(t *testing.T) {
+	b := newTestHandler(t, workflows, nil)
+	b.timeout = "50ms"
 	b.limiter = memoryLimiter{newByteSemaphore(1000), newByteSemaphore(1000)}
 	for space, check := range map[*byteSemaphore]func(*http.Response, *admissionv1.AdmissionResponse){
 		b.limiter.bodies: func(response *http.Response, _ *admissionv1.AdmissionResponse) {
@@ -113,7 +113,7 @@ func TestBusy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		check(b.post(t, review(t, needy)))
+		check(b.post(t, reviewJSON(t, workflowWithSecret)))
 		giveBack()
 	}
 	// Both are free again: nothing that was refused holds anything.
@@ -127,8 +127,8 @@ func TestBusy(t *testing.T) {
 }
 
 // TestSlowBody: who sends a review byte by byte is cut off when its time is up.
-func TestSlowBody(t *testing.T) {
-	b := newBench(t, workflows, nil)
+func TestSlowBodyTimesOut(t *testing.T) {
+	b := newTestHandler(t, workflows, nil)
 	server := httptest.NewServer(b)
 	defer server.Close()
 	body, feed := io.Pipe()
@@ -159,7 +159,7 @@ func TestSlowBody(t *testing.T) {
 }
 
 // TestManyWarnings: the API server cuts each warning when all of them are too long together.
-func TestManyWarnings(t *testing.T) {
+func TestWarningsAreBounded(t *testing.T) {
 	for count := range 12 {
 		for _, length := range []int{10, 1000, 5000} {
 			a := answer{}

@@ -15,10 +15,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-const component = "../manifests/components/monitoring/"
+const monitoringDir = "../manifests/components/monitoring/"
 
-// foreign are the metrics of others that the alerts and the dashboard ask for, with those of their labels that matter.
-var foreign = queries{
+// externalMetrics are the metrics of others that the alerts and the dashboard ask for, with those of their labels that matter.
+var externalMetrics = metricCatalog{
 	// k8s.io/apiserver pkg/admission/metrics/metrics.go v0.37.2
 	"apiserver_admission_webhook_fail_open_count":                      {"name": nil, "type": nil},
 	"apiserver_admission_webhook_rejection_count":                      {"name": nil, "type": nil, "operation": nil, "error_type": sets.New("no_error", "calling_webhook_error", "apiserver_internal_error"), "rejection_code": nil},
@@ -37,7 +37,7 @@ type alert struct {
 	Labels, Annotations map[string]string
 }
 
-func alerts(t *testing.T) []alert {
+func shippedAlerts(t *testing.T) []alert {
 	t.Helper()
 	var rules struct {
 		APIVersion, Kind string
@@ -49,7 +49,7 @@ func alerts(t *testing.T) []alert {
 			}
 		}
 	}
-	if err := yaml.UnmarshalStrict([]byte(read(t, component+"rules.yaml")), &rules); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(readFile(t, monitoringDir+"rules.yaml")), &rules); err != nil {
 		t.Fatal(err)
 	}
 	var out []alert
@@ -59,7 +59,7 @@ func alerts(t *testing.T) []alert {
 	return out
 }
 
-func read(t *testing.T, file string) string {
+func readFile(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -68,13 +68,13 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-// TestAlerts compares what the alerts ask for with the metrics that there are.
-func TestAlerts(t *testing.T) {
-	known := ours(t)
-	maps.Copy(known, foreign)
+// TestAlertQueries compares what the alerts ask for with the metrics that there are.
+func TestAlertQueries(t *testing.T) {
+	known := ownMetrics(t)
+	maps.Copy(known, externalMetrics)
 	mentioned := regexp.MustCompile(`\{\{[^}]*\$labels\.(\w+)`)
-	for _, a := range alerts(t) {
-		with, err := known.check(a.Expr)
+	for _, a := range shippedAlerts(t) {
+		with, err := known.checkQuery(a.Expr)
 		if err != nil {
 			t.Errorf("%s: %v", a.Alert, err)
 		}
@@ -89,12 +89,12 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// TestAlertsBegin lets everything happen that an alert looks for an increase of. A series that only comes into being by it would have
+// TestAlertCountersStartAtZero lets everything happen that an alert looks for an increase of. A series that only comes into being by it would have
 // none.
-func TestAlertsBegin(t *testing.T) {
+func TestAlertCountersStartAtZero(t *testing.T) {
 	for _, k := range []kind{profiles, workflows} {
 		t.Run(k.name, func(t *testing.T) {
-			b := newBench(t, k, nil)
+			b := newTestHandler(t, k, nil)
 			b.metrics.initialize(k)
 			began := b.series(t, "kfp_preflight_reviews_total")
 			for _, passed := range []string{passKind, passBusy, passUnreadable, passPanic} {
@@ -103,9 +103,9 @@ func TestAlertsBegin(t *testing.T) {
 				}
 			}
 			for _, body := range []string{
-				review(t, `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","namespace":"a"}}`),
+				reviewJSON(t, `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","namespace":"a"}}`),
 				`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"uid","object":{"a":"` + strings.Repeat("x", maxBody) + `"}}}`,
-				strings.Replace(review(t, `{"apiVersion":"`+k.group+`/v1","kind":"`+k.name+`","metadata":{"name":"a","namespace":"a"}}`), `"object":{`, `"dryRun":true,"object":{"spec":7,`, 1),
+				strings.Replace(reviewJSON(t, `{"apiVersion":"`+k.group+`/v1","kind":"`+k.name+`","metadata":{"name":"a","namespace":"a"}}`), `"object":{`, `"dryRun":true,"object":{"spec":7,`, 1),
 			} {
 				if _, answer := b.post(t, body); answer == nil || len(answer.Warnings) == 0 {
 					t.Errorf("not let through unchecked: %.200s", body)
@@ -119,7 +119,7 @@ func TestAlertsBegin(t *testing.T) {
 }
 
 // series are the labels of a metric's series.
-func (b bench) series(t *testing.T, metric string) []string {
+func (b testHandler) series(t *testing.T, metric string) []string {
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	if err := register(registry, b.metrics.all()); err != nil {
@@ -144,11 +144,11 @@ func (b bench) series(t *testing.T, metric string) []string {
 	return out
 }
 
-// TestDashboard compares what the dashboard asks for with the metrics that there are, and holds the panels apart.
-func TestDashboard(t *testing.T) {
-	known := ours(t)
+// TestDashboardQueries compares what the dashboard asks for with the metrics that there are, and holds the panels apart.
+func TestDashboardQueries(t *testing.T) {
+	known := ownMetrics(t)
 	unseen := sets.KeySet(known)
-	maps.Copy(known, foreign)
+	maps.Copy(known, externalMetrics)
 	type gridPos struct{ X, Y, W, H int }
 	var dashboard struct {
 		UID        string
@@ -166,7 +166,7 @@ func TestDashboard(t *testing.T) {
 			}
 		}
 	}
-	text := read(t, component+"dashboard.json")
+	text := readFile(t, monitoringDir+"dashboard.json")
 	if err := json.Unmarshal([]byte(text), &dashboard); err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestDashboard(t *testing.T) {
 			t.Errorf("%s asks nobody for anything", p.Title)
 		}
 		for _, q := range p.Targets {
-			with, err := known.check(q.Expr)
+			with, err := known.checkQuery(q.Expr)
 			if err != nil {
 				t.Errorf("%s: %v", p.Title, err)
 			}
@@ -219,7 +219,7 @@ func TestDashboard(t *testing.T) {
 // TestMonitoringPage compares docs/monitoring.md with the metrics, the values of their labels, and the alerts: nothing is missing from
 // either.
 func TestMonitoringPage(t *testing.T) {
-	page := read(t, "../docs/monitoring.md")
+	page := readFile(t, "../docs/monitoring.md")
 	code := regexp.MustCompile("`([^`]+)`")
 	quoted := func(cell string) []string {
 		out := []string{}
@@ -260,27 +260,27 @@ func TestMonitoringPage(t *testing.T) {
 		}
 	}
 	real := map[string][]string{}
-	for name, with := range ours(t) {
+	for name, with := range ownMetrics(t) {
 		real[strings.TrimSuffix(name, " histogram")] = sets.List(sets.KeySet(with))
 	}
-	compare(t, "metric", metrics, real, slices.Equal[[]string])
+	compareWithPage(t, "metric", metrics, real, slices.Equal[[]string])
 	want := labelValues(t)
 	delete(want, "rule") // the rules have pages of their own
-	compare(t, "label", values, want, sets.Set[string].Equal)
+	compareWithPage(t, "label", values, want, sets.Set[string].Equal)
 	severities := map[string]string{}
-	for _, a := range alerts(t) {
+	for _, a := range shippedAlerts(t) {
 		severities[a.Alert] = a.Labels["severity"]
 	}
-	compare(t, "alert", told, severities, func(a, b string) bool { return a == b })
+	compareWithPage(t, "alert", told, severities, func(a, b string) bool { return a == b })
 }
 
-func compare[V any](t *testing.T, what string, page, real map[string]V, equal func(V, V) bool) {
+func compareWithPage[V any](t *testing.T, what string, page, real map[string]V, equal func(V, V) bool) {
 	t.Helper()
-	for name, is := range real {
-		if says, ok := page[name]; !ok {
+	for name, want := range real {
+		if got, ok := page[name]; !ok {
 			t.Errorf("the page has no %s %s", what, name)
-		} else if !equal(says, is) {
-			t.Errorf("%s %s: the page says %v, it is %v", what, name, says, is)
+		} else if !equal(got, want) {
+			t.Errorf("%s %s: the page says %v, it is %v", what, name, got, want)
 		}
 	}
 	for name := range page {

@@ -15,39 +15,39 @@ import (
 // metricLabels are the labels of a metric and, where that is known, the values that each may have.
 type metricLabels map[string]sets.Set[string]
 
-// queries knows which metrics there are, and checks what is asked of them: Prometheus answers a question about a metric, a label or a
+// metricCatalog knows which metrics there are, and checks what is asked of them: Prometheus answers a question about a metric, a label or a
 // value that does not exist with nothing at all.
-type queries map[string]metricLabels
+type metricCatalog map[string]metricLabels
 
-// target are the labels that Prometheus adds when it scrapes.
-var target = sets.New("job", "instance", "namespace", "pod", "service", "endpoint", "container")
+// scrapeLabels are the labels that Prometheus adds when it scrapes.
+var scrapeLabels = sets.New("job", "instance", "namespace", "pod", "service", "endpoint", "container")
 
-// check returns the labels that the result of a query has.
-func (q queries) check(text string) (sets.Set[string], error) {
+// checkQuery returns the labels that the result of a query has.
+func (q metricCatalog) checkQuery(text string) (sets.Set[string], error) {
 	// What Grafana fills in.
 	text = strings.NewReplacer("$__rate_interval", "5m", "$__range", "1d").Replace(text)
 	expr, err := parser.NewParser(parser.Options{}).ParseExpr(text)
 	if err != nil {
 		return nil, err
 	}
-	return q.labels(expr)
+	return q.exprLabels(expr)
 }
 
-// labels are those of an expression's result; nil for one number.
-func (q queries) labels(expr parser.Expr) (sets.Set[string], error) {
+// exprLabels are those of an expression's result; nil for one number.
+func (q metricCatalog) exprLabels(expr parser.Expr) (sets.Set[string], error) {
 	switch e := expr.(type) {
 	case *parser.NumberLiteral:
 		return nil, nil
 	case *parser.ParenExpr:
-		return q.labels(e.Expr)
+		return q.exprLabels(e.Expr)
 	case *parser.MatrixSelector:
-		return q.labels(e.VectorSelector)
+		return q.exprLabels(e.VectorSelector)
 	case *parser.VectorSelector:
-		return q.selected(e)
+		return q.selectorLabels(e)
 	case *parser.Call:
-		return q.called(e)
+		return q.callLabels(e)
 	case *parser.AggregateExpr:
-		of, err := q.labels(e.Expr)
+		of, err := q.exprLabels(e.Expr)
 		if err != nil {
 			return nil, err
 		}
@@ -60,13 +60,13 @@ func (q queries) labels(expr parser.Expr) (sets.Set[string], error) {
 		}
 		return by, nil
 	case *parser.BinaryExpr:
-		return q.joined(e)
+		return q.binaryLabels(e)
 	}
 	return nil, fmt.Errorf("%T is not known here: %s", expr, expr)
 }
 
-// selected checks the name and the matchers of a selector.
-func (q queries) selected(e *parser.VectorSelector) (sets.Set[string], error) {
+// selectorLabels checks the name and the matchers of a selector.
+func (q metricCatalog) selectorLabels(e *parser.VectorSelector) (sets.Set[string], error) {
 	name, histogram := e.Name, false
 	known, ok := q[name]
 	if !ok {
@@ -79,7 +79,7 @@ func (q queries) selected(e *parser.VectorSelector) (sets.Set[string], error) {
 	if !ok {
 		return nil, fmt.Errorf("there is no metric %s", name)
 	}
-	all := target.Union(sets.KeySet(known))
+	all := scrapeLabels.Union(sets.KeySet(known))
 	if histogram {
 		all.Insert("le")
 	}
@@ -107,17 +107,17 @@ func (q queries) selected(e *parser.VectorSelector) (sets.Set[string], error) {
 	return all, nil
 }
 
-func (q queries) called(e *parser.Call) (sets.Set[string], error) {
+func (q metricCatalog) callLabels(e *parser.Call) (sets.Set[string], error) {
 	switch e.Func.Name {
 	case "time":
 		return nil, nil
 	case "absent":
-		_, err := q.labels(e.Args[0])
+		_, err := q.exprLabels(e.Args[0])
 		return sets.New[string](), err
 	case "rate", "increase":
-		return q.labels(e.Args[0])
+		return q.exprLabels(e.Args[0])
 	case "histogram_quantile":
-		of, err := q.labels(e.Args[1])
+		of, err := q.exprLabels(e.Args[1])
 		if err == nil && !of.Has("le") {
 			err = fmt.Errorf("%s has no buckets", e.Args[1])
 		}
@@ -126,9 +126,9 @@ func (q queries) called(e *parser.Call) (sets.Set[string], error) {
 	return nil, fmt.Errorf("%s is not known here", e.Func.Name)
 }
 
-func (q queries) joined(e *parser.BinaryExpr) (sets.Set[string], error) {
-	left, err := q.labels(e.LHS)
-	right, err2 := q.labels(e.RHS)
+func (q metricCatalog) binaryLabels(e *parser.BinaryExpr) (sets.Set[string], error) {
+	left, err := q.exprLabels(e.LHS)
+	right, err2 := q.exprLabels(e.RHS)
 	if err := errors.Join(err, err2); err != nil {
 		return nil, err
 	}
@@ -157,9 +157,9 @@ func (q queries) joined(e *parser.BinaryExpr) (sets.Set[string], error) {
 	return left, nil
 }
 
-// TestQueries makes sure that the check finds what is wrong.
-func TestQueries(t *testing.T) {
-	q := queries{
+// TestCheckQuery makes sure that the check finds what is wrong.
+func TestCheckQuery(t *testing.T) {
+	q := metricCatalog{
 		"seen_total":     {"kind": sets.New("Profile"), "name": nil},
 		"took histogram": {"kind": nil},
 	}
@@ -180,7 +180,7 @@ func TestQueries(t *testing.T) {
 		`sum(`: "unclosed",
 		`label_replace(seen_total, "a", "b", "c", "d")`: "not known here",
 	} {
-		got, err := q.check(query)
+		got, err := q.checkQuery(query)
 		switch want := want.(type) {
 		case string:
 			if err == nil || !strings.Contains(err.Error(), want) {

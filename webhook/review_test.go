@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// timed is a ResponseWriter with a connection whose writes can time out.
-type timed struct {
+// deadlineRecorder is a ResponseWriter with a connection whose writes can time out.
+type deadlineRecorder struct {
 	*httptest.ResponseRecorder
 	deadline time.Time
 }
 
-func (t *timed) SetWriteDeadline(at time.Time) error {
+func (t *deadlineRecorder) SetWriteDeadline(at time.Time) error {
 	t.deadline = at
 	return nil
 }
 
-func TestAnAnswerThatNobodyReadsHasADeadline(t *testing.T) {
-	w := &timed{ResponseRecorder: httptest.NewRecorder()}
+func TestWriteReviewSetsDeadline(t *testing.T) {
+	w := &deadlineRecorder{ResponseRecorder: httptest.NewRecorder()}
 	if err := writeReview(w, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -54,9 +54,9 @@ func TestServer(t *testing.T) {
 			t.Fatalf("it stopped: %v", err)
 		default:
 		}
-		return get("http://" + server.ProbeAddress + "/readyz")
+		return getOK("http://" + server.ProbeAddress + "/readyz")
 	})
-	if err := get("http://" + server.ProbeAddress + "/healthz"); err != nil {
+	if err := getOK("http://" + server.ProbeAddress + "/healthz"); err != nil {
 		t.Error(err)
 	}
 
@@ -72,7 +72,7 @@ func TestServer(t *testing.T) {
 	answered := make(chan error, 1)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
 	go func() {
-		response, err := client.Post("https://"+server.WebhookAddress+workflows.path+"?timeout=5s", "application/json", strings.NewReader(review(t, needy)))
+		response, err := client.Post("https://"+server.WebhookAddress+workflows.path+"?timeout=5s", "application/json", strings.NewReader(reviewJSON(t, workflowWithSecret)))
 		if err != nil {
 			answered <- err
 			return
@@ -87,7 +87,7 @@ func TestServer(t *testing.T) {
 		answered <- nil
 	}()
 	<-arrived
-	if err := get("http://" + server.MetricsAddress + "/metrics"); err != nil {
+	if err := getOK("http://" + server.MetricsAddress + "/metrics"); err != nil {
 		t.Error(err)
 	}
 	cancel()
@@ -101,7 +101,7 @@ func TestServer(t *testing.T) {
 	}
 }
 
-func TestServerSaysWhyItDoesNotStart(t *testing.T) {
+func TestServerStartErrors(t *testing.T) {
 	certificates := t.TempDir()
 	writeCertificate(t, certificates)
 	for says, server := range map[string]Server{
@@ -151,7 +151,7 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-func get(url string) error {
+func getOK(url string) error {
 	response, err := http.Get(url)
 	if err != nil {
 		return err

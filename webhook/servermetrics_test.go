@@ -12,15 +12,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
-// anyCertificate serves what it is given.
-type anyCertificate struct {
+// fixedCertificate serves what it is given.
+type fixedCertificate struct {
 	manager.Runnable
 	served *tls.Certificate
 	err    error
 }
 
 // GetCertificate implements certificates.
-func (a *anyCertificate) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (a *fixedCertificate) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return a.served, a.err
 }
 
@@ -36,7 +36,7 @@ func TestServerMetrics(t *testing.T) {
 	unparsed.Leaf = nil
 
 	registry := prometheus.NewRegistry()
-	certificates := &anyCertificate{err: errors.New("none yet")}
+	certificates := &fixedCertificate{err: errors.New("none yet")}
 	m, err := newServerMetrics(registry, "v1.2.3", certificates)
 	if err != nil {
 		t.Fatal(err)

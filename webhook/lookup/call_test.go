@@ -43,8 +43,8 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// TestNotTheAPIServer has a proxy without a backend: its 404 says nothing about the object.
-func TestNotTheAPIServer(t *testing.T) {
+// TestForeign404IsAnError has a proxy without a backend: its 404 says nothing about the object.
+func TestForeign404IsAnError(t *testing.T) {
 	c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusNotFound)
@@ -59,9 +59,9 @@ func TestNotTheAPIServer(t *testing.T) {
 	}
 }
 
-// TestNotTheObject has something in the API server's place that answers everything with status 200. What is not the requested object says
+// TestWrongObjectIsAnError has something in the API server's place that answers everything with status 200. What is not the requested object says
 // nothing about it.
-func TestNotTheObject(t *testing.T) {
+func TestWrongObjectIsAnError(t *testing.T) {
 	for name, body := range lookuptest.NotTheObject {
 		t.Run(name, func(t *testing.T) {
 			c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -82,8 +82,8 @@ func TestNotTheObject(t *testing.T) {
 	}
 }
 
-// TestSharedFailure shares a request that is about to fail: a session that joined it late asks again.
-func TestSharedFailure(t *testing.T) {
+// TestSharedFailureIsRetriedAlone shares a request that is about to fail: a session that joined it late asks again.
+func TestSharedFailureIsRetriedAlone(t *testing.T) {
 	var asked atomic.Int32
 	started := make(chan bool, 1)
 	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
@@ -103,8 +103,8 @@ func TestSharedFailure(t *testing.T) {
 	}
 }
 
-// TestBackoffOccupiesNoCall has as many lookups as there may be concurrent calls back off from a busy API server. Other lookups go on.
-func TestBackoffOccupiesNoCall(t *testing.T) {
+// TestBackoffFreesItsCall has as many lookups as there may be concurrent calls back off from a busy API server. Other lookups go on.
+func TestBackoffFreesItsCall(t *testing.T) {
 	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "busy") {
 			w.Header().Set("Retry-After", "1")

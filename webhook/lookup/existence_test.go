@@ -88,23 +88,23 @@ func TestCheckReadsNoMoreThanNeeded(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"../other/secrets/a", "A", "", "a/b"} {
-		before := count(&asked)
+		before := countEntries(&asked)
 		if check(facts, query(validators.Secret, name, "key")).Exists {
 			t.Errorf("a Secret is called %q", name)
 		}
-		if count(&asked) != before {
+		if countEntries(&asked) != before {
 			t.Errorf("the API server is asked for %q", name)
 		}
 	}
 }
 
-func count(m *sync.Map) (n int) {
+func countEntries(m *sync.Map) (n int) {
 	m.Range(func(_, _ any) bool { n++; return true })
 	return n
 }
 
-// TestBothForms asks for a ServiceAccount as a whole and whether it exists at the same time: neither gets the other's answer.
-func TestBothForms(t *testing.T) {
+// TestFormsDontShareAnswers asks for a ServiceAccount as a whole and whether it exists at the same time: neither gets the other's answer.
+func TestFormsDontShareAnswers(t *testing.T) {
 	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(5 * time.Millisecond)
 		lookuptest.Object(w, r, &corev1.ServiceAccount{TypeMeta: metav1.TypeMeta{Kind: "ServiceAccount", APIVersion: "v1"}})
@@ -125,8 +125,8 @@ func TestBothForms(t *testing.T) {
 	group.Wait()
 }
 
-// TestTemplateOutsideNamespace has names that would lead out of the namespace.
-func TestTemplateOutsideNamespace(t *testing.T) {
+// TestTemplateNameWithPath has names that would lead out of the namespace.
+func TestTemplateNameWithPath(t *testing.T) {
 	c := newTestClient(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("lookup of %s", r.URL.Path) })
 	for _, name := range []string{"../../team-b/workflowtemplates/x", "x/keys", ""} {
 		if template, err := liveFacts(t, c).WorkflowTemplate("team-a", name); template != nil || err != nil {

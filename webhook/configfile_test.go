@@ -4,9 +4,12 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
 	"github.com/kfp-preflight/kfp-preflight/validators/charset"
@@ -142,4 +145,26 @@ func TestWatchConfig(t *testing.T) {
 		t.Errorf("only a comment has changed, and it says %+v", c)
 	case <-time.After(50 * time.Millisecond):
 	}
+}
+
+// FuzzConfig reads configurations: what is taken is printed as something that reads the same.
+func FuzzConfig(f *testing.F) {
+	f.Add("apiVersion: kfp-preflight.dev/v1alpha1\nkind: Configuration\n")
+	f.Add("apiVersion: kfp-preflight.dev/v1alpha1\nkind: Configuration\nmode: off\nrules: {profile-quota-compute: warn}\npossible: audit\nunchecked: deny\n" +
+		"exempt: {namespaces: [a], users: [b], groups: [c]}\nignoreSkips: true\nkfp: {databaseCharset: utf8mb4, cacheMayHit: true}\n" +
+		"argo: {namespace: a, configMap: b, instances: {x: {namespace: c}}}\nlookups: {timeout: 1s, remember: 0s}\nevents: true\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		config, err := parseConfig([]byte(text))
+		if err != nil {
+			return
+		}
+		printed, err := sigsyaml.Marshal(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := parseConfig(printed)
+		if err != nil || !reflect.DeepEqual(config, again) {
+			t.Errorf("it is printed as\n%s\nwhich reads as %+v, %v", printed, again, err)
+		}
+	})
 }

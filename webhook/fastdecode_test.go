@@ -104,18 +104,6 @@ func requireSameObject[T any](t *testing.T, got *T, raw []byte) {
 	}
 }
 
-func TestIsASCII(t *testing.T) {
-	for text, want := range map[string]bool{
-		"": true, `{"a":"b"}`: true, `{"a":"\u003cb\u003e"}`: true, `{"a":"plain and long enough\\n"}`: true, `{"a":"\u007f"}`: true,
-		`{"a":"é"}`: false, `{"a":"plain and long enough, é"}`: false, `{"a":"\u00e9"}`: false, `{"a":"\u2028"}`: false, `{"a":"\u0120"}`: false, `\u00`: false,
-		`{"a":"\u003c\u2028"}`: false,
-	} {
-		if got := isASCII([]byte(text)); got != want {
-			t.Errorf("%s: %v", text, got)
-		}
-	}
-}
-
 // TestDecodeReview has reviews that can't be decoded in one pass: they keep no memory, and can be decoded all the same.
 func TestDecodeReview(t *testing.T) {
 	b := newTestHandler(t, workflows, nil)

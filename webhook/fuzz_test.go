@@ -6,43 +6,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
-	"k8s.io/client-go/rest"
 	sigsyaml "sigs.k8s.io/yaml"
 )
-
-// emptyClusterTransport is an API server without anything in it.
-type emptyClusterTransport struct{}
-
-func (emptyClusterTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := httptest.NewRecorder()
-	serveEmptyCluster(w, r)
-	return w.Result(), nil
-}
-
-// newHandlerWithTransport is a handler over an API server without a network.
-func newHandlerWithTransport(tb testing.TB, k kind, config Config, api http.RoundTripper) *handler {
-	tb.Helper()
-	client, err := corev1client.NewForConfig(&rest.Config{Host: "https://nowhere", Transport: api, QPS: -1})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	m, err := newMetrics(prometheus.NewRegistry())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	h := &handler{kind: k, config: config, metrics: m, limiter: newMemoryLimiter(memoryLimit()), log: logr.Discard()}
-	h.lookups = newLookupClient(h, client.RESTClient())
-	return h
-}
 
 // FuzzHandler posts bodies: each is answered, with a review or with a plain error, and never by way of a panic.
 func FuzzHandler(f *testing.F) {
@@ -105,26 +75,4 @@ func asReview(f *testing.F, raw []byte) []byte {
 		f.Fatal(err)
 	}
 	return out
-}
-
-// FuzzConfig reads configurations: what is taken is printed as something that reads the same.
-func FuzzConfig(f *testing.F) {
-	f.Add("apiVersion: kfp-preflight.dev/v1alpha1\nkind: Configuration\n")
-	f.Add("apiVersion: kfp-preflight.dev/v1alpha1\nkind: Configuration\nmode: off\nrules: {profile-quota-compute: warn}\npossible: audit\nunchecked: deny\n" +
-		"exempt: {namespaces: [a], users: [b], groups: [c]}\nignoreSkips: true\nkfp: {databaseCharset: utf8mb4, cacheMayHit: true}\n" +
-		"argo: {namespace: a, configMap: b, instances: {x: {namespace: c}}}\nlookups: {timeout: 1s, remember: 0s}\nevents: true\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		config, err := parseConfig([]byte(text))
-		if err != nil {
-			return
-		}
-		printed, err := sigsyaml.Marshal(config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := parseConfig(printed)
-		if err != nil || !reflect.DeepEqual(config, again) {
-			t.Errorf("it is printed as\n%s\nwhich reads as %+v, %v", printed, again, err)
-		}
-	})
 }

@@ -2,162 +2,19 @@ package webhook
 
 import (
 	"bytes"
-	"cmp"
-	"encoding/json"
-	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr/funcr"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
-	"k8s.io/client-go/rest"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
-	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
-	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
-)
-
-// testHandler is a handler over an API server that a test plays.
-type testHandler struct {
-	*handler
-	api rest.Interface
-	log *logBuffer
-	// timeout is how long the caller waits; 5s if empty.
-	timeout string
-}
-
-// logBuffer is a log, which lookups that outlive their review may still write to.
-type logBuffer struct {
-	lock sync.Mutex
-	text strings.Builder
-}
-
-func (l *logBuffer) appendLine(_, args string) {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	fmt.Fprintln(&l.text, args)
-}
-
-// String is the log so far.
-func (l *logBuffer) String() string {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	return l.text.String()
-}
-
-// setLookupTimeout sets how long lookups may take.
-func (b testHandler) setLookupTimeout(d time.Duration) {
-	b.config.Lookups.Timeout.Duration = d
-	b.lookups = newLookupClient(b.handler, b.api)
-}
-
-// newLookupClient returns the lookups of a handler.
-func newLookupClient(h *handler, api rest.Interface) *lookup.Client {
-	options := h.config.LookupOptions()
-	options.Metrics, options.Log = h.metrics.lookups, h.log
-	return lookup.NewClient(api, options)
-}
-
-// newTestHandler makes a handler of a kind. api answers its lookups; nil for none expected.
-func newTestHandler(t *testing.T, k kind, api http.HandlerFunc) testHandler {
-	t.Helper()
-	if api == nil {
-		api = func(w http.ResponseWriter, r *http.Request) { t.Errorf("unexpected lookup of %s", r.URL) }
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if k.name == workflows.name && serveNoLimits(w, r) {
-			return
-		}
-		api(w, r)
-	}))
-	t.Cleanup(server.Close)
-	client, err := corev1client.NewForConfig(&rest.Config{Host: server.URL, QPS: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := newMetrics(prometheus.NewRegistry())
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := DefaultConfig()
-	config.Lookups.Timeout.Duration = 300 * time.Millisecond
-	log := &logBuffer{}
-	logger := funcr.New(log.appendLine, funcr.Options{Verbosity: 1})
-	config.Lookups.Remember.Duration = time.Minute
-	h := &handler{kind: k, config: config, metrics: m, limiter: newMemoryLimiter(memoryLimit()), log: logger}
-	h.lookups = newLookupClient(h, client.RESTClient())
-	return testHandler{h, client.RESTClient(), log, ""}
-}
-
-// serveNoLimits answers that a namespace has neither quotas nor LimitRanges, if that is what is asked.
-func serveNoLimits(w http.ResponseWriter, r *http.Request) bool {
-	switch {
-	case strings.HasSuffix(r.URL.Path, "/resourcequotas"):
-		fmt.Fprint(w, `{"apiVersion":"v1","kind":"ResourceQuotaList","items":[]}`)
-	case strings.HasSuffix(r.URL.Path, "/limitranges"):
-		fmt.Fprint(w, `{"apiVersion":"v1","kind":"LimitRangeList","items":[]}`)
-	default:
-		return false
-	}
-	return true
-}
-
-// post sends a body and returns the response and, if it is one, the answer to a review.
-func (b testHandler) post(t *testing.T, body string) (*http.Response, *admissionv1.AdmissionResponse) {
-	t.Helper()
-	recorder := httptest.NewRecorder()
-	b.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/?timeout="+cmp.Or(b.timeout, "5s"), strings.NewReader(body)))
-	response := recorder.Result()
-	if response.StatusCode != http.StatusOK {
-		return response, nil
-	}
-	var review admissionv1.AdmissionReview
-	if err := json.NewDecoder(response.Body).Decode(&review); err != nil {
-		t.Fatal(err)
-	}
-	if review.TypeMeta != reviewType {
-		t.Errorf("answered as %v", review.TypeMeta)
-	}
-	return response, review.Response
-}
-
-// reviewJSON wraps an object, in JSON or as a change of the request around it, into an AdmissionReview.
-func reviewJSON(t *testing.T, object string, changes ...func(*admissionv1.AdmissionRequest)) string {
-	t.Helper()
-	var meta metav1.PartialObjectMetadata
-	if err := json.Unmarshal([]byte(object), &meta); err != nil {
-		t.Fatal(err)
-	}
-	gvk := meta.GroupVersionKind()
-	request := &admissionv1.AdmissionRequest{
-		UID: "uid", Operation: admissionv1.Create, Name: meta.Name, Namespace: meta.Namespace,
-		Kind: metav1.GroupVersionKind{Group: gvk.Group, Version: gvk.Version, Kind: gvk.Kind},
-	}
-	request.Object.Raw = []byte(object)
-	for _, change := range changes {
-		change(request)
-	}
-	out, err := json.Marshal(admissionv1.AdmissionReview{TypeMeta: reviewType, Request: request})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(out)
-}
-
-const (
-	profileWithCPUQuota = `{"apiVersion":"kubeflow.org/v1","kind":"Profile","metadata":{"name":"team-a"},"spec":{"resourceQuotaSpec":{"hard":{"cpu":2}}}}`
-	workflowWithSecret      = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"run","namespace":"team-a"},"spec":{"entrypoint":"main",
-		"templates":[{"name":"main","container":{"env":[{"name":"A","valueFrom":{"secretKeyRef":{"name":"credentials","key":"token"}}}]}}]}}`
+	"github.com/kfp-preflight/kfp-preflight/webhook/decodecost"
 )
 
 // TestUnreviewableRequest posts what is no review, or none that can be judged. Nothing of it may be denied, or go uncounted.
@@ -219,8 +76,17 @@ func TestUnreviewableRequest(t *testing.T) {
 	}
 }
 
-func workflowJSON(template string) string {
-	return `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"a","namespace":"b"},"spec":{"entrypoint":"main","templates":[` + template + `]}}`
+// TestTooManyValues has a Workflow that is small on the wire and large in memory.
+func TestTooManyValues(t *testing.T) {
+	b := newTestHandler(t, workflows, nil)
+	object := strings.Replace(workflowWithSecret, `"templates":[`, `"templates":[`+strings.Repeat("{},", decodecost.MaxValues), 1)
+	_, answer := b.post(t, reviewJSON(t, object))
+	if !answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "values, more than") {
+		t.Errorf("answered %.300v", answer)
+	}
+	if got := testutil.CollectAndCount(b.metrics.reviews); got == 0 {
+		t.Error("not counted")
+	}
 }
 
 func TestMethodNotAllowed(t *testing.T) {
@@ -229,6 +95,38 @@ func TestMethodNotAllowed(t *testing.T) {
 	b.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/", nil))
 	if recorder.Code != http.StatusMethodNotAllowed {
 		t.Errorf("status %d", recorder.Code)
+	}
+}
+
+// TestSlowBody: who sends a review byte by byte is cut off when its time is up.
+func TestSlowBodyTimesOut(t *testing.T) {
+	b := newTestHandler(t, workflows, nil)
+	server := httptest.NewServer(b)
+	defer server.Close()
+	body, feed := io.Pipe()
+	defer func() { _ = feed.Close() }()
+	go func() {
+		for {
+			if _, err := feed.Write([]byte(" ")); err != nil {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if response, err := http.Post(server.URL+"?timeout=200ms", "application/json", body); err == nil {
+			_ = response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				t.Error("half a review was answered")
+			}
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Error("it still waits")
 	}
 }
 
@@ -284,60 +182,14 @@ func TestPanicAdmitsUnchecked(t *testing.T) {
 
 type panickingSubject struct{}
 
-func (panickingSubject) object() metav1.Object           { return &metav1.ObjectMeta{} }
-func (panickingSubject) passes() string                  { return "" }
+func (panickingSubject) object() metav1.Object { return &metav1.ObjectMeta{} }
+
+func (panickingSubject) passes() string { return "" }
+
 func (panickingSubject) mode() (validators.Mode, string) { return "", "" }
+
 func (panickingSubject) judge(validators.Facts, Config, func(string) bool) []validators.Finding {
 	panic("no such luck")
-}
-
-// TestAnswerInEachMode has the same two findings under every mode.
-func TestAnswerInEachMode(t *testing.T) {
-	certain := validators.Finding{Rule: "a", Certainty: validators.Certain, Field: "spec", Problem: "certain"}
-	possible := validators.Finding{Rule: "a", Certainty: validators.Possible, Field: "spec", Problem: "possible"}
-	for mode, want := range map[validators.Mode]struct {
-		allowed          bool
-		causes, warnings int
-		audited          bool
-	}{
-		validators.Deny:  {allowed: false, causes: 1, warnings: 1},
-		validators.Warn:  {allowed: true, warnings: 2},
-		validators.Audit: {allowed: true, audited: true},
-	} {
-		policy := validators.Policy{Rules: map[string]validators.Mode{"a": mode, "b": validators.Off}}
-		var a answer
-		a.decide(policy, []validators.Finding{certain, possible})
-		r := a.response(workflows, &admissionv1.AdmissionRequest{})
-		causes := 0
-		if r.Result != nil {
-			causes = len(r.Result.Details.Causes)
-		}
-		if r.Allowed != want.allowed || causes != want.causes || len(r.Warnings) != want.warnings || (r.AuditAnnotations["audit"] != "") != want.audited {
-			t.Errorf("%s: %+v", mode, r)
-		}
-		if !policy.On("a") || policy.On("b") || !policy.On("c") {
-			t.Error("only a rule that is off is not asked")
-		}
-	}
-}
-
-// TestEveryDenialIsACause has more findings than fit: all that deny are causes, the warnings are bounded and say so.
-func TestEveryDenialIsACause(t *testing.T) {
-	var findings []validators.Finding
-	for i := range 20 {
-		findings = append(findings,
-			validators.Finding{Rule: "a", Certainty: validators.Certain, Field: fmt.Sprintf("spec.x[%d]", i), Problem: "wrong"},
-			validators.Finding{Rule: "b", Certainty: validators.Possible, Problem: "may be wrong"})
-	}
-	var a answer
-	a.decide(validators.Policy{}, findings)
-	r := a.response(profiles, &admissionv1.AdmissionRequest{Name: "team-a"})
-	if len(r.Result.Details.Causes) != 20 || strings.Count(r.Result.Message, "a: wrong") != 20 || r.Result.Code != 422 || r.Result.Reason != metav1.StatusReasonInvalid {
-		t.Errorf("%+v", r.Result)
-	}
-	if len(r.Warnings) != maxWarnings+1 || r.Warnings[maxWarnings] != "and 15 more warnings of kfp-preflight" {
-		t.Errorf("warnings %q", r.Warnings)
-	}
 }
 
 func TestSkipAnnotation(t *testing.T) {
@@ -355,65 +207,21 @@ func TestSkipAnnotation(t *testing.T) {
 	}
 }
 
-func TestTimeLeft(t *testing.T) {
-	for query, want := range map[string]time.Duration{
-		"": 9 * time.Second, "?timeout=5s": 4500 * time.Millisecond, "?timeout=1s": 900 * time.Millisecond, "?timeout=soon": 9 * time.Second, "?timeout=-1s": 9 * time.Second,
-	} {
-		if got := timeLeft(httptest.NewRequest(http.MethodPost, "/"+query, nil)); got != want {
-			t.Errorf("%q: %v, want %v", query, got, want)
-		}
-	}
-}
-
-// TestCacheMayHit judges a run of KFP v2 the first step of which may be cached.
-func TestCacheMayHit(t *testing.T) {
-	text, err := os.ReadFile("../testdata/workflow/workflow-secret-missing/deny-kfp-v2.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	object, err := yaml.YAMLToJSON(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, mayHit := range []bool{false, true} {
-		b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) { lookuptest.NotFound(w) })
-		b.config.KFP.CacheMayHit = mayHit
-		_, answer := b.post(t, reviewJSON(t, string(object)))
-		if answer.Allowed || strings.Contains(answer.Result.Message, "'dataset'") == mayHit || (len(answer.Warnings) == 1) != mayHit {
-			t.Errorf("where the cache may hit (%v): %+v", mayHit, answer)
-		}
-	}
-}
-
-// TestExempt has the same denial for those who are exempt and for others.
-func TestExempt(t *testing.T) {
-	for name, exempt := range map[string]Exemptions{
-		"the namespace": {Namespaces: []string{"team-a"}}, "the user": {Users: []string{"someone"}}, "a group": {Groups: []string{"people"}},
-	} {
-		for _, k := range []struct {
-			kind   kind
-			object string
-		}{{profiles, profileWithCPUQuota}, {workflows, workflowWithSecret}} {
-			b := newTestHandler(t, k.kind, func(w http.ResponseWriter, _ *http.Request) { lookuptest.NotFound(w) })
-			body := strings.Replace(reviewJSON(t, k.object), `"uid":`, `"userInfo":{"username":"someone","groups":["others","people"]},"uid":`, 1)
-			b.config.Exempt = exempt
-			if _, answer := b.post(t, body); !answer.Allowed || len(answer.Warnings) > 0 {
-				t.Errorf("%s, %s: %+v", name, k.kind.name, answer)
-			}
-			b.config.Exempt = Exemptions{Namespaces: []string{"team-b"}, Users: []string{"people"}, Groups: []string{"someone"}}
-			if _, answer := b.post(t, body); answer.Allowed && len(answer.Warnings) == 0 {
-				t.Errorf("not %s, %s: %+v", name, k.kind.name, answer)
-			}
-		}
-	}
-}
-
 func TestIgnoreSkips(t *testing.T) {
 	b := newTestHandler(t, profiles, nil)
 	b.config.IgnoreSkips = true
 	body := strings.Replace(strings.Replace(reviewJSON(t, profileWithCPUQuota), `"cpu":2`, `"cpus":2`, 1), `"name":"team-a"`,
 		`"name":"team-a","annotations":{"kfp-preflight.dev/skip":"profile-quota-invalid,profile-quota-compute"}`, 1)
 	if _, answer := b.post(t, body); answer.Allowed || len(answer.AuditAnnotations) > 0 {
+		t.Errorf("answered %+v", answer)
+	}
+}
+
+// TestLabelIsNoMode: what is no mode counts for nothing, and is told.
+func TestUnknownModeInLabel(t *testing.T) {
+	b := newTestHandler(t, profiles, serveEmptyCluster)
+	_, answer := b.post(t, reviewJSON(t, strings.Replace(profileWithCPUQuota, `"name":"team-a"`, `"name":"team-a","labels":{"kfp-preflight.dev/mode":"Warn"}`, 1)))
+	if answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "'Warn', which is none of deny, warn, audit and off") {
 		t.Errorf("answered %+v", answer)
 	}
 }

@@ -1,18 +1,13 @@
 package webhook
 
 import (
-	"encoding/json"
-	"fmt"
-	"maps"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"sigs.k8s.io/yaml"
 )
 
 const monitoringDir = "../manifests/components/monitoring/"
@@ -31,34 +26,6 @@ var externalMetrics = metricCatalog{
 	"go_goroutines":                 {},
 }
 
-// alert is what an alert has in the shipped rules.
-type alert struct {
-	Alert, Expr, For    string
-	Labels, Annotations map[string]string
-}
-
-func shippedAlerts(t *testing.T) []alert {
-	t.Helper()
-	var rules struct {
-		APIVersion, Kind string
-		Metadata         map[string]any
-		Spec             struct {
-			Groups []struct {
-				Name  string
-				Rules []alert
-			}
-		}
-	}
-	if err := yaml.UnmarshalStrict([]byte(readFile(t, monitoringDir+"rules.yaml")), &rules); err != nil {
-		t.Fatal(err)
-	}
-	var out []alert
-	for _, group := range rules.Spec.Groups {
-		out = append(out, group.Rules...)
-	}
-	return out
-}
-
 func readFile(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -66,154 +33,6 @@ func readFile(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-// TestAlertQueries compares what the alerts ask for with the metrics that there are.
-func TestAlertQueries(t *testing.T) {
-	known := ownMetrics(t)
-	maps.Copy(known, externalMetrics)
-	mentioned := regexp.MustCompile(`\{\{[^}]*\$labels\.(\w+)`)
-	for _, a := range shippedAlerts(t) {
-		with, err := known.checkQuery(a.Expr)
-		if err != nil {
-			t.Errorf("%s: %v", a.Alert, err)
-		}
-		if !slices.Contains([]string{"critical", "warning", "info"}, a.Labels["severity"]) || a.Annotations["summary"] == "" || a.Annotations["description"] == "" {
-			t.Errorf("%s does not say how bad it is, or what to do: %v %v", a.Alert, a.Labels, a.Annotations)
-		}
-		for _, m := range mentioned.FindAllStringSubmatch(a.Annotations["summary"]+a.Annotations["description"], -1) {
-			if !with.Has(m[1]) {
-				t.Errorf("%s tells of the label %s, and has %v", a.Alert, m[1], sets.List(with))
-			}
-		}
-	}
-}
-
-// TestAlertCountersStartAtZero lets everything happen that an alert looks for an increase of. A series that only comes into being by it would have
-// none.
-func TestAlertCountersStartAtZero(t *testing.T) {
-	for _, k := range []kind{profiles, workflows} {
-		t.Run(k.name, func(t *testing.T) {
-			b := newTestHandler(t, k, nil)
-			b.metrics.initialize(k)
-			began := b.series(t, "kfp_preflight_reviews_total")
-			for _, passed := range []string{passKind, passBusy, passUnreadable, passPanic} {
-				if !regexp.MustCompile(`passed="` + passed + `"`).MatchString(strings.Join(began, "\n")) {
-					t.Errorf("%s does not begin at zero", passed)
-				}
-			}
-			for _, body := range []string{
-				reviewJSON(t, `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","namespace":"a"}}`),
-				`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"uid","object":{"a":"` + strings.Repeat("x", maxBody) + `"}}}`,
-				strings.Replace(reviewJSON(t, `{"apiVersion":"`+k.group+`/v1","kind":"`+k.name+`","metadata":{"name":"a","namespace":"a"}}`), `"object":{`, `"dryRun":true,"object":{"spec":7,`, 1),
-			} {
-				if _, answer := b.post(t, body); answer == nil || len(answer.Warnings) == 0 {
-					t.Errorf("not let through unchecked: %.200s", body)
-				}
-			}
-			if after := b.series(t, "kfp_preflight_reviews_total"); !slices.Equal(began, after) {
-				t.Errorf("began with\n%s\nbecame\n%s", strings.Join(began, "\n"), strings.Join(after, "\n"))
-			}
-		})
-	}
-}
-
-// series are the labels of a metric's series.
-func (b testHandler) series(t *testing.T, metric string) []string {
-	t.Helper()
-	registry := prometheus.NewRegistry()
-	if err := register(registry, b.metrics.all()); err != nil {
-		t.Fatal(err)
-	}
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	for _, family := range families {
-		for _, m := range family.GetMetric() {
-			if family.GetName() == metric {
-				var pairs []string
-				for _, pair := range m.GetLabel() {
-					pairs = append(pairs, fmt.Sprintf("%s=%q", pair.GetName(), pair.GetValue()))
-				}
-				out = append(out, strings.Join(pairs, ","))
-			}
-		}
-	}
-	return out
-}
-
-// TestDashboardQueries compares what the dashboard asks for with the metrics that there are, and holds the panels apart.
-func TestDashboardQueries(t *testing.T) {
-	known := ownMetrics(t)
-	unseen := sets.KeySet(known)
-	maps.Copy(known, externalMetrics)
-	type gridPos struct{ X, Y, W, H int }
-	var dashboard struct {
-		UID        string
-		Templating struct {
-			List []struct{ Name, Type, Query string }
-		}
-		Panels []struct {
-			ID          int
-			Type, Title string
-			GridPos     gridPos
-			Datasource  struct{ Type, UID string }
-			Targets     []struct {
-				Datasource         struct{ Type, UID string }
-				Expr, LegendFormat string
-			}
-		}
-	}
-	text := readFile(t, monitoringDir+"dashboard.json")
-	if err := json.Unmarshal([]byte(text), &dashboard); err != nil {
-		t.Fatal(err)
-	}
-	if v := dashboard.Templating.List; len(v) != 1 || v[0].Name != "datasource" || v[0].Type != "datasource" || v[0].Query != "prometheus" {
-		t.Errorf("the data source can't be chosen: %+v", v)
-	}
-	taken, ids := map[[2]int]string{}, sets.New[int]()
-	legend := regexp.MustCompile(`\{\{(\w+)\}\}`)
-	for _, p := range dashboard.Panels {
-		if ids.Has(p.ID) {
-			t.Errorf("%s: the ID %d is another's", p.Title, p.ID)
-		}
-		ids.Insert(p.ID)
-		for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
-			for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
-				if other := taken[[2]int{x, y}]; other != "" || x >= 24 {
-					t.Fatalf("%s: at %d, %d is %q", p.Title, x, y, other)
-				}
-				taken[[2]int{x, y}] = p.Title
-			}
-		}
-		if p.Type != "row" && (len(p.Targets) == 0 || p.Datasource.UID != "${datasource}") {
-			t.Errorf("%s asks nobody for anything", p.Title)
-		}
-		for _, q := range p.Targets {
-			with, err := known.checkQuery(q.Expr)
-			if err != nil {
-				t.Errorf("%s: %v", p.Title, err)
-			}
-			if q.Datasource.UID != "${datasource}" {
-				t.Errorf("%s asks %s", p.Title, q.Datasource.UID)
-			}
-			for _, m := range legend.FindAllStringSubmatch(q.LegendFormat, -1) {
-				if !with.Has(m[1]) {
-					t.Errorf("%s: the legend has %s, the series have %v", p.Title, m[1], sets.List(with))
-				}
-			}
-			for name := range unseen.Clone() {
-				if strings.Contains(q.Expr, strings.TrimSuffix(name, " histogram")) {
-					unseen.Delete(name)
-				}
-			}
-		}
-	}
-	if unseen.Len() > 0 {
-		t.Errorf("the dashboard does not show %v", sets.List(unseen))
-	}
 }
 
 // TestMonitoringPage compares docs/monitoring.md with the metrics, the values of their labels, and the alerts: nothing is missing from

@@ -1,10 +1,21 @@
 package webhook
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
 )
+
+func TestTimeLeft(t *testing.T) {
+	for query, want := range map[string]time.Duration{
+		"": 9 * time.Second, "?timeout=5s": 4500 * time.Millisecond, "?timeout=1s": 900 * time.Millisecond, "?timeout=soon": 9 * time.Second, "?timeout=-1s": 9 * time.Second,
+	} {
+		if got := timeLeft(httptest.NewRequest(http.MethodPost, "/"+query, nil)); got != want {
+			t.Errorf("%q: %v, want %v", query, got, want)
+		}
+	}
+}
 
 // deadlineRecorder is a ResponseWriter with a connection whose writes can time out.
 type deadlineRecorder struct {

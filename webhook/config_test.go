@@ -1,0 +1,32 @@
+package webhook
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
+)
+
+// TestExempt has the same denial for those who are exempt and for others.
+func TestExempt(t *testing.T) {
+	for name, exempt := range map[string]Exemptions{
+		"the namespace": {Namespaces: []string{"team-a"}}, "the user": {Users: []string{"someone"}}, "a group": {Groups: []string{"people"}},
+	} {
+		for _, k := range []struct {
+			kind   kind
+			object string
+		}{{profiles, profileWithCPUQuota}, {workflows, workflowWithSecret}} {
+			b := newTestHandler(t, k.kind, func(w http.ResponseWriter, _ *http.Request) { lookuptest.NotFound(w) })
+			body := strings.Replace(reviewJSON(t, k.object), `"uid":`, `"userInfo":{"username":"someone","groups":["others","people"]},"uid":`, 1)
+			b.config.Exempt = exempt
+			if _, answer := b.post(t, body); !answer.Allowed || len(answer.Warnings) > 0 {
+				t.Errorf("%s, %s: %+v", name, k.kind.name, answer)
+			}
+			b.config.Exempt = Exemptions{Namespaces: []string{"team-b"}, Users: []string{"people"}, Groups: []string{"someone"}}
+			if _, answer := b.post(t, body); answer.Allowed && len(answer.Warnings) == 0 {
+				t.Errorf("not %s, %s: %+v", name, k.kind.name, answer)
+			}
+		}
+	}
+}

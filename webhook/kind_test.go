@@ -1,0 +1,67 @@
+package webhook
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	admissionv1 "k8s.io/api/admission/v1"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
+)
+
+// TestNamespaceModes has the same finding in each mode of a namespace: from the path for a Workflow, from the object's own label for a Profile.
+func TestNamespaceModes(t *testing.T) {
+	for name, want := range map[validators.Mode]struct {
+		allowed  bool
+		warnings int
+		audit    string
+		passed   string
+	}{
+		"":               {allowed: false},
+		validators.Deny:  {allowed: false},
+		validators.Warn:  {allowed: true, warnings: 1, audit: "warn"},
+		validators.Audit: {allowed: true, audit: "audit"},
+		validators.Off:   {allowed: true, passed: passMode},
+	} {
+		check := func(t *testing.T, b testHandler, answer *admissionv1.AdmissionResponse) {
+			t.Helper()
+			_, annotated := answer.AuditAnnotations[want.audit]
+			if answer.Allowed != want.allowed || len(answer.Warnings) != want.warnings || annotated != (want.audit != "") {
+				t.Errorf("answered %+v", answer)
+			}
+			if want.passed != "" && !strings.Contains(b.log.String(), `"passed"="`+want.passed+`"`) {
+				t.Errorf("log: %s", b.log)
+			}
+		}
+		t.Run("Workflow/"+string(name), func(t *testing.T) {
+			b := newTestHandler(t, workflows, serveEmptyCluster)
+			ceiling, served := workflows.paths()[strings.TrimSuffix("/validate-workflow/"+string(name), "/")]
+			if !served {
+				t.Fatal("there is no path for it")
+			}
+			b.config.Policy = b.config.Under(ceiling)
+			_, answer := b.post(t, reviewJSON(t, workflowWithSecret))
+			check(t, b, answer)
+		})
+		t.Run("Profile/"+string(name), func(t *testing.T) {
+			b := newTestHandler(t, profiles, serveEmptyCluster)
+			label := fmt.Sprintf(`"name":"team-a","labels":{"%s":"%s"}`, validators.ModeLabel, name)
+			_, answer := b.post(t, reviewJSON(t, strings.Replace(profileWithCPUQuota, `"name":"team-a"`, label, 1)))
+			check(t, b, answer)
+		})
+	}
+	if paths := profiles.paths(); len(paths) != 1 {
+		t.Errorf("Profiles are served at %v", paths)
+	}
+}
+
+// TestModeRaises: a namespace may be stricter than the configuration, which is how a rollout begins with one.
+func TestNamespaceModeOverridesCeiling(t *testing.T) {
+	b := newTestHandler(t, workflows, serveEmptyCluster)
+	b.config.Ceiling = validators.Audit
+	b.config.Policy = b.config.Under(validators.Deny)
+	if _, answer := b.post(t, reviewJSON(t, workflowWithSecret)); answer.Allowed {
+		t.Errorf("answered %+v", answer)
+	}
+}

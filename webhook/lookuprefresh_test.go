@@ -1,0 +1,160 @@
+package webhook
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
+)
+
+// TestDenialNeedsFreshFacts has a cache that is out of date: it may let an object in for a moment, never keep one out.
+func TestDenialNeedsFreshFacts(t *testing.T) {
+	const missing = "missing"
+	for name, test := range map[string]struct {
+		cached  string // a key that the Secret had when it was cached; empty if it was not
+		now     string // a key that the Secret has now, or missing
+		allowed bool
+		lookups int32
+	}{
+		"cached without the key, which was added":     {"other", "token", true, 1},
+		"cached without the key, which was not added": {"other", "other", false, 1},
+		"cached with the key, which was removed":      {"token", "other", true, 0},
+		"not cached, exists":                          {"", "token", true, 1},
+		"not cached, missing: asked once":             {"", missing, false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var key atomic.Value
+			var lookups atomic.Int32
+			b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case !strings.HasSuffix(r.URL.Path, "/namespaces/team-a/secrets/credentials"):
+					lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
+				case key.Load() == missing:
+					lookups.Add(1)
+					lookuptest.NotFound(w)
+				default:
+					lookups.Add(1)
+					lookuptest.Object(w, r, secretWith(key.Load().(string)))
+				}
+			})
+			if test.cached != "" {
+				key.Store(test.cached)
+				b.post(t, reviewJSON(t, workflowWithSecret))
+				lookups.Store(0)
+			}
+			key.Store(test.now)
+			_, answer := b.post(t, reviewJSON(t, workflowWithSecret))
+			if answer.Allowed != test.allowed || len(answer.Warnings) > 0 {
+				t.Errorf("answered %+v", answer)
+			}
+			if got := lookups.Load(); got != test.lookups {
+				t.Errorf("%d lookups, want %d", got, test.lookups)
+			}
+		})
+	}
+}
+
+// TestFailedRefreshAdmits has a cached fact that denies, and an API server that fails when it is asked again.
+func TestFailedRefreshAdmits(t *testing.T) {
+	var fails atomic.Bool
+	b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case !strings.Contains(r.URL.Path, "secrets"):
+			lookuptest.NotFound(w)
+		case fails.Load():
+			lookuptest.Error(w, 500, metav1.StatusReasonInternalError)
+		default:
+			lookuptest.Object(w, r, secretWith("other"))
+		}
+	})
+	if _, answer := b.post(t, reviewJSON(t, workflowWithSecret)); answer.Allowed {
+		t.Fatalf("answered %+v", answer)
+	}
+	fails.Store(true)
+	if _, answer := b.post(t, reviewJSON(t, workflowWithSecret)); !answer.Allowed || len(answer.Warnings) != 1 {
+		t.Errorf("answered %+v", answer)
+	}
+}
+
+// TestRefreshRepeatsOnlyWhatMatters has a denial that may be based on cached facts. Those facts are asked for again, and nothing else is.
+func TestRefreshRepeatsOnlyWhatMatters(t *testing.T) {
+	const (
+		configMap  = "/api/v1/namespaces/kubeflow/configmaps/workflow-controller-configmap"
+		repository = "/api/v1/namespaces/team-a/configmaps/artifact-repositories"
+		secret     = "/api/v1/namespaces/team-a/secrets/credentials"
+		quotas     = "/api/v1/namespaces/team-a/resourcequotas"
+		present    = "/api/v1/namespaces/team-a/secrets/present"
+	)
+	both := strings.Replace(workflowWithSecret, `{"env":[`, `{"envFrom":[{"secretRef":{"name":"present"}}],"env":[`, 1)
+	var lock sync.Mutex
+	asked := map[string]int{}
+	b := newTestHandler(t, workflows, nil)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		lock.Lock()
+		defer lock.Unlock()
+		asked[r.URL.Path]++
+		switch {
+		case r.URL.Path == configMap:
+			lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
+		case serveNoLimits(w, r):
+		case r.URL.Path == present:
+			lookuptest.Object(w, r, &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}})
+		default:
+			lookuptest.NotFound(w)
+		}
+	}))
+	defer server.Close()
+	client, err := corev1client.NewForConfig(&rest.Config{Host: server.URL, QPS: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.lookups = newLookupClient(b.handler, client.RESTClient())
+	post := func(what, object string, allowed bool, want map[string]int) {
+		t.Helper()
+		lock.Lock()
+		clear(asked)
+		lock.Unlock()
+		if _, answer := b.post(t, reviewJSON(t, object)); answer.Allowed != allowed {
+			t.Errorf("%s: answered %+v", what, answer)
+		}
+		lock.Lock()
+		defer lock.Unlock()
+		for path, times := range want {
+			if asked[path] != times {
+				t.Errorf("%s: %s was asked %d times, want %d", what, path, asked[path], times)
+			}
+		}
+	}
+	post("nothing is remembered", both, false, map[string]int{present: 1, configMap: 1, repository: 1, secret: 1, quotas: 1})
+	post("all of it is remembered but the Secret", both, false, map[string]int{present: 0, configMap: 1, repository: 1, secret: 1, quotas: 0})
+	post("nothing is wrong", plainWorkflow, true, map[string]int{configMap: 0, repository: 0, secret: 0, quotas: 0})
+}
+
+// TestRefreshOfControllerConfig has a denial that stood on a configuration that is another one by now.
+func TestRefreshOfControllerConfig(t *testing.T) {
+	var executor atomic.Value
+	executor.Store(map[string]string{"mainContainer": "envFrom: [{secretRef: {name: credentials}}]"})
+	b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "workflow-controller-configmap") {
+			lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}, Data: executor.Load().(map[string]string)})
+			return
+		}
+		lookuptest.NotFound(w)
+	})
+	if _, answer := b.post(t, reviewJSON(t, plainWorkflow)); answer.Allowed {
+		t.Errorf("answered %+v", answer)
+	}
+	executor.Store(map[string]string{})
+	if _, answer := b.post(t, reviewJSON(t, plainWorkflow)); !answer.Allowed || len(answer.Warnings) > 0 {
+		t.Errorf("denied for a configuration that is gone: %+v", answer)
+	}
+}

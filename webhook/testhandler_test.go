@@ -1,0 +1,175 @@
+package webhook
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
+	"github.com/prometheus/client_golang/prometheus"
+	admissionv1 "k8s.io/api/admission/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
+)
+
+// testHandler is a handler over an API server that a test plays.
+type testHandler struct {
+	*handler
+	api rest.Interface
+	log *logBuffer
+	// timeout is how long the caller waits; 5s if empty.
+	timeout string
+}
+
+// newTestHandler makes a handler of a kind. api answers its lookups; nil for none expected.
+func newTestHandler(t *testing.T, k kind, api http.HandlerFunc) testHandler {
+	t.Helper()
+	if api == nil {
+		api = func(w http.ResponseWriter, r *http.Request) { t.Errorf("unexpected lookup of %s", r.URL) }
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if k.name == workflows.name && serveNoLimits(w, r) {
+			return
+		}
+		api(w, r)
+	}))
+	t.Cleanup(server.Close)
+	client, err := corev1client.NewForConfig(&rest.Config{Host: server.URL, QPS: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := newMetrics(prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := DefaultConfig()
+	config.Lookups.Timeout.Duration = 300 * time.Millisecond
+	log := &logBuffer{}
+	logger := funcr.New(log.appendLine, funcr.Options{Verbosity: 1})
+	config.Lookups.Remember.Duration = time.Minute
+	h := &handler{kind: k, config: config, metrics: m, limiter: newMemoryLimiter(memoryLimit()), log: logger}
+	h.lookups = newLookupClient(h, client.RESTClient())
+	return testHandler{h, client.RESTClient(), log, ""}
+}
+
+// newHandlerWithTransport is a handler over an API server without a network.
+func newHandlerWithTransport(tb testing.TB, k kind, config Config, api http.RoundTripper) *handler {
+	tb.Helper()
+	client, err := corev1client.NewForConfig(&rest.Config{Host: "https://nowhere", Transport: api, QPS: -1})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	m, err := newMetrics(prometheus.NewRegistry())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h := &handler{kind: k, config: config, metrics: m, limiter: newMemoryLimiter(memoryLimit()), log: logr.Discard()}
+	h.lookups = newLookupClient(h, client.RESTClient())
+	return h
+}
+
+// newLookupClient returns the lookups of a handler.
+func newLookupClient(h *handler, api rest.Interface) *lookup.Client {
+	options := h.config.LookupOptions()
+	options.Metrics, options.Log = h.metrics.lookups, h.log
+	return lookup.NewClient(api, options)
+}
+
+// setLookupTimeout sets how long lookups may take.
+func (b testHandler) setLookupTimeout(d time.Duration) {
+	b.config.Lookups.Timeout.Duration = d
+	b.lookups = newLookupClient(b.handler, b.api)
+}
+
+// post sends a body and returns the response and, if it is one, the answer to a review.
+func (b testHandler) post(t *testing.T, body string) (*http.Response, *admissionv1.AdmissionResponse) {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	b.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/?timeout="+cmp.Or(b.timeout, "5s"), strings.NewReader(body)))
+	response := recorder.Result()
+	if response.StatusCode != http.StatusOK {
+		return response, nil
+	}
+	var review admissionv1.AdmissionReview
+	if err := json.NewDecoder(response.Body).Decode(&review); err != nil {
+		t.Fatal(err)
+	}
+	if review.TypeMeta != reviewType {
+		t.Errorf("answered as %v", review.TypeMeta)
+	}
+	return response, review.Response
+}
+
+// lookupErrors are the failed lookups that were counted, by resource and reason.
+func (b testHandler) lookupErrors(t *testing.T) map[string]float64 {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(b.metrics.lookups.Collectors()...)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]float64{}
+	for _, family := range families {
+		if family.GetName() == "kfp_preflight_lookup_errors_total" {
+			for _, m := range family.GetMetric() { // labels are sorted by name
+				out[m.GetLabel()[1].GetValue()+" "+m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+			}
+		}
+	}
+	return out
+}
+
+// series are the labels of a metric's series.
+func (b testHandler) series(t *testing.T, metric string) []string {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	if err := register(registry, b.metrics.all()); err != nil {
+		t.Fatal(err)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == metric {
+				var pairs []string
+				for _, pair := range m.GetLabel() {
+					pairs = append(pairs, fmt.Sprintf("%s=%q", pair.GetName(), pair.GetValue()))
+				}
+				out = append(out, strings.Join(pairs, ","))
+			}
+		}
+	}
+	return out
+}
+
+// logBuffer is a log, which lookups that outlive their review may still write to.
+type logBuffer struct {
+	lock sync.Mutex
+	text strings.Builder
+}
+
+func (l *logBuffer) appendLine(_, args string) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	fmt.Fprintln(&l.text, args)
+}
+
+// String is the log so far.
+func (l *logBuffer) String() string {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.text.String()
+}

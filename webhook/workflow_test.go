@@ -1,0 +1,73 @@
+package webhook
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
+)
+
+// TestImpossibleSecretName has a name that no Secret can have, which need not be looked up.
+func TestImpossibleSecretName(t *testing.T) {
+	b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/secrets/") {
+			t.Errorf("lookup of %s", r.URL.Path)
+		}
+		lookuptest.NotFound(w)
+	})
+	for _, name := range []string{"A_B", "a/b", "..", "a%b"} {
+		if _, answer := b.post(t, reviewJSON(t, strings.Replace(workflowWithSecret, "credentials", name, 1))); answer.Allowed {
+			t.Errorf("%s is let in", name)
+		}
+	}
+}
+
+// TestRequestNamespaceWins has an object that claims another namespace than the request's.
+func TestRequestNamespaceWins(t *testing.T) {
+	b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "elsewhere") {
+			t.Errorf("lookup of %s", r.URL.Path)
+		}
+		lookuptest.NotFound(w)
+	})
+	body := strings.Replace(reviewJSON(t, workflowWithSecret), `"metadata":{"name":"run","namespace":"team-a"}`, `"metadata":{"name":"run","namespace":"elsewhere"}`, 1)
+	if _, answer := b.post(t, body); answer.Allowed || strings.Contains(answer.Result.Message, "elsewhere") {
+		t.Errorf("answered %+v", answer)
+	}
+}
+
+// TestCacheMayHit judges a run of KFP v2 the first step of which may be cached.
+func TestCacheMayHit(t *testing.T) {
+	text, err := os.ReadFile("../testdata/workflow/workflow-secret-missing/deny-kfp-v2.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	object, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mayHit := range []bool{false, true} {
+		b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) { lookuptest.NotFound(w) })
+		b.config.KFP.CacheMayHit = mayHit
+		_, answer := b.post(t, reviewJSON(t, string(object)))
+		if answer.Allowed || strings.Contains(answer.Result.Message, "'dataset'") == mayHit || (len(answer.Warnings) == 1) != mayHit {
+			t.Errorf("where the cache may hit (%v): %+v", mayHit, answer)
+		}
+	}
+}
+
+func TestIsASCII(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": true, `{"a":"b"}`: true, `{"a":"\u003cb\u003e"}`: true, `{"a":"plain and long enough\\n"}`: true, `{"a":"\u007f"}`: true,
+		`{"a":"é"}`: false, `{"a":"plain and long enough, é"}`: false, `{"a":"\u00e9"}`: false, `{"a":"\u2028"}`: false, `{"a":"\u0120"}`: false, `\u00`: false,
+		`{"a":"\u003c\u2028"}`: false,
+	} {
+		if got := isASCII([]byte(text)); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}

@@ -17,14 +17,14 @@ func TestExempt(t *testing.T) {
 			kind   kind
 			object string
 		}{{profiles, profileWithCPUQuota}, {workflows, workflowWithSecret}} {
-			b := newTestHandler(t, k.kind, func(w http.ResponseWriter, _ *http.Request) { lookuptest.NotFound(w) })
+			h := newTestHandler(t, k.kind, func(w http.ResponseWriter, _ *http.Request) { lookuptest.NotFound(w) })
 			body := strings.Replace(reviewJSON(t, k.object), `"uid":`, `"userInfo":{"username":"someone","groups":["others","people"]},"uid":`, 1)
-			b.config.Exempt = exempt
-			if _, answer := b.post(t, body); !answer.Allowed || len(answer.Warnings) > 0 {
+			h.config.Exempt = exempt
+			if _, answer := h.post(t, body); !answer.Allowed || len(answer.Warnings) > 0 {
 				t.Errorf("%s, %s: %+v", name, k.kind.name, answer)
 			}
-			b.config.Exempt = Exemptions{Namespaces: []string{"team-b"}, Users: []string{"people"}, Groups: []string{"someone"}}
-			if _, answer := b.post(t, body); answer.Allowed && len(answer.Warnings) == 0 {
+			h.config.Exempt = Exemptions{Namespaces: []string{"team-b"}, Users: []string{"people"}, Groups: []string{"someone"}}
+			if _, answer := h.post(t, body); answer.Allowed && len(answer.Warnings) == 0 {
 				t.Errorf("not %s, %s: %+v", name, k.kind.name, answer)
 			}
 		}

@@ -42,7 +42,7 @@ func FuzzDecodeFast(f *testing.F) {
 		}
 		for document := range strings.SplitSeq(string(text), "\n---\n") {
 			if raw, err := sigsyaml.YAMLToJSON([]byte(document)); err == nil && bytes.HasPrefix(raw, []byte("{")) {
-				f.Add(asReview(f, raw))
+				f.Add([]byte(reviewJSON(f, string(raw))))
 			}
 		}
 	}
@@ -106,7 +106,7 @@ func requireSameObject[T any](t *testing.T, got *T, raw []byte) {
 
 // TestDecodeReview has reviews that can't be decoded in one pass: they keep no memory, and can be decoded all the same.
 func TestDecodeReview(t *testing.T) {
-	b := newTestHandler(t, workflows, nil)
+	h := newTestHandler(t, workflows, nil)
 	for name, test := range map[string]struct {
 		body  string
 		quick bool
@@ -116,13 +116,13 @@ func TestDecodeReview(t *testing.T) {
 		"unreadable":                        {reviewJSON(t, strings.Replace(plainWorkflow, `"main"`, `7`, 1)), false},
 		"too many values":                   {reviewJSON(t, strings.Replace(plainWorkflow, `"spec":{`, `"spec":{"x":[`+strings.Repeat("1,", decodecost.MaxValues)+`1],`, 1)), false},
 	} {
-		_, object, release, err := b.decodeReview(t.Context(), []byte(test.body))
+		_, object, release, err := h.decodeReview(t.Context(), []byte(test.body))
 		if err != nil || (object != nil) != test.quick {
 			t.Errorf("%s: %v, %v", name, object, err)
 		}
 		release()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		releaseAll, err := b.limiter.objects.Acquire(ctx, b.limiter.objects.total)
+		releaseAll, err := h.limiter.objects.Acquire(ctx, h.limiter.objects.total)
 		if err != nil {
 			t.Fatalf("%s: it keeps memory", name)
 		}

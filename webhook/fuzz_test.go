@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	admissionv1 "k8s.io/api/admission/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
@@ -35,7 +34,7 @@ func FuzzHandler(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(asReview(f, raw))
+		f.Add([]byte(reviewJSON(f, string(raw))))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for name, h := range handlers {
@@ -56,23 +55,4 @@ func FuzzHandler(f *testing.F) {
 			}
 		}
 	})
-}
-
-func asReview(f *testing.F, raw []byte) []byte {
-	f.Helper()
-	var meta metav1.PartialObjectMetadata
-	if err := json.Unmarshal(raw, &meta); err != nil {
-		f.Fatal(err)
-	}
-	gvk := meta.GroupVersionKind()
-	request := &admissionv1.AdmissionRequest{
-		UID: "uid", Operation: admissionv1.Create, Name: meta.Name, Namespace: meta.Namespace,
-		Kind: metav1.GroupVersionKind{Group: gvk.Group, Version: gvk.Version, Kind: gvk.Kind},
-	}
-	request.Object.Raw = raw
-	out, err := json.Marshal(admissionv1.AdmissionReview{TypeMeta: reviewType, Request: request})
-	if err != nil {
-		f.Fatal(err)
-	}
-	return out
 }

@@ -44,8 +44,8 @@ func TestUnreviewableRequest(t *testing.T) {
 		"a plugin template with two names": {reviewJSON(t, workflowJSON(`{"plugin":{"a":1,"b":2}}`)), 200, "can't be decoded", passUnreadable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newTestHandler(t, workflows, nil)
-			response, answer := b.post(t, test.body)
+			h := newTestHandler(t, workflows, nil)
+			response, answer := h.post(t, test.body)
 			if response.StatusCode != test.status {
 				t.Fatalf("status %d, want %d", response.StatusCode, test.status)
 			}
@@ -55,7 +55,7 @@ func TestUnreviewableRequest(t *testing.T) {
 				if !strings.Contains(body.String(), test.says) {
 					t.Errorf("answered %s", body)
 				}
-				if got := testutil.ToFloat64(b.metrics.badRequests.WithLabelValues(test.counted)); got != 1 {
+				if got := testutil.ToFloat64(h.metrics.badRequests.WithLabelValues(test.counted)); got != 1 {
 					t.Errorf("counted %v times", got)
 				}
 				return
@@ -66,11 +66,11 @@ func TestUnreviewableRequest(t *testing.T) {
 			if answer.AuditAnnotations["unchecked"] != test.counted {
 				t.Errorf("audit annotations %v", answer.AuditAnnotations)
 			}
-			if got := testutil.CollectAndCount(b.metrics.reviews); got != 1 {
+			if got := testutil.CollectAndCount(h.metrics.reviews); got != 1 {
 				t.Errorf("%d series of reviews", got)
 			}
-			if !strings.Contains(b.log.String(), `"reason"="`+test.counted+`"`) {
-				t.Errorf("log: %s", b.log)
+			if !strings.Contains(h.log.String(), `"reason"="`+test.counted+`"`) {
+				t.Errorf("log: %s", h.log)
 			}
 		})
 	}
@@ -78,21 +78,21 @@ func TestUnreviewableRequest(t *testing.T) {
 
 // TestTooManyValues has a Workflow that is small on the wire and large in memory.
 func TestTooManyValues(t *testing.T) {
-	b := newTestHandler(t, workflows, nil)
+	h := newTestHandler(t, workflows, nil)
 	object := strings.Replace(workflowWithSecret, `"templates":[`, `"templates":[`+strings.Repeat("{},", decodecost.MaxValues), 1)
-	_, answer := b.post(t, reviewJSON(t, object))
+	_, answer := h.post(t, reviewJSON(t, object))
 	if !answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "values, more than") {
 		t.Errorf("answered %.300v", answer)
 	}
-	if got := testutil.CollectAndCount(b.metrics.reviews); got == 0 {
+	if got := testutil.CollectAndCount(h.metrics.reviews); got == 0 {
 		t.Error("not counted")
 	}
 }
 
 func TestMethodNotAllowed(t *testing.T) {
-	b := newTestHandler(t, workflows, nil)
+	h := newTestHandler(t, workflows, nil)
 	recorder := httptest.NewRecorder()
-	b.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/", nil))
+	h.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/", nil))
 	if recorder.Code != http.StatusMethodNotAllowed {
 		t.Errorf("status %d", recorder.Code)
 	}
@@ -100,8 +100,8 @@ func TestMethodNotAllowed(t *testing.T) {
 
 // TestSlowBody: who sends a review byte by byte is cut off when its time is up.
 func TestSlowBodyTimesOut(t *testing.T) {
-	b := newTestHandler(t, workflows, nil)
-	server := httptest.NewServer(b)
+	h := newTestHandler(t, workflows, nil)
+	server := httptest.NewServer(h)
 	defer server.Close()
 	body, feed := io.Pipe()
 	defer func() { _ = feed.Close() }()
@@ -151,13 +151,13 @@ func TestPassesWithoutJudging(t *testing.T) {
 		"its last update":                 {profiles, reviewJSON(t, deleting, update(`{}`)), passDeleting},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newTestHandler(t, test.kind, nil)
-			_, answer := b.post(t, test.body)
+			h := newTestHandler(t, test.kind, nil)
+			_, answer := h.post(t, test.body)
 			if !answer.Allowed || len(answer.Warnings) > 0 || answer.Result != nil || answer.AuditAnnotations != nil {
 				t.Errorf("answered %+v", answer)
 			}
-			if !strings.Contains(b.log.String(), `"passed"="`+test.why+`"`) {
-				t.Errorf("log: %s", b.log)
+			if !strings.Contains(h.log.String(), `"passed"="`+test.why+`"`) {
+				t.Errorf("log: %s", h.log)
 			}
 		})
 	}
@@ -167,15 +167,15 @@ func TestPanicAdmitsUnchecked(t *testing.T) {
 	k := workflows
 	k.decodeFast = func([]byte) (*admissionv1.AdmissionRequest, subject, error) { panic("not read quickly") }
 	k.decode = func(*admissionv1.AdmissionRequest) (subject, error) { return panickingSubject{}, nil }
-	b := newTestHandler(t, k, nil)
-	_, answer := b.post(t, reviewJSON(t, workflowWithSecret))
+	h := newTestHandler(t, k, nil)
+	_, answer := h.post(t, reviewJSON(t, workflowWithSecret))
 	if !answer.Allowed || len(answer.Warnings) != 1 {
 		t.Errorf("answered %+v", answer)
 	}
-	if got := testutil.ToFloat64(b.metrics.reviews.WithLabelValues("Workflow", "CREATE", "allow", passPanic, "false")); got != 1 {
+	if got := testutil.ToFloat64(h.metrics.reviews.WithLabelValues("Workflow", "CREATE", "allow", passPanic, "false")); got != 1 {
 		t.Errorf("counted %v times", got)
 	}
-	if log := b.log.String(); !strings.Contains(log, "no such luck") || !strings.Contains(log, "handler_test.go") {
+	if log := h.log.String(); !strings.Contains(log, "no such luck") || !strings.Contains(log, "handler_test.go") {
 		t.Errorf("the log has no panic with its place: %s", log)
 	}
 }
@@ -193,8 +193,8 @@ func (panickingSubject) judge(validators.Facts, Config, func(string) bool) []val
 }
 
 func TestSkipAnnotation(t *testing.T) {
-	b := newTestHandler(t, profiles, nil)
-	_, answer := b.post(t, reviewJSON(t, strings.Replace(profileWithCPUQuota, `"name":"team-a"`,
+	h := newTestHandler(t, profiles, nil)
+	_, answer := h.post(t, reviewJSON(t, strings.Replace(profileWithCPUQuota, `"name":"team-a"`,
 		`"name":"team-a","annotations":{"kfp-preflight.dev/skip":"profile-quota-compute, no-such-rule"}`, 1)))
 	if !answer.Allowed || answer.AuditAnnotations["skipped"] != "profile-quota-compute" {
 		t.Errorf("answered %+v", answer)
@@ -202,25 +202,25 @@ func TestSkipAnnotation(t *testing.T) {
 	if len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "names no rule with 'no-such-rule'; the rules are profile-quota-compute, profile-quota-invalid, workflow-quota-compute, workflow-reference-missing, workflow-secret-missing") {
 		t.Errorf("warnings %q", answer.Warnings)
 	}
-	if got := testutil.ToFloat64(b.metrics.skips.WithLabelValues("profile-quota-compute")); got != 1 {
+	if got := testutil.ToFloat64(h.metrics.skips.WithLabelValues("profile-quota-compute")); got != 1 {
 		t.Errorf("counted %v times", got)
 	}
 }
 
 func TestIgnoreSkips(t *testing.T) {
-	b := newTestHandler(t, profiles, nil)
-	b.config.IgnoreSkips = true
+	h := newTestHandler(t, profiles, nil)
+	h.config.IgnoreSkips = true
 	body := strings.Replace(strings.Replace(reviewJSON(t, profileWithCPUQuota), `"cpu":2`, `"cpus":2`, 1), `"name":"team-a"`,
 		`"name":"team-a","annotations":{"kfp-preflight.dev/skip":"profile-quota-invalid,profile-quota-compute"}`, 1)
-	if _, answer := b.post(t, body); answer.Allowed || len(answer.AuditAnnotations) > 0 {
+	if _, answer := h.post(t, body); answer.Allowed || len(answer.AuditAnnotations) > 0 {
 		t.Errorf("answered %+v", answer)
 	}
 }
 
 // TestLabelIsNoMode: what is no mode counts for nothing, and is told.
 func TestUnknownModeInLabel(t *testing.T) {
-	b := newTestHandler(t, profiles, serveEmptyCluster)
-	_, answer := b.post(t, reviewJSON(t, strings.Replace(profileWithCPUQuota, `"name":"team-a"`, `"name":"team-a","labels":{"kfp-preflight.dev/mode":"Warn"}`, 1)))
+	h := newTestHandler(t, profiles, serveEmptyCluster)
+	_, answer := h.post(t, reviewJSON(t, strings.Replace(profileWithCPUQuota, `"name":"team-a"`, `"name":"team-a","labels":{"kfp-preflight.dev/mode":"Warn"}`, 1)))
 	if answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "'Warn', which is none of deny, warn, audit and off") {
 		t.Errorf("answered %+v", answer)
 	}

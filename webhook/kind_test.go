@@ -24,31 +24,31 @@ func TestNamespaceModes(t *testing.T) {
 		validators.Audit: {allowed: true, audit: "audit"},
 		validators.Off:   {allowed: true, passed: passMode},
 	} {
-		check := func(t *testing.T, b testHandler, answer *admissionv1.AdmissionResponse) {
+		check := func(t *testing.T, h testHandler, answer *admissionv1.AdmissionResponse) {
 			t.Helper()
 			_, annotated := answer.AuditAnnotations[want.audit]
 			if answer.Allowed != want.allowed || len(answer.Warnings) != want.warnings || annotated != (want.audit != "") {
 				t.Errorf("answered %+v", answer)
 			}
-			if want.passed != "" && !strings.Contains(b.log.String(), `"passed"="`+want.passed+`"`) {
-				t.Errorf("log: %s", b.log)
+			if want.passed != "" && !strings.Contains(h.log.String(), `"passed"="`+want.passed+`"`) {
+				t.Errorf("log: %s", h.log)
 			}
 		}
 		t.Run("Workflow/"+string(name), func(t *testing.T) {
-			b := newTestHandler(t, workflows, serveEmptyCluster)
+			h := newTestHandler(t, workflows, serveEmptyCluster)
 			ceiling, served := workflows.paths()[strings.TrimSuffix("/validate-workflow/"+string(name), "/")]
 			if !served {
 				t.Fatal("there is no path for it")
 			}
-			b.config.Policy = b.config.Under(ceiling)
-			_, answer := b.post(t, reviewJSON(t, workflowWithSecret))
-			check(t, b, answer)
+			h.config.Policy = h.config.Under(ceiling)
+			_, answer := h.post(t, reviewJSON(t, workflowWithSecret))
+			check(t, h, answer)
 		})
 		t.Run("Profile/"+string(name), func(t *testing.T) {
-			b := newTestHandler(t, profiles, serveEmptyCluster)
+			h := newTestHandler(t, profiles, serveEmptyCluster)
 			label := fmt.Sprintf(`"name":"team-a","labels":{"%s":"%s"}`, validators.ModeLabel, name)
-			_, answer := b.post(t, reviewJSON(t, strings.Replace(profileWithCPUQuota, `"name":"team-a"`, label, 1)))
-			check(t, b, answer)
+			_, answer := h.post(t, reviewJSON(t, strings.Replace(profileWithCPUQuota, `"name":"team-a"`, label, 1)))
+			check(t, h, answer)
 		})
 	}
 	if paths := profiles.paths(); len(paths) != 1 {
@@ -58,10 +58,10 @@ func TestNamespaceModes(t *testing.T) {
 
 // TestModeRaises: a namespace may be stricter than the configuration, which is how a rollout begins with one.
 func TestNamespaceModeOverridesCeiling(t *testing.T) {
-	b := newTestHandler(t, workflows, serveEmptyCluster)
-	b.config.Ceiling = validators.Audit
-	b.config.Policy = b.config.Under(validators.Deny)
-	if _, answer := b.post(t, reviewJSON(t, workflowWithSecret)); answer.Allowed {
+	h := newTestHandler(t, workflows, serveEmptyCluster)
+	h.config.Ceiling = validators.Audit
+	h.config.Policy = h.config.Under(validators.Deny)
+	if _, answer := h.post(t, reviewJSON(t, workflowWithSecret)); answer.Allowed {
 		t.Errorf("answered %+v", answer)
 	}
 }

@@ -28,12 +28,12 @@ func TestLookupsAreBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var lookups atomic.Int32
-			b := newTestHandler(t, workflows, func(w http.ResponseWriter, _ *http.Request) {
+			h := newTestHandler(t, workflows, func(w http.ResponseWriter, _ *http.Request) {
 				lookups.Add(1)
 				lookuptest.NotFound(w)
 			})
-			b.setLookupTimeout(10 * time.Second)
-			_, answer := b.post(t, reviewJSON(t, workflowJSON(test.templates)))
+			h.setLookupTimeout(10 * time.Second)
+			_, answer := h.post(t, reviewJSON(t, workflowJSON(test.templates)))
 			if got := lookups.Load(); got > test.lookups {
 				t.Errorf("%d lookups", got)
 			}
@@ -57,7 +57,7 @@ func TestRepeatedLookupsAreShared(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked atomic.Int32
-			b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+			h := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 				asked.Add(1)
 				if strings.Contains(r.URL.Path, "slow") {
 					<-r.Context().Done()
@@ -69,11 +69,11 @@ func TestRepeatedLookupsAreShared(t *testing.T) {
 				parameters = append(parameters, fmt.Sprintf(fmt.Sprintf(parameter, test.configMap), i))
 			}
 			arguments := `"arguments":{"parameters":[` + strings.Join(parameters, ",") + `]},"entrypoint"`
-			b.post(t, reviewJSON(t, strings.Replace(workflowWithSecret, `"entrypoint"`, arguments, 1)))
+			h.post(t, reviewJSON(t, strings.Replace(workflowWithSecret, `"entrypoint"`, arguments, 1)))
 			if got := asked.Load(); got > test.most {
 				t.Errorf("%d lookups", got)
 			}
-			if lines := strings.Count(b.log.String(), "lookup failed"); strings.Contains(name, "no time") && lines > 10 {
+			if lines := strings.Count(h.log.String(), "lookup failed"); strings.Contains(name, "no time") && lines > 10 {
 				t.Errorf("%d lines of log", lines)
 			}
 		})

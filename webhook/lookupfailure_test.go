@@ -34,7 +34,7 @@ func TestFailedLookupAdmits(t *testing.T) {
 			object, resource string
 		}{{workflows, workflowWithSecret, "secrets"}, {profiles, profileWithCPUQuota, "configmaps"}, {profiles, profileWithCPUQuota, "limitranges"}} {
 			t.Run(reason+"/"+test.resource, func(t *testing.T) {
-				b := newTestHandler(t, test.kind, func(w http.ResponseWriter, r *http.Request) {
+				h := newTestHandler(t, test.kind, func(w http.ResponseWriter, r *http.Request) {
 					if strings.Contains(r.URL.Path, test.resource) {
 						fail(w, r)
 						return
@@ -42,7 +42,7 @@ func TestFailedLookupAdmits(t *testing.T) {
 					lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
 				})
 				began := time.Now()
-				_, answer := b.post(t, reviewJSON(t, test.object))
+				_, answer := h.post(t, reviewJSON(t, test.object))
 				if took := time.Since(began); took > 2*time.Second {
 					t.Errorf("the answer took %v", took)
 				}
@@ -54,11 +54,11 @@ func TestFailedLookupAdmits(t *testing.T) {
 						t.Errorf("the warning says: %s", warning)
 					}
 				}
-				if got := b.lookupErrors(t)[test.resource+" "+reason]; got < 1 {
+				if got := h.lookupErrors(t)[test.resource+" "+reason]; got < 1 {
 					t.Errorf("counted %v times", got)
 				}
-				if !strings.Contains(b.log.String(), `"lookup failed"`) {
-					t.Errorf("log: %s", b.log)
+				if !strings.Contains(h.log.String(), `"lookup failed"`) {
+					t.Errorf("log: %s", h.log)
 				}
 			})
 		}
@@ -73,7 +73,7 @@ func TestConnectionReset(t *testing.T) {
 		allowed bool
 	}{{1, false}, {1000, true}} {
 		var seen atomic.Int32
-		b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+		h := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.URL.Path, "secrets") && seen.Add(1) <= test.resets {
 				conn, _, _ := w.(http.Hijacker).Hijack()
 				_ = conn.(*net.TCPConn).SetLinger(0) // a reset, not an orderly end
@@ -82,9 +82,9 @@ func TestConnectionReset(t *testing.T) {
 			}
 			lookuptest.NotFound(w)
 		})
-		b.setLookupTimeout(3 * time.Second)
+		h.setLookupTimeout(3 * time.Second)
 		began := time.Now()
-		_, answer := b.post(t, reviewJSON(t, workflowWithSecret))
+		_, answer := h.post(t, reviewJSON(t, workflowWithSecret))
 		if answer.Allowed != test.allowed || (len(answer.Warnings) > 0) != test.allowed {
 			t.Errorf("%d resets: answered %+v", test.resets, answer)
 		}
@@ -108,17 +108,17 @@ func TestFailedLookupOfContext(t *testing.T) {
 		"workflowtemplates": `{"name":"main","steps":[[{"name":"make","templateRef":{"name":"a","template":"b"}}],[{"name":"use","template":"use"}]]},` + use,
 	} {
 		t.Run(resource, func(t *testing.T) {
-			b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+			h := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 				if strings.Contains(r.URL.Path, resource) {
 					lookuptest.Error(w, 500, metav1.StatusReasonInternalError)
 					return
 				}
 				lookuptest.NotFound(w)
 			})
-			if _, answer := b.post(t, reviewJSON(t, workflowJSON(templates))); !answer.Allowed {
+			if _, answer := h.post(t, reviewJSON(t, workflowJSON(templates))); !answer.Allowed {
 				t.Errorf("denied: %s", answer.Result.Message)
 			}
-			if got := len(b.lookupErrors(t)); got != 1 {
+			if got := len(h.lookupErrors(t)); got != 1 {
 				t.Errorf("%d series of lookup errors", got)
 			}
 		})
@@ -138,8 +138,8 @@ func TestControllerConfigUnknown(t *testing.T) {
 		}, "could not be understood"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newTestHandler(t, profiles, test.answer)
-			_, answer := b.post(t, reviewJSON(t, profileWithCPUQuota))
+			h := newTestHandler(t, profiles, test.answer)
+			_, answer := h.post(t, reviewJSON(t, profileWithCPUQuota))
 			if !answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], test.says) {
 				t.Errorf("answered %+v", answer)
 			}
@@ -151,11 +151,11 @@ func TestControllerConfigUnknown(t *testing.T) {
 func TestWrongObjectAdmits(t *testing.T) {
 	for name, body := range lookuptest.NotTheObject {
 		for object, k := range map[string]kind{workflowWithSecret: workflows, profileWithCPUQuota: profiles} {
-			b := newTestHandler(t, k, func(w http.ResponseWriter, _ *http.Request) {
+			h := newTestHandler(t, k, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/json")
 				fmt.Fprint(w, body)
 			})
-			if _, answer := b.post(t, reviewJSON(t, object)); !answer.Allowed || len(answer.Warnings) == 0 {
+			if _, answer := h.post(t, reviewJSON(t, object)); !answer.Allowed || len(answer.Warnings) == 0 {
 				t.Errorf("%s, %s: answered %+v", name, k.name, answer)
 			}
 		}
@@ -164,12 +164,12 @@ func TestWrongObjectAdmits(t *testing.T) {
 
 // TestForeign404Admits has a proxy without a backend: its 404 denies nobody.
 func TestForeign404Admits(t *testing.T) {
-	b := newTestHandler(t, workflows, func(w http.ResponseWriter, _ *http.Request) {
+	h := newTestHandler(t, workflows, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = w.Write([]byte("<html>no backend</html>"))
 	})
-	if _, answer := b.post(t, reviewJSON(t, workflowWithSecret)); !answer.Allowed || len(answer.Warnings) == 0 {
+	if _, answer := h.post(t, reviewJSON(t, workflowWithSecret)); !answer.Allowed || len(answer.Warnings) == 0 {
 		t.Errorf("answered %+v", answer)
 	}
 }

@@ -34,7 +34,7 @@ func TestDenialNeedsFreshFacts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var key atomic.Value
 			var lookups atomic.Int32
-			b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+			h := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 				switch {
 				case !strings.HasSuffix(r.URL.Path, "/namespaces/team-a/secrets/credentials"):
 					lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
@@ -48,11 +48,11 @@ func TestDenialNeedsFreshFacts(t *testing.T) {
 			})
 			if test.cached != "" {
 				key.Store(test.cached)
-				b.post(t, reviewJSON(t, workflowWithSecret))
+				h.post(t, reviewJSON(t, workflowWithSecret))
 				lookups.Store(0)
 			}
 			key.Store(test.now)
-			_, answer := b.post(t, reviewJSON(t, workflowWithSecret))
+			_, answer := h.post(t, reviewJSON(t, workflowWithSecret))
 			if answer.Allowed != test.allowed || len(answer.Warnings) > 0 {
 				t.Errorf("answered %+v", answer)
 			}
@@ -66,7 +66,7 @@ func TestDenialNeedsFreshFacts(t *testing.T) {
 // TestFailedRefreshAdmits has a cached fact that denies, and an API server that fails when it is asked again.
 func TestFailedRefreshAdmits(t *testing.T) {
 	var fails atomic.Bool
-	b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+	h := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case !strings.Contains(r.URL.Path, "secrets"):
 			lookuptest.NotFound(w)
@@ -76,11 +76,11 @@ func TestFailedRefreshAdmits(t *testing.T) {
 			lookuptest.Object(w, r, secretWith("other"))
 		}
 	})
-	if _, answer := b.post(t, reviewJSON(t, workflowWithSecret)); answer.Allowed {
+	if _, answer := h.post(t, reviewJSON(t, workflowWithSecret)); answer.Allowed {
 		t.Fatalf("answered %+v", answer)
 	}
 	fails.Store(true)
-	if _, answer := b.post(t, reviewJSON(t, workflowWithSecret)); !answer.Allowed || len(answer.Warnings) != 1 {
+	if _, answer := h.post(t, reviewJSON(t, workflowWithSecret)); !answer.Allowed || len(answer.Warnings) != 1 {
 		t.Errorf("answered %+v", answer)
 	}
 }
@@ -97,7 +97,7 @@ func TestRefreshRepeatsOnlyWhatMatters(t *testing.T) {
 	both := strings.Replace(workflowWithSecret, `{"env":[`, `{"envFrom":[{"secretRef":{"name":"present"}}],"env":[`, 1)
 	var lock sync.Mutex
 	asked := map[string]int{}
-	b := newTestHandler(t, workflows, nil)
+	h := newTestHandler(t, workflows, nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		lock.Lock()
 		defer lock.Unlock()
@@ -117,13 +117,13 @@ func TestRefreshRepeatsOnlyWhatMatters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.lookups = newLookupClient(b.handler, client.RESTClient())
+	h.lookups = newLookupClient(h.handler, client.RESTClient())
 	post := func(what, object string, allowed bool, want map[string]int) {
 		t.Helper()
 		lock.Lock()
 		clear(asked)
 		lock.Unlock()
-		if _, answer := b.post(t, reviewJSON(t, object)); answer.Allowed != allowed {
+		if _, answer := h.post(t, reviewJSON(t, object)); answer.Allowed != allowed {
 			t.Errorf("%s: answered %+v", what, answer)
 		}
 		lock.Lock()
@@ -143,18 +143,18 @@ func TestRefreshRepeatsOnlyWhatMatters(t *testing.T) {
 func TestRefreshOfControllerConfig(t *testing.T) {
 	var executor atomic.Value
 	executor.Store(map[string]string{"mainContainer": "envFrom: [{secretRef: {name: credentials}}]"})
-	b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+	h := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "workflow-controller-configmap") {
 			lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}, Data: executor.Load().(map[string]string)})
 			return
 		}
 		lookuptest.NotFound(w)
 	})
-	if _, answer := b.post(t, reviewJSON(t, plainWorkflow)); answer.Allowed {
+	if _, answer := h.post(t, reviewJSON(t, plainWorkflow)); answer.Allowed {
 		t.Errorf("answered %+v", answer)
 	}
 	executor.Store(map[string]string{})
-	if _, answer := b.post(t, reviewJSON(t, plainWorkflow)); !answer.Allowed || len(answer.Warnings) > 0 {
+	if _, answer := h.post(t, reviewJSON(t, plainWorkflow)); !answer.Allowed || len(answer.Warnings) > 0 {
 		t.Errorf("denied for a configuration that is gone: %+v", answer)
 	}
 }

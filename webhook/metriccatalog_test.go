@@ -96,10 +96,10 @@ func labelValues(t *testing.T) map[string]sets.Set[string] {
 // resourceLabels asks for everything that facts can be asked for, and returns what was counted.
 func resourceLabels(t *testing.T) sets.Set[string] {
 	t.Helper()
-	b := newTestHandler(t, profiles, func(w http.ResponseWriter, _ *http.Request) {
+	h := newTestHandler(t, profiles, func(w http.ResponseWriter, _ *http.Request) {
 		lookuptest.NotFound(w)
 	})
-	facts := b.lookups.NewSession(t.Context()).Facts()
+	facts := h.lookups.NewSession(t.Context()).Facts()
 	_, _ = facts.ControllerConfig("")
 	_, _ = facts.WorkflowTemplate("a", "a")
 	_, _ = facts.ClusterWorkflowTemplate("a")
@@ -115,7 +115,7 @@ func resourceLabels(t *testing.T) sets.Set[string] {
 		facts.CheckObjects("a", []validators.ObjectQuery{{ObjectRef: validators.ObjectRef{Kind: kind, Name: "a"}}})
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(b.metrics.lookups.Collectors()[0])
+	registry.MustRegister(h.metrics.lookups.Collectors()[0])
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -12,9 +12,9 @@ import (
 func TestAlertCountersStartAtZero(t *testing.T) {
 	for _, k := range []kind{profiles, workflows} {
 		t.Run(k.name, func(t *testing.T) {
-			b := newTestHandler(t, k, nil)
-			b.metrics.initialize(k)
-			began := b.series(t, "kfp_preflight_reviews_total")
+			h := newTestHandler(t, k, nil)
+			h.metrics.initialize(k)
+			began := h.series(t, "kfp_preflight_reviews_total")
 			for _, passed := range []string{passKind, passBusy, passUnreadable, passPanic} {
 				if !regexp.MustCompile(`passed="` + passed + `"`).MatchString(strings.Join(began, "\n")) {
 					t.Errorf("%s does not begin at zero", passed)
@@ -25,11 +25,11 @@ func TestAlertCountersStartAtZero(t *testing.T) {
 				`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"uid","object":{"a":"` + strings.Repeat("x", maxBody) + `"}}}`,
 				strings.Replace(reviewJSON(t, `{"apiVersion":"`+k.group+`/v1","kind":"`+k.name+`","metadata":{"name":"a","namespace":"a"}}`), `"object":{`, `"dryRun":true,"object":{"spec":7,`, 1),
 			} {
-				if _, answer := b.post(t, body); answer == nil || len(answer.Warnings) == 0 {
+				if _, answer := h.post(t, body); answer == nil || len(answer.Warnings) == 0 {
 					t.Errorf("not let through unchecked: %.200s", body)
 				}
 			}
-			if after := b.series(t, "kfp_preflight_reviews_total"); !slices.Equal(began, after) {
+			if after := h.series(t, "kfp_preflight_reviews_total"); !slices.Equal(began, after) {
 				t.Errorf("began with\n%s\nbecame\n%s", strings.Join(began, "\n"), strings.Join(after, "\n"))
 			}
 		})

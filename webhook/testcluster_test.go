@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,7 +12,7 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
 )
 
-// serveEmptyCluster answers the lookups of a cluster with nothing in it but a stock workflow-controller.
+// serveEmptyCluster answers as the API server of a cluster that has only a stock workflow-controller.
 func serveEmptyCluster(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/configmaps/workflow-controller-configmap"):
@@ -21,7 +22,7 @@ func serveEmptyCluster(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveNoLimits answers that a namespace has neither quotas nor LimitRanges, if that is what is asked.
+// serveNoLimits answers lists of ResourceQuotas and LimitRanges with an empty list. It reports whether the request was one.
 func serveNoLimits(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/resourcequotas"):
@@ -34,7 +35,7 @@ func serveNoLimits(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// emptyClusterTransport is an API server without anything in it.
+// emptyClusterTransport is serveEmptyCluster without a network.
 type emptyClusterTransport struct{}
 
 func (emptyClusterTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -43,22 +44,37 @@ func (emptyClusterTransport) RoundTrip(r *http.Request) (*http.Response, error) 
 	return w.Result(), nil
 }
 
-// payloadCluster is an API server with a stock Argo and the Secrets of the payloads, which answers without a network.
+// payloadCluster is the API server of a cluster with a stock Argo and the Secrets of a payload, without a network.
 type payloadCluster struct{ secrets []string }
 
-func (s payloadCluster) RoundTrip(r *http.Request) (*http.Response, error) {
+// payloadRepository is Argo's artifact repository in a payloadCluster.
+const payloadRepository = `archiveLogs: true
+s3:
+  endpoint: minio-service.kubeflow:9000
+  bucket: mlpipeline
+  insecure: true
+  accessKeySecret: {name: credentials-0, key: password}
+  secretKeySecret: {name: credentials-0, key: password}
+`
+
+func (c payloadCluster) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	name := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+	serve := func(apiVersion, kind, namespace, content string) {
+		fmt.Fprintf(w, `{"apiVersion":%q,"kind":%q,"metadata":{"name":%q,"namespace":%q}%s}`, apiVersion, kind, name, namespace, content)
+	}
 	switch {
-	case strings.Contains(r.URL.Path, "/secrets/") && slices.Contains(s.secrets, name):
-		fmt.Fprintf(w, `{"apiVersion":"v1","kind":"Secret","metadata":{"name":%q,"namespace":%q},"data":{"password":"cGFzc3dvcmQ="}}`, name, payload.Namespace)
+	case strings.Contains(r.URL.Path, "/secrets/") && slices.Contains(c.secrets, name):
+		serve("v1", "Secret", payload.Namespace, `,"data":{"password":"cGFzc3dvcmQ="}`)
 	case name == "default-editor" && strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadata"):
-		fmt.Fprintf(w, `{"apiVersion":"meta.k8s.io/v1","kind":"PartialObjectMetadata","metadata":{"name":%q,"namespace":%q}}`, name, payload.Namespace)
+		serve("meta.k8s.io/v1", "PartialObjectMetadata", payload.Namespace, "")
 	case name == "default-editor":
-		fmt.Fprintf(w, `{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":%q,"namespace":%q}}`, name, payload.Namespace)
+		serve("v1", "ServiceAccount", payload.Namespace, "")
 	case name == "workflow-controller-configmap":
-		fmt.Fprintf(w, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":%q,"namespace":"kubeflow"},"data":{"executor":"imagePullPolicy: IfNotPresent\n","artifactRepository":`+
-			`"archiveLogs: true\ns3:\n  endpoint: minio-service.kubeflow:9000\n  bucket: mlpipeline\n  insecure: true\n  accessKeySecret: {name: credentials-0, key: password}\n  secretKeySecret: {name: credentials-0, key: password}\n"}}`, name)
+		data, _ := json.Marshal(map[string]string{
+			"executor": "imagePullPolicy: IfNotPresent\n", "artifactRepository": payloadRepository,
+		})
+		serve("v1", "ConfigMap", "kubeflow", `,"data":`+string(data))
 	default:
 		serveEmptyCluster(w, r)
 	}

@@ -21,16 +21,17 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 )
 
-// testHandler is a handler over an API server that a test plays.
+// testHandler is a handler whose lookups a test answers.
 type testHandler struct {
 	*handler
 	api rest.Interface
 	log *logBuffer
-	// timeout is how long the caller waits; 5s if empty.
+	// timeout is the API server's timeout for a review; 5s if empty.
 	timeout string
 }
 
-// newTestHandler makes a handler of a kind. api answers its lookups; nil for none expected.
+// newTestHandler returns a handler of a kind. api answers its lookups, except those for limits of a Workflow's namespace: there are
+// none. If api is nil, any other lookup fails the test.
 func newTestHandler(t *testing.T, k kind, api http.HandlerFunc) testHandler {
 	t.Helper()
 	if api == nil {
@@ -61,7 +62,7 @@ func newTestHandler(t *testing.T, k kind, api http.HandlerFunc) testHandler {
 	return testHandler{h, client.RESTClient(), log, ""}
 }
 
-// newHandlerWithTransport is a handler over an API server without a network.
+// newHandlerWithTransport returns a handler that sends its lookups through a transport.
 func newHandlerWithTransport(tb testing.TB, k kind, config Config, api http.RoundTripper) *handler {
 	tb.Helper()
 	client, err := corev1client.NewForConfig(&rest.Config{Host: "https://nowhere", Transport: api, QPS: -1})
@@ -77,25 +78,25 @@ func newHandlerWithTransport(tb testing.TB, k kind, config Config, api http.Roun
 	return h
 }
 
-// newLookupClient returns the lookups of a handler.
+// newLookupClient returns a client for the lookups of a handler, as its configuration has it now.
 func newLookupClient(h *handler, api rest.Interface) *lookup.Client {
 	options := h.config.LookupOptions()
 	options.Metrics, options.Log = h.metrics.lookups, h.log
 	return lookup.NewClient(api, options)
 }
 
-// setLookupTimeout sets how long lookups may take.
-func (b testHandler) setLookupTimeout(d time.Duration) {
-	b.config.Lookups.Timeout.Duration = d
-	b.lookups = newLookupClient(b.handler, b.api)
+// setLookupTimeout changes how long lookups may take.
+func (h testHandler) setLookupTimeout(d time.Duration) {
+	h.config.Lookups.Timeout.Duration = d
+	h.lookups = newLookupClient(h.handler, h.api)
 }
 
-// post sends a body and returns the response and, if it is one, the answer to a review.
-func (b testHandler) post(t *testing.T, body string) (*http.Response, *admissionv1.AdmissionResponse) {
+// post sends a body. answer is nil if the response is not an AdmissionReview.
+func (h testHandler) post(t *testing.T, body string) (response *http.Response, answer *admissionv1.AdmissionResponse) {
 	t.Helper()
 	recorder := httptest.NewRecorder()
-	b.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/?timeout="+cmp.Or(b.timeout, "5s"), strings.NewReader(body)))
-	response := recorder.Result()
+	h.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/?timeout="+cmp.Or(h.timeout, "5s"), strings.NewReader(body)))
+	response = recorder.Result()
 	if response.StatusCode != http.StatusOK {
 		return response, nil
 	}
@@ -104,16 +105,16 @@ func (b testHandler) post(t *testing.T, body string) (*http.Response, *admission
 		t.Fatal(err)
 	}
 	if review.TypeMeta != reviewType {
-		t.Errorf("answered as %v", review.TypeMeta)
+		t.Errorf("the answer is of type %v", review.TypeMeta)
 	}
 	return response, review.Response
 }
 
-// lookupErrors are the failed lookups that were counted, by resource and reason.
-func (b testHandler) lookupErrors(t *testing.T) map[string]float64 {
+// lookupErrors are the failed lookups that the metrics count, by resource and reason.
+func (h testHandler) lookupErrors(t *testing.T) map[string]float64 {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(b.metrics.lookups.Collectors()...)
+	registry.MustRegister(h.metrics.lookups.Collectors()...)
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -129,11 +130,11 @@ func (b testHandler) lookupErrors(t *testing.T) map[string]float64 {
 	return out
 }
 
-// series are the labels of a metric's series.
-func (b testHandler) series(t *testing.T, metric string) []string {
+// series lists the label sets of a metric's series.
+func (h testHandler) series(t *testing.T, metric string) []string {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	if err := register(registry, b.metrics.all()); err != nil {
+	if err := register(registry, h.metrics.all()); err != nil {
 		t.Fatal(err)
 	}
 	families, err := registry.Gather()
@@ -155,7 +156,7 @@ func (b testHandler) series(t *testing.T, metric string) []string {
 	return out
 }
 
-// logBuffer is a log, which lookups that outlive their review may still write to.
+// logBuffer collects log lines. It is safe for concurrent use: a lookup may outlive its review.
 type logBuffer struct {
 	lock sync.Mutex
 	text strings.Builder
@@ -167,7 +168,7 @@ func (l *logBuffer) appendLine(_, args string) {
 	fmt.Fprintln(&l.text, args)
 }
 
-// String is the log so far.
+// String returns the log so far.
 func (l *logBuffer) String() string {
 	l.lock.Lock()
 	defer l.lock.Unlock()

@@ -10,23 +10,32 @@ import (
 )
 
 const (
-	profileWithCPUQuota = `{"apiVersion":"kubeflow.org/v1","kind":"Profile","metadata":{"name":"team-a"},"spec":{"resourceQuotaSpec":{"hard":{"cpu":2}}}}`
-	workflowWithSecret  = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"run","namespace":"team-a"},"spec":{"entrypoint":"main",
-		"templates":[{"name":"main","container":{"env":[{"name":"A","valueFrom":{"secretKeyRef":{"name":"credentials","key":"token"}}}]}}]}}`
+	// profileWithCPUQuota is denied unless a LimitRange or the controller sets cpu requests.
+	profileWithCPUQuota = `{"apiVersion":"kubeflow.org/v1","kind":"Profile","metadata":{"name":"team-a"},
+		"spec":{"resourceQuotaSpec":{"hard":{"cpu":2}}}}`
+
+	// workflowWithSecret is denied unless Secret credentials exists and has the key token.
+	workflowWithSecret = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"run","namespace":"team-a"},
+		"spec":{"entrypoint":"main","templates":[{"name":"main",
+			"container":{"env":[{"name":"A","valueFrom":{"secretKeyRef":{"name":"credentials","key":"token"}}}]}}]}}`
+
+	// plainWorkflow depends on nothing.
+	plainWorkflow = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"run","namespace":"team-a"},
+		"spec":{"entrypoint":"main","templates":[{"name":"main","container":{"image":"a"}}]}}`
 )
 
-const plainWorkflow = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"run","namespace":"team-a"},"spec":{"entrypoint":"main","templates":[{"name":"main","container":{"image":"a"}}]}}`
-
-func workflowJSON(template string) string {
-	return `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"a","namespace":"b"},"spec":{"entrypoint":"main","templates":[` + template + `]}}`
+// workflowJSON is a Workflow with these templates; the entrypoint is main.
+func workflowJSON(templates string) string {
+	return `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"a","namespace":"b"},
+		"spec":{"entrypoint":"main","templates":[` + templates + `]}}`
 }
 
-// reviewJSON wraps an object, in JSON or as a change of the request around it, into an AdmissionReview.
-func reviewJSON(t *testing.T, object string, changes ...func(*admissionv1.AdmissionRequest)) string {
-	t.Helper()
+// reviewJSON is an AdmissionReview of the creation of an object, after changes to the request.
+func reviewJSON(tb testing.TB, object string, changes ...func(*admissionv1.AdmissionRequest)) string {
+	tb.Helper()
 	var meta metav1.PartialObjectMetadata
 	if err := json.Unmarshal([]byte(object), &meta); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	gvk := meta.GroupVersionKind()
 	request := &admissionv1.AdmissionRequest{
@@ -39,11 +48,15 @@ func reviewJSON(t *testing.T, object string, changes ...func(*admissionv1.Admiss
 	}
 	out, err := json.Marshal(admissionv1.AdmissionReview{TypeMeta: reviewType, Request: request})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(out)
 }
 
 func secretWith(key string) *corev1.Secret {
 	return &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}, Data: map[string][]byte{key: nil}}
+}
+
+func configMapWith(data map[string]string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}, Data: data}
 }

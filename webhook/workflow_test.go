@@ -13,14 +13,14 @@ import (
 
 // TestImpossibleSecretName has a name that no Secret can have, which need not be looked up.
 func TestImpossibleSecretName(t *testing.T) {
-	b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+	h := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/secrets/") {
 			t.Errorf("lookup of %s", r.URL.Path)
 		}
 		lookuptest.NotFound(w)
 	})
 	for _, name := range []string{"A_B", "a/b", "..", "a%b"} {
-		if _, answer := b.post(t, reviewJSON(t, strings.Replace(workflowWithSecret, "credentials", name, 1))); answer.Allowed {
+		if _, answer := h.post(t, reviewJSON(t, strings.Replace(workflowWithSecret, "credentials", name, 1))); answer.Allowed {
 			t.Errorf("%s is let in", name)
 		}
 	}
@@ -28,14 +28,14 @@ func TestImpossibleSecretName(t *testing.T) {
 
 // TestRequestNamespaceWins has an object that claims another namespace than the request's.
 func TestRequestNamespaceWins(t *testing.T) {
-	b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
+	h := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "elsewhere") {
 			t.Errorf("lookup of %s", r.URL.Path)
 		}
 		lookuptest.NotFound(w)
 	})
 	body := strings.Replace(reviewJSON(t, workflowWithSecret), `"metadata":{"name":"run","namespace":"team-a"}`, `"metadata":{"name":"run","namespace":"elsewhere"}`, 1)
-	if _, answer := b.post(t, body); answer.Allowed || strings.Contains(answer.Result.Message, "elsewhere") {
+	if _, answer := h.post(t, body); answer.Allowed || strings.Contains(answer.Result.Message, "elsewhere") {
 		t.Errorf("answered %+v", answer)
 	}
 }
@@ -51,9 +51,9 @@ func TestCacheMayHit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, mayHit := range []bool{false, true} {
-		b := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) { lookuptest.NotFound(w) })
-		b.config.KFP.CacheMayHit = mayHit
-		_, answer := b.post(t, reviewJSON(t, string(object)))
+		h := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) { lookuptest.NotFound(w) })
+		h.config.KFP.CacheMayHit = mayHit
+		_, answer := h.post(t, reviewJSON(t, string(object)))
 		if answer.Allowed || strings.Contains(answer.Result.Message, "'dataset'") == mayHit || (len(answer.Warnings) == 1) != mayHit {
 			t.Errorf("where the cache may hit (%v): %+v", mayHit, answer)
 		}

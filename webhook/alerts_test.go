@@ -10,12 +10,13 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// alert is what an alert has in the shipped rules.
+// alert is an alerting rule of the shipped PrometheusRule.
 type alert struct {
 	Alert, Expr, For    string
 	Labels, Annotations map[string]string
 }
 
+// shippedAlerts reads the alerting rules that the monitoring component installs.
 func shippedAlerts(t *testing.T) []alert {
 	t.Helper()
 	var rules struct {
@@ -38,22 +39,25 @@ func shippedAlerts(t *testing.T) []alert {
 	return out
 }
 
-// TestAlertQueries compares what the alerts ask for with the metrics that there are.
+// TestAlertQueries checks that each alert queries metrics and labels that exist, has a severity, and says what to do.
 func TestAlertQueries(t *testing.T) {
-	known := ownMetrics(t)
-	maps.Copy(known, externalMetrics)
+	catalog := ownMetrics(t)
+	maps.Copy(catalog, externalMetrics)
 	mentioned := regexp.MustCompile(`\{\{[^}]*\$labels\.(\w+)`)
 	for _, a := range shippedAlerts(t) {
-		with, err := known.checkQuery(a.Expr)
+		labels, err := catalog.checkQuery(a.Expr)
 		if err != nil {
 			t.Errorf("%s: %v", a.Alert, err)
 		}
-		if !slices.Contains([]string{"critical", "warning", "info"}, a.Labels["severity"]) || a.Annotations["summary"] == "" || a.Annotations["description"] == "" {
-			t.Errorf("%s does not say how bad it is, or what to do: %v %v", a.Alert, a.Labels, a.Annotations)
+		if !slices.Contains([]string{"critical", "warning", "info"}, a.Labels["severity"]) {
+			t.Errorf("%s has no known severity: %v", a.Alert, a.Labels)
+		}
+		if a.Annotations["summary"] == "" || a.Annotations["description"] == "" {
+			t.Errorf("%s lacks a summary or a description: %v", a.Alert, a.Annotations)
 		}
 		for _, m := range mentioned.FindAllStringSubmatch(a.Annotations["summary"]+a.Annotations["description"], -1) {
-			if !with.Has(m[1]) {
-				t.Errorf("%s tells of the label %s, and has %v", a.Alert, m[1], sets.List(with))
+			if !labels.Has(m[1]) {
+				t.Errorf("%s mentions label %s; its series have the labels %v", a.Alert, m[1], sets.List(labels))
 			}
 		}
 	}

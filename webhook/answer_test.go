@@ -11,7 +11,7 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// TestAnswerInEachMode has the same two findings under every mode.
+// TestAnswerInEachMode decides about one certain and one possible finding in each mode of their rule.
 func TestAnswerInEachMode(t *testing.T) {
 	certain := validators.Finding{Rule: "a", Certainty: validators.Certain, Field: "spec", Problem: "certain"}
 	possible := validators.Finding{Rule: "a", Certainty: validators.Possible, Field: "spec", Problem: "possible"}
@@ -32,16 +32,17 @@ func TestAnswerInEachMode(t *testing.T) {
 		if r.Result != nil {
 			causes = len(r.Result.Details.Causes)
 		}
-		if r.Allowed != want.allowed || causes != want.causes || len(r.Warnings) != want.warnings || (r.AuditAnnotations["audit"] != "") != want.audited {
+		audited := r.AuditAnnotations["audit"] != ""
+		if r.Allowed != want.allowed || causes != want.causes || len(r.Warnings) != want.warnings || audited != want.audited {
 			t.Errorf("%s: %+v", mode, r)
 		}
 		if !policy.On("a") || policy.On("b") || !policy.On("c") {
-			t.Error("only a rule that is off is not asked")
+			t.Errorf("%s: only rule b must be off", mode)
 		}
 	}
 }
 
-// TestEveryDenialIsACause has more findings than fit: all that deny are causes, the warnings are bounded and say so.
+// TestEveryDenialIsACause has twenty findings that deny and twenty that warn. No cause is dropped; surplus warnings are counted.
 func TestEveryDenialIsACause(t *testing.T) {
 	var findings []validators.Finding
 	for i := range 20 {
@@ -52,15 +53,19 @@ func TestEveryDenialIsACause(t *testing.T) {
 	var a answer
 	a.decide(validators.Policy{}, findings)
 	r := a.response(profiles, &admissionv1.AdmissionRequest{Name: "team-a"})
-	if len(r.Result.Details.Causes) != 20 || strings.Count(r.Result.Message, "a: wrong") != 20 || r.Result.Code != 422 || r.Result.Reason != metav1.StatusReasonInvalid {
-		t.Errorf("%+v", r.Result)
+	if len(r.Result.Details.Causes) != 20 || strings.Count(r.Result.Message, "a: wrong") != 20 {
+		t.Errorf("a denial is not in the result: %+v", r.Result)
+	}
+	if r.Result.Code != 422 || r.Result.Reason != metav1.StatusReasonInvalid {
+		t.Errorf("the result is %d %s, want 422 Invalid", r.Result.Code, r.Result.Reason)
 	}
 	if len(r.Warnings) != maxWarnings+1 || r.Warnings[maxWarnings] != "and 15 more warnings of kfp-preflight" {
 		t.Errorf("warnings %q", r.Warnings)
 	}
 }
 
-// TestManyWarnings: the API server cuts each warning when all of them are too long together.
+// TestWarningsAreBounded checks that all warnings together stay within 4096 characters, beyond which the API server truncates each
+// one.
 func TestWarningsAreBounded(t *testing.T) {
 	for count := range 12 {
 		for _, length := range []int{10, 1000, 5000} {
@@ -68,15 +73,16 @@ func TestWarningsAreBounded(t *testing.T) {
 			for range count {
 				a.remark("%s", strings.Repeat("x", length))
 			}
-			warnings, all := a.warnings(), 0
+			warnings, total := a.warnings(), 0
 			for _, w := range warnings {
-				all += len(w)
+				total += len(w)
 			}
-			if len(warnings) > maxWarnings+1 || len(warnings) > 1 && all > 4096 {
-				t.Errorf("%d warnings of %d characters: %d of them, with %d", count, length, len(warnings), all)
+			if len(warnings) > maxWarnings+1 || len(warnings) > 1 && total > 4096 {
+				t.Errorf("%d warnings of %d characters: shown are %d with %d characters", count, length, len(warnings), total)
 			}
-			if shown := len(warnings); shown < count && warnings[shown-1] != fmt.Sprintf("and %d more warnings of kfp-preflight", count-shown+1) {
-				t.Errorf("the last is %s", warnings[shown-1])
+			shown := len(warnings)
+			if shown < count && warnings[shown-1] != fmt.Sprintf("and %d more warnings of kfp-preflight", count-shown+1) {
+				t.Errorf("%d warnings of %d characters: the last one shown is %q", count, length, warnings[shown-1])
 			}
 		}
 	}

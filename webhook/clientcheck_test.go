@@ -15,12 +15,13 @@ import (
 	"k8s.io/client-go/util/cert"
 )
 
-// TestClientCheck lets clients in by their certificates, also when the CAs change.
+// TestClientCheck connects with and without certificates of the CAs in the file, before and after the file changes.
 func TestClientCheck(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "ca.crt")
 	trust := func(c *tls.Certificate) {
 		t.Helper()
-		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: cert.CertificateBlockType, Bytes: c.Certificate[0]}), 0o600); err != nil {
+		text := pem.EncodeToMemory(&pem.Block{Type: cert.CertificateBlockType, Bytes: c.Certificate[0]})
+		if err := os.WriteFile(file, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -29,10 +30,13 @@ func TestClientCheck(t *testing.T) {
 	certificates := &replaceableCertificate{}
 	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
 	logs := &logBuffer{}
-	l := &listener{certificates: certificates, clients: ClientCheck{CAFile: file, Names: []string{"kube-apiserver"}}, log: funcr.New(logs.appendLine, funcr.Options{})}
+	l := &listener{
+		certificates: certificates, clients: ClientCheck{CAFile: file, Names: []string{"kube-apiserver"}},
+		log: funcr.New(logs.appendLine, funcr.Options{}),
+	}
 	stop := startListener(t, l)
 	defer func() { _ = stop() }()
-	call := func(client *tls.Certificate) error {
+	connect := func(client *tls.Certificate) error {
 		config := &tls.Config{InsecureSkipVerify: true}
 		if client != nil {
 			config.Certificates = []tls.Certificate{*client}
@@ -45,36 +49,37 @@ func TestClientCheck(t *testing.T) {
 		}
 		return err
 	}
-	if err := call(apiServer); err != nil {
-		t.Errorf("the API server is not let in: %v", err)
+	if err := connect(apiServer); err != nil {
+		t.Errorf("the API server is not accepted: %v", err)
 	}
-	stranger := newCertificate(t, -time.Hour, time.Hour, "kube-apiserver")
-	for who, client := range map[string]*tls.Certificate{"no certificate": nil, "another CA": stranger} {
-		if call(client) == nil {
-			t.Errorf("%s is let in", who)
+	otherCA := newCertificate(t, -time.Hour, time.Hour, "kube-apiserver")
+	for name, client := range map[string]*tls.Certificate{"no certificate": nil, "a certificate of another CA": otherCA} {
+		if connect(client) == nil {
+			t.Errorf("%s is accepted", name)
 		}
 	}
-	trust(stranger)
-	if err := call(stranger); err != nil {
-		t.Errorf("the new CA is not trusted: %v", err)
+	trust(otherCA)
+	if err := connect(otherCA); err != nil {
+		t.Errorf("a client of the new CA is not accepted: %v", err)
 	}
-	named := newCertificate(t, -time.Hour, time.Hour, "somebody")
-	trust(named)
-	if call(named) == nil {
-		t.Error("another name is let in")
+	otherName := newCertificate(t, -time.Hour, time.Hour, "somebody")
+	trust(otherName)
+	if connect(otherName) == nil {
+		t.Error("a client with another name is accepted")
 	}
-	// The probe has no certificate, and sees what is served all the same.
+	// The readiness probe has no client certificate and still sees the server's certificate.
 	if err := l.ready(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil)); err != nil {
 		t.Errorf("not ready: %v", err)
 	}
 	time.Sleep(50 * time.Millisecond)
 	if text := logs.String(); strings.Contains(text, *l.probing.Load()+":") || !strings.Contains(text, "didn't provide a certificate") {
-		t.Errorf("the probe must not be in the log, and others must: %s", text)
+		t.Errorf("the log must have the error of the client without a certificate, and not that of the probe: %s", text)
 	}
 	if err := os.WriteFile(file, []byte("none"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := (&listener{certificates: certificates, clients: l.clients}).Start(t.Context()); err == nil || !strings.Contains(err.Error(), "has no certificate") {
-		t.Error(err)
+	err := (&listener{certificates: certificates, clients: l.clients}).Start(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "has no certificate") {
+		t.Errorf("started without a CA: %v", err)
 	}
 }

@@ -32,12 +32,18 @@ lookups: {timeout: 1s}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if config.Mode("workflow-secret-missing") != validators.Audit || config.Mode("profile-quota-compute") != validators.Warn || config.On("workflow-quota-compute") || config.Possible != validators.Off ||
-		config.KFP.Charset != charset.Latin1 || !config.KFP.CacheMayHit || !config.IgnoreSkips {
-		t.Errorf("%+v", config)
+	if config.Mode("workflow-secret-missing") != validators.Audit || config.Mode("profile-quota-compute") != validators.Warn ||
+		config.On("workflow-quota-compute") || config.Possible != validators.Off {
+		t.Errorf("the modes are %+v", config.Policy)
 	}
-	if config.Argo.ConfigMap != "workflow-controller-configmap" || config.Lookups.Timeout.Duration != time.Second || config.Lookups.Remember.Duration != 5*time.Second {
-		t.Errorf("the defaults are lost: %+v", config)
+	if config.KFP.Charset != charset.Latin1 || !config.KFP.CacheMayHit || !config.IgnoreSkips {
+		t.Errorf("the configuration is %+v", config)
+	}
+	if config.Lookups.Timeout.Duration != time.Second {
+		t.Errorf("the timeout of lookups is %v", config.Lookups.Timeout)
+	}
+	if config.Argo.ConfigMap != "workflow-controller-configmap" || config.Lookups.Remember.Duration != 5*time.Second {
+		t.Errorf("fields that the file does not set must keep their defaults: %+v", config)
 	}
 	for id, want := range map[string]lookup.ConfigMapLocation{
 		"":      {Namespace: "argo", ConfigMap: "workflow-controller-configmap"},
@@ -49,11 +55,11 @@ lookups: {timeout: 1s}
 		}
 	}
 	if at, known := config.Argo.Location("red"); known {
-		t.Errorf("the controller of an instance that nobody has named is at %+v", at)
+		t.Errorf("the controller of an instance that is not configured is at %+v", at)
 	}
-	for says, text := range map[string]string{
+	for message, text := range map[string]string{
 		"apiVersion and kind must be kfp-preflight.dev/v1alpha1 and Configuration, not 'v1'": "apiVersion: v1\nkind: Configuration\n",
-		"Configuration, not '' and ''":                             "# nothing is left of it\n",
+		"Configuration, not '' and ''":                             "# an empty file\n",
 		`unknown field "ruels"`:                                    configHeader + "ruels: {}",
 		`unknown field "namespace"`:                                configHeader + "exempt: {namespace: [a]}",
 		`already set`:                                              configHeader + "possible: warn\npossible: off",
@@ -72,16 +78,17 @@ lookups: {timeout: 1s}
 		"lookups.remember: Invalid value":                          configHeader + "lookups: {remember: 2h}",
 		"the character set is one of latin1, utf8mb3, utf8mb4":     configHeader + "kfp: {databaseCharset: utf8}",
 	} {
-		if _, err := parseConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%v, want %s", err, says)
+		if _, err := parseConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), message) {
+			t.Errorf("the error is %v, want %s", err, message)
 		}
 	}
-	if _, err := ReadConfig(filepath.Join(t.TempDir(), "nowhere")); err == nil || !strings.Contains(err.Error(), "can't read the configuration") {
-		t.Error(err)
+	_, err = ReadConfig(filepath.Join(t.TempDir(), "missing.yaml"))
+	if err == nil || !strings.Contains(err.Error(), "can't read the configuration") {
+		t.Errorf("the error for a missing file is %v", err)
 	}
 }
 
-// TestWatchConfig changes the file: to something right, to something wrong, and to the same.
+// TestWatchConfig changes the watched file: to valid, invalid and equal configurations, and removes it.
 func TestWatchConfig(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	write := func(text string) {
@@ -101,24 +108,26 @@ func TestWatchConfig(t *testing.T) {
 	changes := make(chan change)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	go watchConfig(ctx, file, DefaultConfig(), 5*time.Millisecond, func(config Config, err error) { changes <- change{config, err} })
+	go watchConfig(ctx, file, DefaultConfig(), 5*time.Millisecond, func(config Config, err error) {
+		changes <- change{config, err}
+	})
 	next := func() change {
 		t.Helper()
 		select {
 		case c := <-changes:
 			return c
 		case <-time.After(5 * time.Second):
-			t.Fatal("the change is not seen")
+			t.Fatal("the change was not noticed")
 			return change{}
 		}
 	}
 	write(configHeader + "ignoreSkips: true")
 	if c := next(); c.err != nil || !c.config.IgnoreSkips {
-		t.Errorf("%+v", c)
+		t.Errorf("a valid configuration: %+v", c)
 	}
 	write(configHeader + "ignoreSkips: perhaps")
 	if c := next(); c.err == nil {
-		t.Errorf("%+v", c.config)
+		t.Errorf("an invalid configuration: %+v", c.config)
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
@@ -126,31 +135,31 @@ func TestWatchConfig(t *testing.T) {
 	write(configHeader + "ignoreSkips: perhaps")
 	select {
 	case c := <-changes:
-		t.Errorf("nothing has changed, and it says %+v", c)
+		t.Errorf("the content has not changed: %+v", c)
 	case <-time.After(50 * time.Millisecond):
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
 	if c := next(); !os.IsNotExist(c.err) {
-		t.Errorf("a file that stays away: %+v", c)
+		t.Errorf("the file was removed: %+v", c)
 	}
 	write(configHeader + "ignoreSkips: true")
 	if c := next(); c.err != nil || !c.config.IgnoreSkips {
-		t.Errorf("what is in force is back, and it says %+v", c)
+		t.Errorf("the active configuration is back: %+v", c)
 	}
 	write(configHeader + "# with a comment\nignoreSkips: true")
 	select {
 	case c := <-changes:
-		t.Errorf("only a comment has changed, and it says %+v", c)
+		t.Errorf("only a comment has changed: %+v", c)
 	case <-time.After(50 * time.Millisecond):
 	}
 }
 
-// FuzzConfig reads configurations: what is taken is printed as something that reads the same.
+// FuzzConfig checks that a valid configuration survives being printed and parsed again.
 func FuzzConfig(f *testing.F) {
-	f.Add("apiVersion: kfp-preflight.dev/v1alpha1\nkind: Configuration\n")
-	f.Add("apiVersion: kfp-preflight.dev/v1alpha1\nkind: Configuration\nmode: off\nrules: {profile-quota-compute: warn}\npossible: audit\nunchecked: deny\n" +
+	f.Add(configHeader)
+	f.Add(configHeader + "mode: off\nrules: {profile-quota-compute: warn}\npossible: audit\nunchecked: deny\n" +
 		"exempt: {namespaces: [a], users: [b], groups: [c]}\nignoreSkips: true\nkfp: {databaseCharset: utf8mb4, cacheMayHit: true}\n" +
 		"argo: {namespace: a, configMap: b, instances: {x: {namespace: c}}}\nlookups: {timeout: 1s, remember: 0s}\nevents: true\n")
 	f.Fuzz(func(t *testing.T, text string) {
@@ -162,9 +171,9 @@ func FuzzConfig(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := parseConfig(printed)
-		if err != nil || !reflect.DeepEqual(config, again) {
-			t.Errorf("it is printed as\n%s\nwhich reads as %+v, %v", printed, again, err)
+		parsed, err := parseConfig(printed)
+		if err != nil || !reflect.DeepEqual(config, parsed) {
+			t.Errorf("%+v is printed as\n%s\nand parsed as %+v, %v", config, printed, parsed, err)
 		}
 	})
 }

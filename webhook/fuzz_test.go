@@ -13,7 +13,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
-// FuzzHandler posts bodies: each is answered, with a review or with a plain error, and never by way of a panic.
+// FuzzHandler posts bodies. Each must be answered with a review or a client error, and none may cause a panic.
 func FuzzHandler(f *testing.F) {
 	handlers := map[string]*handler{}
 	for _, k := range []kind{profiles, workflows} {
@@ -48,10 +48,10 @@ func FuzzHandler(f *testing.F) {
 				t.Fatalf("%s: answered %d %s", name, w.Code, w.Body)
 			}
 			if review.Response.AuditAnnotations["unchecked"] == passPanic {
-				t.Fatalf("%s: a panic", name)
+				t.Fatalf("%s: the review panicked", name)
 			}
 			if denied := review.Response.Result; denied != nil && strings.ContainsAny(denied.Message, "\n\"&<>\\") {
-				t.Errorf("%s: a message that clients can't show: %s", name, denied.Message)
+				t.Errorf("%s: the message has characters that break clients: %s", name, denied.Message)
 			}
 		}
 	})

@@ -10,9 +10,10 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// TestNamespaceModes has the same finding in each mode of a namespace: from the path for a Workflow, from the object's own label for a Profile.
+// TestNamespaceModes has the same finding in each mode of a namespace. The mode of a Workflow is part of the request's path, that of a
+// Profile is a label of the Profile.
 func TestNamespaceModes(t *testing.T) {
-	for name, want := range map[validators.Mode]struct {
+	for mode, want := range map[validators.Mode]struct {
 		allowed  bool
 		warnings int
 		audit    string
@@ -31,32 +32,32 @@ func TestNamespaceModes(t *testing.T) {
 				t.Errorf("answered %+v", answer)
 			}
 			if want.passed != "" && !strings.Contains(h.log.String(), `"passed"="`+want.passed+`"`) {
-				t.Errorf("log: %s", h.log)
+				t.Errorf("the log is %s", h.log)
 			}
 		}
-		t.Run("Workflow/"+string(name), func(t *testing.T) {
+		t.Run("Workflow/"+string(mode), func(t *testing.T) {
 			h := newTestHandler(t, workflows, serveEmptyCluster)
-			ceiling, served := workflows.paths()[strings.TrimSuffix("/validate-workflow/"+string(name), "/")]
+			ceiling, served := workflows.paths()[strings.TrimSuffix("/validate-workflow/"+string(mode), "/")]
 			if !served {
-				t.Fatal("there is no path for it")
+				t.Fatalf("mode %q has no path", mode)
 			}
 			h.config.Policy = h.config.Under(ceiling)
 			_, answer := h.post(t, reviewJSON(t, workflowWithSecret))
 			check(t, h, answer)
 		})
-		t.Run("Profile/"+string(name), func(t *testing.T) {
+		t.Run("Profile/"+string(mode), func(t *testing.T) {
 			h := newTestHandler(t, profiles, serveEmptyCluster)
-			label := fmt.Sprintf(`"name":"team-a","labels":{"%s":"%s"}`, validators.ModeLabel, name)
+			label := fmt.Sprintf(`"name":"team-a","labels":{"%s":"%s"}`, validators.ModeLabel, mode)
 			_, answer := h.post(t, reviewJSON(t, strings.Replace(profileWithCPUQuota, `"name":"team-a"`, label, 1)))
 			check(t, h, answer)
 		})
 	}
 	if paths := profiles.paths(); len(paths) != 1 {
-		t.Errorf("Profiles are served at %v", paths)
+		t.Errorf("Profiles have the paths %v, want one", paths)
 	}
 }
 
-// TestModeRaises: a namespace may be stricter than the configuration, which is how a rollout begins with one.
+// TestNamespaceModeOverridesCeiling has a namespace that is stricter than the configuration. A rollout can begin with such a namespace.
 func TestNamespaceModeOverridesCeiling(t *testing.T) {
 	h := newTestHandler(t, workflows, serveEmptyCluster)
 	h.config.Ceiling = validators.Audit

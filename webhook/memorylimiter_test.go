@@ -10,15 +10,17 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 )
 
-// TestBusy: what there is no memory for waits, and passes when it has waited long enough.
+// TestReviewWithoutFreeMemory has a review wait for memory that another one occupies. When its time is up, the API server gets 503, or
+// the object is admitted unchecked. The review must then not keep any memory.
 func TestReviewWithoutFreeMemory(t *testing.T) {
 	h := newTestHandler(t, workflows, nil)
 	h.timeout = "50ms"
 	h.limiter = memoryLimiter{newByteSemaphore(1000), newByteSemaphore(1000)}
-	for space, check := range map[*byteSemaphore]func(*http.Response, *admissionv1.AdmissionResponse){
+	for occupied, check := range map[*byteSemaphore]func(*http.Response, *admissionv1.AdmissionResponse){
 		h.limiter.bodies: func(response *http.Response, _ *admissionv1.AdmissionResponse) {
-			if response.StatusCode != http.StatusServiceUnavailable || testutil.ToFloat64(h.metrics.badRequests.WithLabelValues("busy")) != 1 {
-				t.Errorf("status %d", response.StatusCode)
+			counted := testutil.ToFloat64(h.metrics.badRequests.WithLabelValues("busy"))
+			if response.StatusCode != http.StatusServiceUnavailable || counted != 1 {
+				t.Errorf("status %d, counted %v times", response.StatusCode, counted)
 			}
 		},
 		h.limiter.objects: func(_ *http.Response, answer *admissionv1.AdmissionResponse) {
@@ -27,18 +29,17 @@ func TestReviewWithoutFreeMemory(t *testing.T) {
 			}
 		},
 	} {
-		giveBack, err := space.Acquire(t.Context(), 500)
+		release, err := occupied.Acquire(t.Context(), 500)
 		if err != nil {
 			t.Fatal(err)
 		}
 		check(h.post(t, reviewJSON(t, workflowWithSecret)))
-		giveBack()
+		release()
 	}
-	// Both are free again: nothing that was refused holds anything.
-	for _, space := range []*byteSemaphore{h.limiter.bodies, h.limiter.objects} {
+	for name, semaphore := range map[string]*byteSemaphore{"bodies": h.limiter.bodies, "objects": h.limiter.objects} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		if _, err := space.Acquire(ctx, 1000); err != nil {
-			t.Error("not all is given back")
+		if _, err := semaphore.Acquire(ctx, 1000); err != nil {
+			t.Errorf("the memory for %s was not released", name)
 		}
 		cancel()
 	}

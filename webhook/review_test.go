@@ -9,7 +9,11 @@ import (
 
 func TestTimeLeft(t *testing.T) {
 	for query, want := range map[string]time.Duration{
-		"": 9 * time.Second, "?timeout=5s": 4500 * time.Millisecond, "?timeout=1s": 900 * time.Millisecond, "?timeout=soon": 9 * time.Second, "?timeout=-1s": 9 * time.Second,
+		"":              9 * time.Second,
+		"?timeout=5s":   4500 * time.Millisecond,
+		"?timeout=1s":   900 * time.Millisecond,
+		"?timeout=soon": 9 * time.Second,
+		"?timeout=-1s":  9 * time.Second,
 	} {
 		if got := timeLeft(httptest.NewRequest(http.MethodPost, "/"+query, nil)); got != want {
 			t.Errorf("%q: %v, want %v", query, got, want)
@@ -17,14 +21,14 @@ func TestTimeLeft(t *testing.T) {
 	}
 }
 
-// deadlineRecorder is a ResponseWriter with a connection whose writes can time out.
+// deadlineRecorder is a ResponseRecorder that also records the write deadline.
 type deadlineRecorder struct {
 	*httptest.ResponseRecorder
 	deadline time.Time
 }
 
-func (t *deadlineRecorder) SetWriteDeadline(at time.Time) error {
-	t.deadline = at
+func (r *deadlineRecorder) SetWriteDeadline(deadline time.Time) error {
+	r.deadline = deadline
 	return nil
 }
 
@@ -34,6 +38,6 @@ func TestWriteReviewSetsDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	if left := time.Until(w.deadline); left <= 0 || left > maxWrite {
-		t.Errorf("the deadline is in %s", left)
+		t.Errorf("the deadline is in %s, want at most %s", left, maxWrite)
 	}
 }

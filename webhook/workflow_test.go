@@ -11,7 +11,7 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
 )
 
-// TestImpossibleSecretName has a name that no Secret can have, which need not be looked up.
+// TestImpossibleSecretName reviews Workflows that name Secrets with names that no object can have. Such names are not looked up.
 func TestImpossibleSecretName(t *testing.T) {
 	h := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/secrets/") {
@@ -21,12 +21,12 @@ func TestImpossibleSecretName(t *testing.T) {
 	})
 	for _, name := range []string{"A_B", "a/b", "..", "a%b"} {
 		if _, answer := h.post(t, reviewJSON(t, strings.Replace(workflowWithSecret, "credentials", name, 1))); answer.Allowed {
-			t.Errorf("%s is let in", name)
+			t.Errorf("a Workflow that needs Secret %q is admitted", name)
 		}
 	}
 }
 
-// TestRequestNamespaceWins has an object that claims another namespace than the request's.
+// TestRequestNamespaceWins has an object with another namespace than its request. Only the request's namespace is looked at.
 func TestRequestNamespaceWins(t *testing.T) {
 	h := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "elsewhere") {
@@ -34,13 +34,14 @@ func TestRequestNamespaceWins(t *testing.T) {
 		}
 		lookuptest.NotFound(w)
 	})
-	body := strings.Replace(reviewJSON(t, workflowWithSecret), `"metadata":{"name":"run","namespace":"team-a"}`, `"metadata":{"name":"run","namespace":"elsewhere"}`, 1)
+	body := strings.Replace(reviewJSON(t, workflowWithSecret), `"metadata":{"name":"run","namespace":"team-a"}`,
+		`"metadata":{"name":"run","namespace":"elsewhere"}`, 1)
 	if _, answer := h.post(t, body); answer.Allowed || strings.Contains(answer.Result.Message, "elsewhere") {
 		t.Errorf("answered %+v", answer)
 	}
 }
 
-// TestCacheMayHit judges a run of KFP v2 the first step of which may be cached.
+// TestCacheMayHit judges a run of KFP v2 whose first step may come from the cache. Whether that step is certain to run is configurable.
 func TestCacheMayHit(t *testing.T) {
 	text, err := os.ReadFile("../testdata/workflow/workflow-secret-missing/deny-kfp-v2.yaml")
 	if err != nil {
@@ -55,19 +56,28 @@ func TestCacheMayHit(t *testing.T) {
 		h.config.KFP.CacheMayHit = mayHit
 		_, answer := h.post(t, reviewJSON(t, string(object)))
 		if answer.Allowed || strings.Contains(answer.Result.Message, "'dataset'") == mayHit || (len(answer.Warnings) == 1) != mayHit {
-			t.Errorf("where the cache may hit (%v): %+v", mayHit, answer)
+			t.Errorf("cacheMayHit %v: answered %+v", mayHit, answer)
 		}
 	}
 }
 
 func TestIsASCII(t *testing.T) {
 	for text, want := range map[string]bool{
-		"": true, `{"a":"b"}`: true, `{"a":"\u003cb\u003e"}`: true, `{"a":"plain and long enough\\n"}`: true, `{"a":"\u007f"}`: true,
-		`{"a":"é"}`: false, `{"a":"plain and long enough, é"}`: false, `{"a":"\u00e9"}`: false, `{"a":"\u2028"}`: false, `{"a":"\u0120"}`: false, `\u00`: false,
-		`{"a":"\u003c\u2028"}`: false,
+		"":                                 true,
+		`{"a":"b"}`:                        true,
+		`{"a":"\u003cb\u003e"}`:            true,
+		`{"a":"plain and long enough\\n"}`: true,
+		`{"a":"\u007f"}`:                   true,
+		`{"a":"é"}`:                        false,
+		`{"a":"plain and long enough, é"}`: false,
+		`{"a":"\u00e9"}`:                   false,
+		`{"a":"\u2028"}`:                   false,
+		`{"a":"\u0120"}`:                   false,
+		`\u00`:                             false,
+		`{"a":"\u003c\u2028"}`:             false,
 	} {
 		if got := isASCII([]byte(text)); got != want {
-			t.Errorf("%s: %v", text, got)
+			t.Errorf("%s: got %v, want %v", text, got, want)
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -16,12 +15,12 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
 )
 
-// TestDenialNeedsFreshFacts has a cache that is out of date: it may let an object in for a moment, never keep one out.
+// TestDenialNeedsFreshFacts has a cached Secret that has changed since. A stale answer may admit an object but never deny one.
 func TestDenialNeedsFreshFacts(t *testing.T) {
 	const missing = "missing"
 	for name, test := range map[string]struct {
-		cached  string // a key that the Secret had when it was cached; empty if it was not
-		now     string // a key that the Secret has now, or missing
+		cached  string // the Secret's key when it was cached; empty if it was not cached
+		current string // the Secret's key now, or missing
 		allowed bool
 		lookups int32
 	}{
@@ -29,7 +28,7 @@ func TestDenialNeedsFreshFacts(t *testing.T) {
 		"cached without the key, which was not added": {"other", "other", false, 1},
 		"cached with the key, which was removed":      {"token", "other", true, 0},
 		"not cached, exists":                          {"", "token", true, 1},
-		"not cached, missing: asked once":             {"", missing, false, 1},
+		"not cached, missing: looked up once":         {"", missing, false, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var key atomic.Value
@@ -37,7 +36,7 @@ func TestDenialNeedsFreshFacts(t *testing.T) {
 			h := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 				switch {
 				case !strings.HasSuffix(r.URL.Path, "/namespaces/team-a/secrets/credentials"):
-					lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
+					lookuptest.Object(w, r, configMapWith(nil))
 				case key.Load() == missing:
 					lookups.Add(1)
 					lookuptest.NotFound(w)
@@ -51,7 +50,7 @@ func TestDenialNeedsFreshFacts(t *testing.T) {
 				h.post(t, reviewJSON(t, workflowWithSecret))
 				lookups.Store(0)
 			}
-			key.Store(test.now)
+			key.Store(test.current)
 			_, answer := h.post(t, reviewJSON(t, workflowWithSecret))
 			if answer.Allowed != test.allowed || len(answer.Warnings) > 0 {
 				t.Errorf("answered %+v", answer)
@@ -63,14 +62,14 @@ func TestDenialNeedsFreshFacts(t *testing.T) {
 	}
 }
 
-// TestFailedRefreshAdmits has a cached fact that denies, and an API server that fails when it is asked again.
+// TestFailedRefreshAdmits has a cached Secret that leads to a denial, and an API server that fails when the Secret is read again.
 func TestFailedRefreshAdmits(t *testing.T) {
-	var fails atomic.Bool
+	var failing atomic.Bool
 	h := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case !strings.Contains(r.URL.Path, "secrets"):
 			lookuptest.NotFound(w)
-		case fails.Load():
+		case failing.Load():
 			lookuptest.Error(w, 500, metav1.StatusReasonInternalError)
 		default:
 			lookuptest.Object(w, r, secretWith("other"))
@@ -79,13 +78,13 @@ func TestFailedRefreshAdmits(t *testing.T) {
 	if _, answer := h.post(t, reviewJSON(t, workflowWithSecret)); answer.Allowed {
 		t.Fatalf("answered %+v", answer)
 	}
-	fails.Store(true)
+	failing.Store(true)
 	if _, answer := h.post(t, reviewJSON(t, workflowWithSecret)); !answer.Allowed || len(answer.Warnings) != 1 {
 		t.Errorf("answered %+v", answer)
 	}
 }
 
-// TestRefreshRepeatsOnlyWhatMatters has a denial that may be based on cached facts. Those facts are asked for again, and nothing else is.
+// TestRefreshRepeatsOnlyWhatMatters counts lookups. A denial repeats the cached lookups that it may be based on, and no other.
 func TestRefreshRepeatsOnlyWhatMatters(t *testing.T) {
 	const (
 		configMap  = "/api/v1/namespaces/kubeflow/configmaps/workflow-controller-configmap"
@@ -94,20 +93,20 @@ func TestRefreshRepeatsOnlyWhatMatters(t *testing.T) {
 		quotas     = "/api/v1/namespaces/team-a/resourcequotas"
 		present    = "/api/v1/namespaces/team-a/secrets/present"
 	)
-	both := strings.Replace(workflowWithSecret, `{"env":[`, `{"envFrom":[{"secretRef":{"name":"present"}}],"env":[`, 1)
+	twoSecrets := strings.Replace(workflowWithSecret, `{"env":[`, `{"envFrom":[{"secretRef":{"name":"present"}}],"env":[`, 1)
 	var lock sync.Mutex
-	asked := map[string]int{}
+	lookups := map[string]int{}
 	h := newTestHandler(t, workflows, nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		lock.Lock()
 		defer lock.Unlock()
-		asked[r.URL.Path]++
+		lookups[r.URL.Path]++
 		switch {
 		case r.URL.Path == configMap:
-			lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
+			lookuptest.Object(w, r, configMapWith(nil))
 		case serveNoLimits(w, r):
 		case r.URL.Path == present:
-			lookuptest.Object(w, r, &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}})
+			lookuptest.Object(w, r, secretWith("key"))
 		default:
 			lookuptest.NotFound(w)
 		}
@@ -118,34 +117,35 @@ func TestRefreshRepeatsOnlyWhatMatters(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.lookups = newLookupClient(h.handler, client.RESTClient())
-	post := func(what, object string, allowed bool, want map[string]int) {
+	post := func(name, object string, allowed bool, want map[string]int) {
 		t.Helper()
 		lock.Lock()
-		clear(asked)
+		clear(lookups)
 		lock.Unlock()
 		if _, answer := h.post(t, reviewJSON(t, object)); answer.Allowed != allowed {
-			t.Errorf("%s: answered %+v", what, answer)
+			t.Errorf("%s: answered %+v", name, answer)
 		}
 		lock.Lock()
 		defer lock.Unlock()
 		for path, times := range want {
-			if asked[path] != times {
-				t.Errorf("%s: %s was asked %d times, want %d", what, path, asked[path], times)
+			if lookups[path] != times {
+				t.Errorf("%s: %d lookups of %s, want %d", name, lookups[path], path, times)
 			}
 		}
 	}
-	post("nothing is remembered", both, false, map[string]int{present: 1, configMap: 1, repository: 1, secret: 1, quotas: 1})
-	post("all of it is remembered but the Secret", both, false, map[string]int{present: 0, configMap: 1, repository: 1, secret: 1, quotas: 0})
-	post("nothing is wrong", plainWorkflow, true, map[string]int{configMap: 0, repository: 0, secret: 0, quotas: 0})
+	post("nothing is cached", twoSecrets, false, map[string]int{present: 1, configMap: 1, repository: 1, secret: 1, quotas: 1})
+	post("all but the missing Secret is cached", twoSecrets, false,
+		map[string]int{present: 0, configMap: 1, repository: 1, secret: 1, quotas: 0})
+	post("nothing is missing", plainWorkflow, true, map[string]int{configMap: 0, repository: 0, secret: 0, quotas: 0})
 }
 
-// TestRefreshOfControllerConfig has a denial that stood on a configuration that is another one by now.
+// TestRefreshOfControllerConfig has a cached controller configuration that leads to a denial, and has changed since.
 func TestRefreshOfControllerConfig(t *testing.T) {
-	var executor atomic.Value
-	executor.Store(map[string]string{"mainContainer": "envFrom: [{secretRef: {name: credentials}}]"})
+	var config atomic.Value
+	config.Store(map[string]string{"mainContainer": "envFrom: [{secretRef: {name: credentials}}]"})
 	h := newTestHandler(t, workflows, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "workflow-controller-configmap") {
-			lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}, Data: executor.Load().(map[string]string)})
+			lookuptest.Object(w, r, configMapWith(config.Load().(map[string]string)))
 			return
 		}
 		lookuptest.NotFound(w)
@@ -153,8 +153,8 @@ func TestRefreshOfControllerConfig(t *testing.T) {
 	if _, answer := h.post(t, reviewJSON(t, plainWorkflow)); answer.Allowed {
 		t.Errorf("answered %+v", answer)
 	}
-	executor.Store(map[string]string{})
+	config.Store(map[string]string{})
 	if _, answer := h.post(t, reviewJSON(t, plainWorkflow)); !answer.Allowed || len(answer.Warnings) > 0 {
-		t.Errorf("denied for a configuration that is gone: %+v", answer)
+		t.Errorf("answered by the old configuration: %+v", answer)
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
 )
 
-// ownMetrics are the metrics that the webhook really has.
+// ownMetrics lists the metrics that the webhook registers.
 func ownMetrics(t *testing.T) metricCatalog {
 	t.Helper()
 	reviewMetrics, err := newMetrics(prometheus.NewRegistry())
@@ -37,7 +37,7 @@ func ownMetrics(t *testing.T) metricCatalog {
 		collector.Describe(descriptions)
 		m := description.FindStringSubmatch((<-descriptions).String())
 		if m == nil {
-			t.Fatal("a metric can't be described")
+			t.Fatal("the description of a metric can't be parsed")
 		}
 		name := m[1]
 		labels := metricLabels{}
@@ -51,7 +51,7 @@ func ownMetrics(t *testing.T) metricCatalog {
 				labels[label] = own
 			}
 			if labels[label] == nil {
-				t.Errorf("label %s of %s may have any value", label, name)
+				t.Errorf("the values of label %s of %s are not listed in labelValues", label, name)
 			}
 		}
 		if _, ok := collector.(*prometheus.HistogramVec); ok {
@@ -62,7 +62,7 @@ func ownMetrics(t *testing.T) metricCatalog {
 	return out
 }
 
-// labelValues are the values of the labels, as the code has them.
+// labelValues returns the possible values of each label, taken from the code. Where metrics differ, the key is "LABEL of METRIC".
 func labelValues(t *testing.T) map[string]sets.Set[string] {
 	t.Helper()
 	out := map[string]sets.Set[string]{
@@ -93,7 +93,7 @@ func labelValues(t *testing.T) map[string]sets.Set[string] {
 	return out
 }
 
-// resourceLabels asks for everything that facts can be asked for, and returns what was counted.
+// resourceLabels performs each kind of lookup and returns the resource labels that the metrics have after that.
 func resourceLabels(t *testing.T) sets.Set[string] {
 	t.Helper()
 	h := newTestHandler(t, profiles, func(w http.ResponseWriter, _ *http.Request) {
@@ -127,7 +127,7 @@ func resourceLabels(t *testing.T) sets.Set[string] {
 	return out
 }
 
-// stringConstants are the values of the string constants of this package whose names begin so.
+// stringConstants returns the values of string constants whose names are the prefix and an upper-case letter.
 func stringConstants(t *testing.T, prefix string) sets.Set[string] {
 	t.Helper()
 	out := sets.New[string]()
@@ -144,19 +144,19 @@ func stringConstants(t *testing.T, prefix string) sets.Set[string] {
 	return out
 }
 
-// literalStrings are the strings that stand at a place in the literals of a type.
-func literalStrings(t *testing.T, name string, at int) sets.Set[string] {
+// literalStrings returns the strings at an index in the composite literals of a type.
+func literalStrings(t *testing.T, name string, index int) sets.Set[string] {
 	t.Helper()
 	out := sets.New[string]()
 	inspectSource(t, func(node ast.Node) {
 		literal, ok := node.(*ast.CompositeLit)
-		if !ok || len(literal.Elts) <= at {
+		if !ok || len(literal.Elts) <= index {
 			return
 		}
 		if named, ok := literal.Type.(*ast.Ident); !ok || named.Name != name {
 			return
 		}
-		if text, ok := literal.Elts[at].(*ast.BasicLit); ok {
+		if text, ok := literal.Elts[index].(*ast.BasicLit); ok {
 			value, _ := strconv.Unquote(text.Value)
 			out.Insert(value)
 		}
@@ -164,18 +164,18 @@ func literalStrings(t *testing.T, name string, at int) sets.Set[string] {
 	return out
 }
 
-// inspectSource walks through the code of this package and of lookup.
+// inspectSource visits all nodes of this package and of package lookup, without tests.
 func inspectSource(t *testing.T, visit func(ast.Node)) {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ofLookups, err := filepath.Glob("lookup/*.go")
-	if err != nil || len(ofLookups) == 0 {
+	lookupFiles, err := filepath.Glob("lookup/*.go")
+	if err != nil || len(lookupFiles) == 0 {
 		t.Fatal(err)
 	}
-	for _, file := range append(files, ofLookups...) {
+	for _, file := range append(files, lookupFiles...) {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}

@@ -10,13 +10,17 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 )
 
+// monitoringDir holds the kustomize component with the alerts and the dashboard.
 const monitoringDir = "../manifests/components/monitoring/"
 
-// externalMetrics are the metrics of others that the alerts and the dashboard ask for, with those of their labels that matter.
+// externalMetrics are the metrics of other programs that alerts and dashboard query, with the labels that they use.
 var externalMetrics = metricCatalog{
 	// k8s.io/apiserver pkg/admission/metrics/metrics.go v0.37.2
-	"apiserver_admission_webhook_fail_open_count":                      {"name": nil, "type": nil},
-	"apiserver_admission_webhook_rejection_count":                      {"name": nil, "type": nil, "operation": nil, "error_type": sets.New("no_error", "calling_webhook_error", "apiserver_internal_error"), "rejection_code": nil},
+	"apiserver_admission_webhook_fail_open_count": {"name": nil, "type": nil},
+	"apiserver_admission_webhook_rejection_count": {
+		"name": nil, "type": nil, "operation": nil, "rejection_code": nil,
+		"error_type": sets.New("no_error", "calling_webhook_error", "apiserver_internal_error"),
+	},
 	"apiserver_admission_webhook_admission_duration_seconds histogram": {"name": nil, "type": nil, "operation": nil, "rejected": nil},
 	// kubernetes/kube-state-metrics docs/metrics/workload/deployment-metrics.md
 	"kube_deployment_status_replicas_available": {"namespace": sets.New("kfp-preflight"), "deployment": sets.New("kfp-preflight")},
@@ -35,8 +39,7 @@ func readFile(t *testing.T, file string) string {
 	return string(text)
 }
 
-// TestMonitoringPage compares docs/monitoring.md with the metrics, the values of their labels, and the alerts: nothing is missing from
-// either.
+// TestMonitoringPage checks that docs/monitoring.md lists exactly the metrics, the values of their labels, and the alerts that exist.
 func TestMonitoringPage(t *testing.T) {
 	page := readFile(t, "../docs/monitoring.md")
 	code := regexp.MustCompile("`([^`]+)`")
@@ -48,7 +51,7 @@ func TestMonitoringPage(t *testing.T) {
 		slices.Sort(out)
 		return out
 	}
-	metrics, values, told := map[string][]string{}, map[string]sets.Set[string]{}, map[string]string{}
+	metrics, values, severities := map[string][]string{}, map[string]sets.Set[string]{}, map[string]string{}
 	label := ""
 	for line := range strings.Lines(page) {
 		cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(line), "|"), "|"), "|")
@@ -59,7 +62,7 @@ func TestMonitoringPage(t *testing.T) {
 		first, second := quoted(cells[0]), quoted(cells[1])
 		switch {
 		case strings.HasPrefix(strings.TrimSpace(cells[0]), "KfpPreflight"):
-			told[strings.TrimSpace(cells[0])] = strings.TrimSpace(cells[1])
+			severities[strings.TrimSpace(cells[0])] = strings.TrimSpace(cells[1])
 		case len(first) == 1 && strings.HasPrefix(first[0], "kfp_preflight_"):
 			metrics[first[0]] = second
 		case strings.TrimSpace(cells[0]) == "label":
@@ -78,33 +81,34 @@ func TestMonitoringPage(t *testing.T) {
 			values[label].Insert(value)
 		}
 	}
-	real := map[string][]string{}
-	for name, with := range ownMetrics(t) {
-		real[strings.TrimSuffix(name, " histogram")] = sets.List(sets.KeySet(with))
+	actual := map[string][]string{}
+	for name, labels := range ownMetrics(t) {
+		actual[strings.TrimSuffix(name, " histogram")] = sets.List(sets.KeySet(labels))
 	}
-	compareWithPage(t, "metric", metrics, real, slices.Equal[[]string])
+	compareWithPage(t, "metric", metrics, actual, slices.Equal[[]string])
 	want := labelValues(t)
 	delete(want, "rule") // the rules have pages of their own
 	compareWithPage(t, "label", values, want, sets.Set[string].Equal)
-	severities := map[string]string{}
+	actualSeverities := map[string]string{}
 	for _, a := range shippedAlerts(t) {
-		severities[a.Alert] = a.Labels["severity"]
+		actualSeverities[a.Alert] = a.Labels["severity"]
 	}
-	compareWithPage(t, "alert", told, severities, func(a, b string) bool { return a == b })
+	compareWithPage(t, "alert", severities, actualSeverities, func(a, b string) bool { return a == b })
 }
 
-func compareWithPage[V any](t *testing.T, what string, page, real map[string]V, equal func(V, V) bool) {
+// compareWithPage fails where a table of the page differs from what exists.
+func compareWithPage[V any](t *testing.T, what string, page, actual map[string]V, equal func(V, V) bool) {
 	t.Helper()
-	for name, want := range real {
+	for name, want := range actual {
 		if got, ok := page[name]; !ok {
-			t.Errorf("the page has no %s %s", what, name)
+			t.Errorf("the page lacks %s %s", what, name)
 		} else if !equal(got, want) {
-			t.Errorf("%s %s: the page says %v, it is %v", what, name, got, want)
+			t.Errorf("%s %s: the page has %v, want %v", what, name, got, want)
 		}
 	}
 	for name := range page {
-		if _, ok := real[name]; !ok {
-			t.Errorf("there is no %s %s", what, name)
+		if _, ok := actual[name]; !ok {
+			t.Errorf("the page has %s %s, which does not exist", what, name)
 		}
 	}
 }

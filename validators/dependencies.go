@@ -16,12 +16,12 @@ type workflowDependency struct {
 	consumers []stepConsumer
 }
 
-// stepConsumer is a dependency of one pod, with the steps that the pod runs for.
+// stepConsumer is a dependency of one pod, and the steps that the pod runs.
 type stepConsumer struct {
 	podDependency
 	steps       []string
 	certainty   Certainty
-	unknown     string // why the pod may not have the dependency at all
+	unknown     string // why the pod may turn out not to have the dependency
 	hasDeadline bool
 }
 
@@ -62,7 +62,7 @@ func workflowDependencies(fc *forecast.Forecast) []workflowDependency {
 	return deps
 }
 
-// judgeDependencies reports which objects of some kinds don't exist, or lack a key, although the Workflow's pods depend on them.
+// judgeDependencies reports objects of these kinds that the Workflow's pods depend on and that don't exist or lack a key.
 func judgeDependencies(rule string, subject WorkflowForecast, facts Facts, kinds ...string) []Finding {
 	var out []Finding
 	deps := slices.DeleteFunc(slices.Clone(subject.dependencies()), func(d workflowDependency) bool {
@@ -108,26 +108,26 @@ func judgeDependencies(rule string, subject WorkflowForecast, facts Facts, kinds
 type missingObject struct {
 	ObjectRef
 	exists bool
-	// keys are those that are needed, or, if the object exists, that it lacks.
+	// keys are the missing keys: all that are needed, if the object does not exist.
 	keys []string
-	// consumers are those that can't do without; first is one of the surest of them.
+	// consumers are those that can't start without the object or the keys. first is one with the highest certainty.
 	consumers []stepConsumer
 	first     stepConsumer
 	certainty Certainty
 	condition condition
 }
 
-// condition is why a missing object may do no harm.
+// condition is the reason why a missing object may not matter.
 type condition int
 
 const (
 	unconditional condition = iota
 	ifStepRuns              // the step that needs it may not run
 	ifPodStays              // the pod may turn out not to need it
-	unlessCreated           // a step before may create it
+	unlessCreated           // an earlier step may create it
 )
 
-// missing returns what is missing of a dependency; ok is false if nothing is.
+// missing returns what a dependency lacks; ok is false if it is satisfied.
 func (d workflowDependency) missing(status ObjectStatus, fc *forecast.Forecast) (m missingObject, ok bool) {
 	consumers := d.consumers
 	if status.Exists {
@@ -160,7 +160,7 @@ func (d workflowDependency) missing(status ObjectStatus, fc *forecast.Forecast) 
 	return m, true
 }
 
-// keysOf are the keys that consumers need, each once, in the Workflow's order.
+// keysOf returns the keys that consumers need, each once, in the Workflow's order.
 func keysOf(consumers []stepConsumer) []string {
 	var keys orderedSet
 	for _, c := range consumers {
@@ -171,10 +171,10 @@ func keysOf(consumers []stepConsumer) []string {
 	return keys.list
 }
 
-// title is the object for a reader: Secret 'credentials'.
+// title names the object in messages: Secret 'credentials'.
 func (o ObjectRef) title() string { return fmt.Sprintf("%s '%s'", o.Kind, o.Name) }
 
-// inNamespaceOf says in which namespace an object of a kind is, after a space; empty if the kind is not namespaced.
+// inNamespaceOf returns " in namespace 'x'" for objects of namespaced kinds, and an empty string for others.
 func inNamespaceOf(kind, namespace string) string {
 	if kind == PriorityClass {
 		return ""

@@ -41,7 +41,7 @@ type Policy struct {
 	Unchecked Mode `json:"unchecked,omitempty"`
 }
 
-// Mode is the mode of a rule.
+// Mode returns the mode of a rule, capped by the ceiling.
 func (p Policy) Mode(rule string) Mode {
 	mode, ok := p.Rules[rule]
 	if !ok {
@@ -50,13 +50,13 @@ func (p Policy) Mode(rule string) Mode {
 	return milder(mode, cmp.Or(p.Ceiling, Deny))
 }
 
-// Under returns the policy with another ceiling; the same policy if that is empty.
+// Under returns the policy with another ceiling, or unchanged if the ceiling is empty.
 func (p Policy) Under(ceiling Mode) Policy {
 	p.Ceiling = cmp.Or(ceiling, p.Ceiling)
 	return p
 }
 
-// ModeLabel on a namespace caps the modes in it: deny, warn, audit or off. On a Profile it does so for the Profile itself.
+// ModeLabel on a namespace caps the modes in it: deny, warn, audit or off. On a Profile it caps the modes for the Profile itself.
 const ModeLabel = "kfp-preflight.dev/mode"
 
 // LabelMode returns the mode in an object's labels; empty if they set none. unknown is a value that is not a mode.
@@ -71,7 +71,7 @@ func LabelMode(labels map[string]string) (mode Mode, unknown string) {
 // On reports whether a rule applies at all.
 func (p Policy) On(rule string) bool { return p.Mode(rule) != Off }
 
-// Effect is what a finding leads to; Off for nothing.
+// Effect returns what a finding leads to; Off means nothing.
 func (p Policy) Effect(f Finding) Mode {
 	mode := p.Mode(f.Rule)
 	switch f.Certainty {
@@ -83,6 +83,7 @@ func (p Policy) Effect(f Finding) Mode {
 	return mode
 }
 
+// milder returns the less strict of two modes.
 func milder(a, b Mode) Mode {
 	return AllModes[min(slices.Index(AllModes, a), slices.Index(AllModes, b))]
 }

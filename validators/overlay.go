@@ -10,7 +10,7 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// Overlay is a cluster to which manifests are about to be applied. The manifests take precedence over the cluster.
+// Overlay is a cluster as it will be once manifests are applied. The manifests take precedence over the cluster.
 type Overlay struct {
 	// Over has the manifests; it is not Complete.
 	Over *State
@@ -20,7 +20,7 @@ type Overlay struct {
 
 var _ Facts = Overlay{}
 
-// firstFound returns an object of the manifests, or else of the cluster.
+// firstFound returns an object from the manifests, or else from the cluster.
 func firstFound[T any](over, under func() (*T, error)) (*T, error) {
 	if object, err := over(); err == nil {
 		return object, nil
@@ -28,7 +28,7 @@ func firstFound[T any](over, under func() (*T, error)) (*T, error) {
 	return under()
 }
 
-// mergeByName returns the objects of the manifests, and those of the cluster whose names the manifests don't have.
+// mergeByName returns the objects of the manifests, and those of the cluster with other names.
 func mergeByName[T any](over []T, under []T, name func(*T) string) []T {
 	seen := map[string]bool{}
 	for i := range over {

@@ -71,7 +71,7 @@ func TestWarningsAreBounded(t *testing.T) {
 		for _, length := range []int{10, 1000, 5000} {
 			a := answer{}
 			for range count {
-				a.remark("%s", strings.Repeat("x", length))
+				a.addWarning("%s", strings.Repeat("x", length))
 			}
 			warnings, total := a.warnings(), 0
 			for _, w := range warnings {

@@ -210,7 +210,7 @@ type panickingSubject struct{}
 
 func (panickingSubject) object() metav1.Object { return &metav1.ObjectMeta{} }
 
-func (panickingSubject) passes() string { return "" }
+func (panickingSubject) passReason() string { return "" }
 
 func (panickingSubject) mode() (validators.Mode, string) { return "", "" }
 
@@ -226,7 +226,7 @@ func TestSkipAnnotation(t *testing.T) {
 	if !answer.Allowed || answer.AuditAnnotations["skipped"] != "profile-quota-compute" {
 		t.Errorf("answered %+v", answer)
 	}
-	const message = "names no rule with 'no-such-rule'; the rules are profile-quota-compute, profile-quota-invalid, " +
+	const message = "has 'no-such-rule', which is not a rule; the rules are profile-quota-compute, profile-quota-invalid, " +
 		"workflow-quota-compute, workflow-reference-missing, workflow-secret-missing"
 	if len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], message) {
 		t.Errorf("the warnings are %q, want %s", answer.Warnings, message)

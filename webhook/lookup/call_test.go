@@ -28,7 +28,7 @@ func TestRetry(t *testing.T) {
 				return
 			}
 			lookuptest.NotFound(w)
-		})
+		}, withTimeout(3*time.Second))
 		if status := check(liveFacts(t, c), q); status.Err != nil || status.Exists {
 			t.Errorf("after errors %d: %+v", code, status)
 		}

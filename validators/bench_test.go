@@ -10,8 +10,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// stocked is a cluster that has what a payload needs.
-func stocked(b *testing.B, p payload.Payload) *validators.State {
+// clusterFor returns a cluster that has everything a payload depends on.
+func clusterFor(b *testing.B, p payload.Payload) *validators.State {
 	b.Helper()
 	state := &validators.State{Complete: true}
 	add := func(manifest string) {
@@ -20,15 +20,18 @@ func stocked(b *testing.B, p payload.Payload) *validators.State {
 		}
 	}
 	add("{apiVersion: v1, kind: ServiceAccount, metadata: {name: default-editor}}")
-	add("{apiVersion: v1, kind: LimitRange, metadata: {name: defaults}, spec: {limits: [{type: Container, defaultRequest: {cpu: 100m, memory: 100Mi}}]}}")
-	add("{apiVersion: v1, kind: ResourceQuota, metadata: {name: kf-resource-quota}, spec: {hard: {requests.cpu: 64, requests.memory: 256Gi}}}")
+	add("{apiVersion: v1, kind: LimitRange, metadata: {name: defaults}, " +
+		"spec: {limits: [{type: Container, defaultRequest: {cpu: 100m, memory: 100Mi}}]}}")
+	add("{apiVersion: v1, kind: ResourceQuota, metadata: {name: kf-resource-quota}, " +
+		"spec: {hard: {requests.cpu: 64, requests.memory: 256Gi}}}")
 	for _, name := range p.Secrets {
 		add("{apiVersion: v1, kind: Secret, metadata: {name: " + name + "}, data: {password: cGFzc3dvcmQ=}}")
 	}
 	return state
 }
 
-func eachWorkflow(b *testing.B, do func(b *testing.B, p payload.Payload, wf *wfv1.Workflow)) {
+// eachWorkflow runs a sub-benchmark for each payload that is a Workflow.
+func eachWorkflow(b *testing.B, run func(b *testing.B, p payload.Payload, wf *wfv1.Workflow)) {
 	b.Helper()
 	for _, p := range payload.All() {
 		if p.Kind.Kind != "Workflow" {
@@ -41,12 +44,12 @@ func eachWorkflow(b *testing.B, do func(b *testing.B, p payload.Payload, wf *wfv
 		b.Run("payload="+p.Name, func(b *testing.B) {
 			b.SetBytes(int64(len(p.Allowed)))
 			b.ReportAllocs()
-			do(b, p, wf)
+			run(b, p, wf)
 		})
 	}
 }
 
-// BenchmarkDecode reads Workflows as facts and commands do; the webhook reads them with the review around them.
+// BenchmarkDecode measures forecast.Decode, which the command line and slow reviews use. Package webhook measures the fast decoder.
 func BenchmarkDecode(b *testing.B) {
 	eachWorkflow(b, func(b *testing.B, p payload.Payload, _ *wfv1.Workflow) {
 		for b.Loop() {
@@ -57,9 +60,10 @@ func BenchmarkDecode(b *testing.B) {
 	})
 }
 
+// BenchmarkForecast measures the forecast alone.
 func BenchmarkForecast(b *testing.B) {
 	eachWorkflow(b, func(b *testing.B, p payload.Payload, wf *wfv1.Workflow) {
-		state := stocked(b, p)
+		state := clusterFor(b, p)
 		for b.Loop() {
 			if f := forecast.Workflow(wf, state, forecast.Options{}); len(f.Pods) == 0 || len(f.Gaps) > 0 {
 				b.Fatalf("%d pods, gaps %v", len(f.Pods), f.Gaps)
@@ -68,12 +72,12 @@ func BenchmarkForecast(b *testing.B) {
 	})
 }
 
-// BenchmarkRule judges by one rule at a time, the forecast included.
+// BenchmarkRule measures one rule at a time, including the forecast.
 func BenchmarkRule(b *testing.B) {
 	for _, rule := range validators.WorkflowRules() {
 		b.Run("rule="+rule.ID, func(b *testing.B) {
 			eachWorkflow(b, func(b *testing.B, p payload.Payload, wf *wfv1.Workflow) {
-				state := stocked(b, p)
+				state := clusterFor(b, p)
 				only := func(id string) bool { return id == rule.ID }
 				for b.Loop() {
 					if findings := validators.JudgeWorkflow(wf, state, validators.Options{}, only); len(findings) > 0 {

@@ -20,17 +20,16 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-var update = flag.Bool("update", false, "write what the rules say beside the cases in testdata")
+var update = flag.Bool("update", false, "write the findings of the cases to the .txt files in testdata")
 
-// TestCases judges every case in testdata: <kind>/<rule>/{deny,warn,allow}-<case>.yaml. The last Profile or Workflow of a
-// file is judged, one before it of the same name is its old state, everything else is what the cluster has. What the rule
-// says stands beside the case in a .txt file.
+// TestCases judges every case in testdata: <kind>/<rule>/{deny,warn,allow}-<case>.yaml. The last Profile or Workflow of a file is judged.
+// A Profile before it is its old state; everything else is in the cluster. The expected findings are in a .txt file beside the case.
 func TestCases(t *testing.T) {
 	files, err := filepath.Glob("../testdata/*/*/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
-	seen := map[string]sets.Set[string]{}
+	verdicts := map[string]sets.Set[string]{}
 	for _, file := range files {
 		rule := filepath.Base(filepath.Dir(file))
 		verdict, name, ok := strings.Cut(strings.TrimSuffix(filepath.Base(file), ".yaml"), "-")
@@ -38,22 +37,26 @@ func TestCases(t *testing.T) {
 			t.Errorf("%s: the name of a case is deny-, warn- or allow-<case>.yaml", file)
 			continue
 		}
-		if seen[rule] == nil {
-			seen[rule] = sets.New[string]()
+		if verdicts[rule] == nil {
+			verdicts[rule] = sets.New[string]()
 		}
-		seen[rule].Insert(verdict)
+		verdicts[rule].Insert(verdict)
 		t.Run(rule+"/"+verdict+"/"+name, func(t *testing.T) {
 			findings := judgeCase(t, readCase(t, file))
 			worst := "allow"
-			var said strings.Builder
+			var messages strings.Builder
 			for _, f := range findings {
 				if f.Rule != rule {
-					t.Errorf("rule %s also has something to say: %s", f.Rule, f.Message())
+					t.Errorf("rule %s has a finding, too: %s", f.Rule, f.Message())
 				}
-				if m := f.Message(); strings.ContainsAny(m, "\"&<>\\\n") || strings.Contains(m, "exceeded quota") || strings.Contains(m, "metadata.name") {
-					t.Errorf("the message does not survive the way to the user: %q", m)
+				m := f.Message()
+				if strings.ContainsAny(m, "\"&<>\\\n") {
+					t.Errorf("the message has characters that break clients: %q", m)
 				}
-				said.WriteString(f.Field + ": " + f.Message() + "\n")
+				if strings.Contains(m, "exceeded quota") || strings.Contains(m, "metadata.name") {
+					t.Errorf("the message has words that Argo or KFP react to: %q", m)
+				}
+				messages.WriteString(f.Field + ": " + m + "\n")
 				switch {
 				case f.Certainty == Certain:
 					worst = "deny"
@@ -62,31 +65,32 @@ func TestCases(t *testing.T) {
 				}
 			}
 			if worst != verdict {
-				t.Errorf("verdict %s, want %s:\n%s", worst, verdict, said.String())
+				t.Errorf("verdict %s, want %s:\n%s", worst, verdict, messages.String())
 			}
-			compareGolden(t, strings.TrimSuffix(file, ".yaml")+".txt", said.String())
+			compareGolden(t, strings.TrimSuffix(file, ".yaml")+".txt", messages.String())
 		})
 	}
-	said, err := filepath.Glob("../testdata/*/*/*.txt")
+	golden, err := filepath.Glob("../testdata/*/*/*.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range said {
+	for _, file := range golden {
 		if !slices.Contains(files, strings.TrimSuffix(file, ".txt")+".yaml") {
 			t.Errorf("%s belongs to no case", file)
 		}
 	}
 	for _, rule := range RuleIDs() {
-		if missing := sets.New("deny", "warn", "allow").Difference(seen[rule]); missing.Len() > 0 {
-			t.Errorf("rule %s has no case for %v", rule, sets.List(missing))
+		if missing := sets.New("deny", "warn", "allow").Difference(verdicts[rule]); missing.Len() > 0 {
+			t.Errorf("rule %s has no cases for %v", rule, sets.List(missing))
 		}
-		delete(seen, rule)
+		delete(verdicts, rule)
 	}
-	for rule := range seen {
-		t.Errorf("testdata has cases for %s, which is no rule", rule)
+	for rule := range verdicts {
+		t.Errorf("testdata has cases for %s, which is not a rule", rule)
 	}
 }
 
+// compareGolden compares the findings of a case with its .txt file, or writes the file with -update. Without findings there is no file.
 func compareGolden(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {
@@ -101,47 +105,34 @@ func compareGolden(t *testing.T, file, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("the rule says\n%s\nwant (%s; -update writes it)\n%s", got, file, want)
+		t.Errorf("the findings are\n%s\nwant (%s; -update writes it)\n%s", got, file, want)
 	}
 }
 
-// TestRulesHavePages holds the docs to the table of rules.
-func TestRulesHavePages(t *testing.T) {
-	pages, err := filepath.Glob("../docs/rules/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ids []string
-	for _, page := range pages {
-		ids = append(ids, strings.TrimSuffix(filepath.Base(page), ".md"))
-	}
-	if !slices.Equal(ids, RuleIDs()) {
-		t.Errorf("docs/rules has pages for %v, the rules are %v", ids, RuleIDs())
-	}
-}
-
-// testCase is a case file: the object under judgement and the facts.
+// testCase is the content of a case file: the object to judge and the cluster.
 type testCase struct {
 	profile, oldProfile *Profile
 	workflow            *wfv1.Workflow
 	facts               State
 }
 
+// judgeCase judges a case with all rules that its object does not skip.
 func judgeCase(t *testing.T, c testCase) []Finding {
 	t.Helper()
-	on := func(object metav1.Object) func(string) bool {
+	notSkipped := func(object metav1.Object) func(string) bool {
 		skipped, unknown := Skipped(object.GetAnnotations())
 		if len(unknown) > 0 {
-			t.Errorf("the annotation names %v, which are no rules", unknown)
+			t.Errorf("the skip annotation has %v, which are not rules", unknown)
 		}
 		return func(rule string) bool { return !slices.Contains(skipped, rule) }
 	}
 	if c.profile != nil {
-		return JudgeProfile(ProfileChange{New: c.profile, Old: c.oldProfile}, &c.facts, on(c.profile))
+		return JudgeProfile(ProfileChange{New: c.profile, Old: c.oldProfile}, &c.facts, notSkipped(c.profile))
 	}
-	return JudgeWorkflow(c.workflow, &c.facts, Options{}, on(c.workflow))
+	return JudgeWorkflow(c.workflow, &c.facts, Options{}, notSkipped(c.workflow))
 }
 
+// readCase reads a case file.
 func readCase(t *testing.T, file string) testCase {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -149,7 +140,7 @@ func readCase(t *testing.T, file string) testCase {
 		t.Fatal(err)
 	}
 	if !bytes.HasPrefix(text, []byte("# ")) {
-		t.Errorf("the first line of a case is a comment that says why")
+		t.Errorf("the first line must be a comment that says what the case shows")
 	}
 	c := testCase{facts: State{Complete: true}}
 	documents := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
@@ -175,7 +166,7 @@ func readCase(t *testing.T, file string) testCase {
 		}
 	}
 	if (c.profile == nil) == (c.workflow == nil) {
-		t.Fatal("a case has a Profile or a Workflow")
+		t.Fatal("a case must have either a Profile or a Workflow")
 	}
 	return c
 }
@@ -187,18 +178,20 @@ func decode(t *testing.T, document []byte, into any) {
 	}
 }
 
-// TestReadmeQuotesCases holds the README to what the rules really say.
+// TestReadmeQuotesCases checks that the README quotes the messages of two cases as they are.
 func TestReadmeQuotesCases(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{"profile/profile-quota-compute/deny-cpu-and-memory.txt", "workflow/workflow-secret-missing/deny-secret-absent.txt"} {
-		said, err := os.ReadFile("../testdata/" + file)
+	for _, file := range []string{
+		"profile/profile-quota-compute/deny-cpu-and-memory.txt", "workflow/workflow-secret-missing/deny-secret-absent.txt",
+	} {
+		message, err := os.ReadFile("../testdata/" + file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Contains(readme, bytes.TrimSpace(said)) {
+		if !bytes.Contains(readme, bytes.TrimSpace(message)) {
 			t.Errorf("the README does not quote %s", file)
 		}
 	}

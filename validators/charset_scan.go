@@ -15,27 +15,27 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/texts"
 )
 
-// charsetScan finds the characters of a Workflow that KFP's database can't store. KFP stores Workflows as JSON.
+// charsetScan finds the characters of a Workflow that KFP's database can't store. KFP stores Workflows as JSON text.
 type charsetScan struct {
 	charset charset.Charset
-	// escapesSeparators says that the Workflow comes from a compiler that escapes line and paragraph separators in its JSON, as is done
-	// here. In a Workflow written by hand they may be stored unescaped.
+	// escapesSeparators says that the Workflow comes from a compiler that escapes line and paragraph separators in its JSON. In other
+	// Workflows they may be stored unescaped.
 	escapesSeparators bool
 
-	characters []rune // each once, in the order of their places
+	characters []rune // without duplicates, in order of appearance
 	places     []charsetPlace
 	certain    bool // at least one character certainly reaches the database unescaped
 }
 
-// charsetPlace is a text with such characters.
+// charsetPlace is a place in the Workflow with such characters.
 type charsetPlace struct {
 	field       string
 	description string // for the user
 }
 
-// workflow scans the Workflow as KFP stores it.
+// scanWorkflow scans a Workflow in the form in which KFP stores it.
 // Source: kubeflow/pipelines 7b70c7b backend/src/common/util/workflow.go ToStringForStore.
-func (s *charsetScan) workflow(wf *wfv1.Workflow) error {
+func (s *charsetScan) scanWorkflow(wf *wfv1.Workflow) error {
 	if !texts.ContainsFunc(wf, mayNeedScan) {
 		return nil // most Workflows are ASCII
 	}
@@ -48,12 +48,12 @@ func (s *charsetScan) workflow(wf *wfv1.Workflow) error {
 		return err
 	}
 	for _, key := range slices.Sorted(maps.Keys(tree)) {
-		s.value(wf, tree[key], field.NewPath(key))
+		s.scanValue(wf, tree[key], field.NewPath(key))
 	}
 	return nil
 }
 
-// mayNeedScan reports whether a text, or a piece of JSON, has characters beyond ASCII.
+// mayNeedScan reports whether a text has characters beyond ASCII, possibly escaped in JSON.
 func mayNeedScan(text string) bool {
 	for i := range len(text) {
 		if text[i] >= 0x80 {
@@ -63,7 +63,8 @@ func mayNeedScan(text string) bool {
 	return strings.Contains(text, `\u202`) // a separator, escaped in JSON
 }
 
-func (s *charsetScan) value(wf *wfv1.Workflow, v any, at *field.Path) {
+// scanValue scans all texts of a JSON value, including the keys of objects.
+func (s *charsetScan) scanValue(wf *wfv1.Workflow, v any, at *field.Path) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
@@ -71,20 +72,20 @@ func (s *charsetScan) value(wf *wfv1.Workflow, v any, at *field.Path) {
 			if strings.ContainsAny(key, "./") {
 				child = at.Key(key)
 			}
-			s.text(wf, key, child)
-			s.value(wf, v[key], child)
+			s.scanText(wf, key, child)
+			s.scanValue(wf, v[key], child)
 		}
 	case []any:
 		for i := range v {
-			s.value(wf, v[i], at.Index(i))
+			s.scanValue(wf, v[i], at.Index(i))
 		}
 	case string:
-		s.text(wf, v, at)
+		s.scanText(wf, v, at)
 	}
 }
 
-// text records the characters of one text that can't be stored.
-func (s *charsetScan) text(wf *wfv1.Workflow, text string, at *field.Path) {
+// scanText records the characters of one text that can't be stored.
+func (s *charsetScan) scanText(wf *wfv1.Workflow, text string, at *field.Path) {
 	var bad []rune
 	for _, r := range text {
 		if !s.charset.Stores(r) && s.reachesDatabase(r, at) && !slices.Contains(bad, r) {
@@ -115,7 +116,7 @@ func isRunName(at *field.Path) bool {
 	return at.String() == field.NewPath("metadata", "annotations").Key(runNameAnnotation).String()
 }
 
-// describePlace says for the user where a field is.
+// describePlace describes the place of a field for the user.
 func describePlace(wf *wfv1.Workflow, at string) string {
 	var i int
 	switch {
@@ -136,7 +137,7 @@ func scanIndex(text, format string, into *int) bool {
 	return n == 1
 }
 
-// describeParameter names a parameter or, for those in which KFP v2 keeps components, the component.
+// describeParameter names a parameter. For parameters in which KFP v2 stores components, it names the component.
 // Source: kubeflow/pipelines 7b70c7b backend/src/v2/compiler/argocompiler/argo.go argumentsPlaceholder.
 func describeParameter(wf *wfv1.Workflow, name string) string {
 	for _, prefix := range []string{"components-", "implementations-", "kubernetes-"} {
@@ -157,7 +158,7 @@ func describeParameter(wf *wfv1.Workflow, name string) string {
 	return fmt.Sprintf("parameter '%s'", name)
 }
 
-// describeRune describes a character that the user may not be able to see.
+// describeRune describes a character by its code point and script, because the user may not be able to see it.
 func describeRune(r rune) string {
 	for name, table := range unicode.Scripts {
 		if name != "Common" && name != "Inherited" && unicode.Is(table, r) {

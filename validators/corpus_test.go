@@ -13,15 +13,15 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// TestCorpusKFPv2 holds the Secrets that are found in KFP's own compiled pipelines, in the folder kfp-v2 of CORPUS, to what a
-// reader finds in them. A pipeline that is not listed here needs none.
+// TestCorpusKFPv2 checks which Secrets the compiled pipelines of KFP need that are in the folder kfp-v2 of CORPUS. A pipeline that is not
+// listed here needs none.
 func TestCorpusKFPv2(t *testing.T) {
 	corpus := os.Getenv("CORPUS")
 	if corpus == "" {
 		t.Skip("CORPUS is not set")
 	}
 	want := map[string][]string{
-		"missing_kubernetes_optional_inputs": nil, // null, all three
+		"missing_kubernetes_optional_inputs": nil, // all three inputs are null
 		"nested_parallel_for_secret":         {"for-loop-2/worker-component: {{tasks.emit-secret-name.outputs.parameters.Output}} username"},
 		"parallel_for_secret":                {"for-loop-2/example-component: test-secret-1 username"},
 		"pipeline_with_secret_as_env": {
@@ -49,24 +49,25 @@ func TestCorpusKFPv2(t *testing.T) {
 		var got []string
 		for i := range fc.Pods {
 			pod := &fc.Pods[i]
-			for _, use := range Dependencies(pod) {
-				if use.Kind != Secret {
+			for _, d := range Dependencies(pod) {
+				if d.Kind != Secret {
 					continue
 				}
-				got = append(got, strings.TrimSpace(fmt.Sprintf("%s: %s %s", strings.Join(pod.Origin.Steps, ","), use.Name, strings.Join(use.Keys, ","))))
+				steps, keys := strings.Join(pod.Origin.Steps, ","), strings.Join(d.Keys, ",")
+				got = append(got, strings.TrimSpace(fmt.Sprintf("%s: %s %s", steps, d.Name, keys)))
 				if pod.Origin.Certainty != Certain {
 					t.Errorf("%s: the step is %s, not certain", name, pod.Origin.Certainty)
 				}
 			}
 		}
 		if name == "mounted_cabundle_secret" {
-			continue // the CA of the installation, in every driver and step
+			continue // every driver and step mounts the installation's CA
 		}
 		if !slices.Equal(got, want[name]) {
 			t.Errorf("%s needs %q, want %q", name, got, want[name])
 		}
 		for _, g := range fc.Gaps {
-			t.Errorf("%s: a gap: %s", name, g.Reason)
+			t.Errorf("%s: the forecast has a gap: %s", name, g.Reason)
 		}
 	}
 }

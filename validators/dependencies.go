@@ -16,7 +16,7 @@ type workflowDependency struct {
 	consumers []stepConsumer
 }
 
-// stepConsumer is a dependency of one pod, with the steps that the pod runs for.
+// stepConsumer is a dependency of one pod, and the steps that the pod runs.
 type stepConsumer struct {
 	podDependency
 	pod         int // index in Forecast.Pods; -1 for a header of an HTTP request
@@ -109,7 +109,7 @@ func lowerAfterFailures(missing []missingObject, fc *forecast.Forecast) {
 	}
 }
 
-// judgeDependencies reports which objects of some kinds don't exist, or lack a key, although the Workflow's pods depend on them.
+// judgeDependencies reports objects of these kinds that the Workflow's pods depend on and that don't exist or lack a key.
 func judgeDependencies(rule string, subject WorkflowForecast, facts Facts, kinds ...string) []Finding {
 	var out []Finding
 	deps := slices.DeleteFunc(slices.Clone(subject.dependencies()), func(d workflowDependency) bool {
@@ -157,9 +157,9 @@ func judgeDependencies(rule string, subject WorkflowForecast, facts Facts, kinds
 type missingObject struct {
 	ObjectRef
 	exists bool
-	// keys are those that are needed, or, if the object exists, that it lacks.
+	// keys are the missing keys: all that are needed, if the object does not exist.
 	keys []string
-	// consumers are those that can't do without; first is one of the surest of them.
+	// consumers are those that can't start without the object or the keys. first is one with the highest certainty.
 	consumers []stepConsumer
 	first     stepConsumer
 	certainty Certainty
@@ -168,7 +168,7 @@ type missingObject struct {
 	expected string
 }
 
-// condition is why a missing object may do no harm.
+// condition is the reason why a missing object may not matter.
 type condition int
 
 const (
@@ -221,7 +221,7 @@ func (m *missingObject) setFirst() {
 	m.certainty, m.condition = m.first.certainty, m.first.condition
 }
 
-// keysOf are the keys that consumers need, each once, in the Workflow's order.
+// keysOf returns the keys that consumers need, each once, in the Workflow's order.
 func keysOf(consumers []stepConsumer) []string {
 	var keys orderedSet
 	for _, c := range consumers {
@@ -232,10 +232,10 @@ func keysOf(consumers []stepConsumer) []string {
 	return keys.list
 }
 
-// title is the object for a reader: Secret 'credentials'.
+// title names the object in messages: Secret 'credentials'.
 func (o ObjectRef) title() string { return fmt.Sprintf("%s '%s'", o.Kind, o.Name) }
 
-// inNamespaceOf says in which namespace an object of a kind is, after a space; empty if the kind is not namespaced.
+// inNamespaceOf returns " in namespace 'x'" for objects of namespaced kinds, and an empty string for others.
 func inNamespaceOf(kind, namespace string) string {
 	if kind == PriorityClass {
 		return ""

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// missingGroup are missing objects with one cure and one outcome. They become one finding.
+// missingGroup is a group of missing objects that have the same fix and the same outcome. It becomes one finding.
 type missingGroup []missingObject
 
 // groupMissing groups missing objects, in the order of the first of each group.
 func groupMissing(missing []missingObject) []missingGroup {
-	type cure struct {
+	type groupKey struct {
 		kind, account string
 		exists        bool
 		certainty     Certainty
@@ -20,16 +20,16 @@ func groupMissing(missing []missingObject) []missingGroup {
 		outcome       outcomeClass
 	}
 	var groups []missingGroup
-	index := map[cure]int{}
+	index := map[groupKey]int{}
 	for _, m := range missing {
-		c := cure{m.Kind, m.tokenAccount(), m.exists, m.certainty, m.condition, "", m.expected, m.first.outcomeClass()}
+		key := groupKey{m.Kind, m.tokenAccount(), m.exists, m.certainty, m.condition, "", m.expected, m.first.outcomeClass()}
 		if m.condition == ifPodStays {
-			c.unknown = m.first.unknown
+			key.unknown = m.first.unknown
 		}
-		at, ok := index[c]
+		at, ok := index[key]
 		if !ok {
 			at = len(groups)
-			index[c] = at
+			index[key] = at
 			groups = append(groups, nil)
 		}
 		groups[at] = append(groups[at], m)
@@ -40,7 +40,7 @@ func groupMissing(missing []missingObject) []missingGroup {
 // maxOtherFields bounds the further places of a finding.
 const maxOtherFields = 20
 
-// finding says what to do about a group.
+// finding returns the finding about a group.
 func (g missingGroup) finding(namespace string) Finding {
 	first := g[0]
 	f := Finding{Certainty: first.certainty, Field: first.first.path().String(), OtherFields: g.otherFields()}
@@ -55,7 +55,7 @@ func (g missingGroup) finding(namespace string) Finding {
 		f.Fix = fmt.Sprintf("add %s%s, or correct the %s of the %s", g.keysToAdd(), inNamespaceOf(first.Kind, namespace),
 			verb(keys, "name", "names"), verb(keys, "key", "keys"))
 	} else {
-		f.Fix = fmt.Sprintf("create %s%s, or correct %s", g.objects(), inNamespaceOf(first.Kind, namespace),
+		f.Fix = fmt.Sprintf("create %s%s, or correct %s", g.objectsToCreate(), inNamespaceOf(first.Kind, namespace),
 			verb(len(g), "its name", "their names"))
 	}
 	it := pronoun(things)
@@ -78,7 +78,7 @@ func (g missingGroup) steps() []string {
 	return steps.list
 }
 
-// otherFields are the places that name the objects, but for the first.
+// otherFields are the places that name the objects, except the first one.
 func (g missingGroup) otherFields() []string {
 	var paths orderedSet
 	paths.add(g[0].first.path().String())
@@ -93,11 +93,11 @@ func (g missingGroup) otherFields() []string {
 	return paths.list[1:]
 }
 
-// maxObjectsNamed bounds the objects that a message names. One more is named rather than counted.
+// maxObjectsNamed bounds the objects that a message names. If only one is left over, it is named, too.
 const maxObjectsNamed = 5
 
-// objects names the objects to create, with their keys if there are several: Secrets 'a' (key token) and 'b'.
-func (g missingGroup) objects() string {
+// objectsToCreate names the objects to create, with their keys if there are several: Secrets 'a' (key token) and 'b'.
+func (g missingGroup) objectsToCreate() string {
 	first := g[0]
 	kind := first.Kind
 	switch {
@@ -147,7 +147,7 @@ func keyList(keys []string) string {
 	return "keys " + shortList(keys, keysLength)
 }
 
-// tokenAccount is the ServiceAccount whose token Argo looks for in the Secret; empty if that is not what the Secret is for.
+// tokenAccount is the ServiceAccount whose token Argo expects in the Secret; empty if the Secret is not for a token.
 func (m missingObject) tokenAccount() string {
 	account, ok := strings.CutSuffix(m.Name, ".service-account-token")
 	if !ok || m.Kind != Secret || m.exists {
@@ -156,7 +156,7 @@ func (m missingObject) tokenAccount() string {
 	return account
 }
 
-// outcomeClass is what a pod meets without an object, apart from the words of the error.
+// outcomeClass is the way in which a pod fails without an object. Objects with different classes are not grouped.
 type outcomeClass int
 
 const (
@@ -184,7 +184,7 @@ func (c stepConsumer) outcomeClass() outcomeClass {
 	return staysPending
 }
 
-// outcome says what happens without the objects, in the words of the component that fails.
+// outcome says what happens without the objects, and quotes the error of the component that fails.
 func (g missingGroup) outcome(namespace, it string, steps int) string {
 	m := g[0]
 	c := m.first
@@ -216,8 +216,8 @@ func (g missingGroup) outcome(namespace, it string, steps int) string {
 	return fmt.Sprintf("Without %s %s", it, what)
 }
 
-// errorText is the error that a pod meets without the object, or without its key if the object exists, in the words of the kubelet, the
-// API server, the scheduler or Argo.
+// errorText is the error about the missing object, or about its missing key if the object exists, in the words of the kubelet, the API
+// server, the scheduler or Argo.
 func (c stepConsumer) errorText(namespace string, exists bool) string {
 	kind := map[string]string{Secret: "secret", ConfigMap: "configmap"}[c.Kind]
 	switch {

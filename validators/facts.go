@@ -8,27 +8,27 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// Facts are what rules may ask about the cluster. An error means that the answer is unknown, and is worded for the user. Rules never
-// take an error for an answer.
+// Facts answers the questions of rules about the cluster. An error means that the answer is unknown, and is worded for the user. Rules
+// never conclude anything from an error.
 type Facts interface {
 	forecast.Facts
-	// ForRule returns the same facts, asked by the rule with this ID.
+	// ForRule returns the same facts for the rule with this ID. Implementations may record which rule asks for what.
 	ForRule(id string) Facts
-	// LimitRanges are those of a namespace; none if the namespace does not exist.
+	// LimitRanges returns those of a namespace; none if the namespace does not exist.
 	LimitRanges(namespace string) ([]corev1.LimitRange, error)
-	// ResourceQuotas are those of a namespace; none if the namespace does not exist.
+	// ResourceQuotas returns those of a namespace; none if the namespace does not exist.
 	ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error)
-	// PriorityClasses are those of the cluster.
+	// PriorityClasses returns those of the cluster.
 	PriorityClasses() ([]schedulingv1.PriorityClass, error)
-	// SecretSources are the objects of a namespace whose controllers create Secrets. With an error some are missing from the list; it
+	// SecretSources returns the objects of a namespace whose controllers create Secrets. With an error some are missing from the list; it
 	// says which.
 	SecretSources(namespace string) ([]SecretSource, error)
 	// NamespaceIsNew reports whether a namespace was created so recently that controllers may still be creating its objects.
 	NamespaceIsNew(namespace string) (bool, error)
-	// ServerVersion is the version of the API server, such as v1.37.2.
+	// ServerVersion returns the version of the API server, such as v1.37.2.
 	ServerVersion() (string, error)
-	// CheckObjects reports for each query whether the object exists: in the namespace, if it is of a namespaced kind. Queries are
-	// passed together so that they can run concurrently.
+	// CheckObjects reports for each query whether the object exists, in the namespace if its kind is namespaced. Queries are passed
+	// together so that they can run concurrently.
 	CheckObjects(namespace string, queries []ObjectQuery) map[ObjectRef]ObjectStatus
 }
 
@@ -53,8 +53,7 @@ type ObjectQuery struct {
 	Keys []string
 }
 
-// ObjectStatus is what rules may know of an object: whether it exists and, of a Secret or a ConfigMap, the names of its keys. Never a
-// value.
+// ObjectStatus says whether an object exists and, for a Secret or a ConfigMap, which keys it has. It never has a value.
 type ObjectStatus struct {
 	Exists bool
 	// Keys has at least those of the queried keys that the object has.

@@ -11,8 +11,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// Certainty says how sure a finding is. Certain: it fails whenever the run gets there, and the run does get there. Possible: it depends
-// on a condition that can't be decided now. Unknown: the rule could not check something.
+// Certainty says how sure a finding is. Certain: the run reaches the failure, and then it fails. Possible: that depends on a condition
+// which can't be evaluated now. Unknown: the rule could not check something.
 type Certainty = forecast.Certainty
 
 // The three certainties.
@@ -47,7 +47,7 @@ type Finding struct {
 }
 
 // Message is the finding on one line: the rule, then the fix, because long texts are cut at their end. The line is ASCII without double
-// quotes, angle brackets, ampersands, backslashes and line breaks, because the KFP API puts it into JSON inside of JSON.
+// quotes, angle brackets, ampersands, backslashes and line breaks, because the KFP API embeds it in JSON within JSON.
 func (f Finding) Message() string {
 	return Plain(f.Rule + ": " + strings.Join(f.Texts(), ". ") + ".")
 }
@@ -65,7 +65,7 @@ func (f Finding) Texts() []string {
 	return slices.DeleteFunc([]string{f.Fix, f.Problem, f.Outcome}, func(text string) bool { return text == "" })
 }
 
-// Plain replaces the characters of s that do not survive the way to the user. See [Finding.Message].
+// Plain replaces the characters of s that clients garble on their way to the user. See [Finding.Message].
 func Plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -83,14 +83,14 @@ func Plain(s string) string {
 // maxFindings bounds the findings of one rule about one object.
 const maxFindings = 20
 
-// unchecked is a finding that says what a rule could not check.
+// unchecked returns a finding that says what a rule could not check.
 func unchecked(rule, field, format string, args ...any) Finding {
 	return Finding{
 		Rule: rule, Certainty: Unknown, Type: metav1.CauseTypeFieldValueNotFound, Field: field, Problem: fmt.Sprintf(format, args...),
 	}
 }
 
-// podCertainty is how sure it is that a pod runs as it is forecast.
+// podCertainty is how certain it is that a pod runs as forecast.
 func podCertainty(pod *forecast.Pod) Certainty {
 	if pod.Unknown != "" {
 		return min(pod.Origin.Certainty, Possible)

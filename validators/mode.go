@@ -41,7 +41,7 @@ type Policy struct {
 	Unchecked Mode `json:"unchecked,omitempty"`
 }
 
-// Mode is the mode of a rule.
+// Mode returns the mode of a rule, capped by the ceiling.
 func (p Policy) Mode(rule string) Mode {
 	mode, ok := p.Rules[rule]
 	if !ok {
@@ -50,7 +50,7 @@ func (p Policy) Mode(rule string) Mode {
 	return milder(mode, cmp.Or(p.Ceiling, Deny))
 }
 
-// Under returns the policy with another ceiling; the same policy if that is empty.
+// Under returns the policy with another ceiling, or unchanged if the ceiling is empty.
 func (p Policy) Under(ceiling Mode) Policy {
 	p.Ceiling = cmp.Or(ceiling, p.Ceiling)
 	return p
@@ -77,7 +77,7 @@ func LabelMode(labels map[string]string) (mode Mode, unknown string) {
 // On reports whether a rule applies at all.
 func (p Policy) On(rule string) bool { return p.Mode(rule) != Off }
 
-// Effect is what a finding leads to; Off for nothing.
+// Effect returns what a finding leads to; Off means nothing.
 func (p Policy) Effect(f Finding) Mode {
 	mode := p.Mode(f.Rule)
 	switch f.Certainty {
@@ -89,6 +89,7 @@ func (p Policy) Effect(f Finding) Mode {
 	return mode
 }
 
+// milder returns the less strict of two modes.
 func milder(a, b Mode) Mode {
 	return AllModes[min(slices.Index(AllModes, a), slices.Index(AllModes, b))]
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/quota"
 )
 
-// namespaceLimits are the ResourceQuotas and LimitRanges that decide about the pods of a namespace.
+// namespaceLimits are the ResourceQuotas and LimitRanges of a namespace.
 type namespaceLimits struct {
-	// enforced has the part of each quota that is enforced now and stays so. desired also has what the quota controller has not synced
-	// yet, in either direction.
+	// enforced has the part of each quota that is enforced now and will stay. desired also has what the quota controller has yet to add
+	// or to remove.
 	enforced, desired quota.Namespace
 	// syncing says that the two differ.
 	syncing bool
@@ -23,12 +23,12 @@ type namespaceLimits struct {
 	defaultClassUnknown, versionUnknown bool
 }
 
-// readNamespaceLimits reads everything that decides about these pods. What can't be read is left out and reported.
+// readNamespaceLimits reads everything that decides whether these pods are admitted. The findings say what could not be read.
 func readNamespaceLimits(namespace string, pods []forecast.Pod, facts Facts) (namespaceLimits, []Finding) {
 	n := namespaceLimits{}
 	n.readVersion(pods, facts) // a pod may be invalid even without any quota and LimitRange
 	limitRanges, err := facts.LimitRanges(namespace)
-	if err != nil { // then the values of no container are known
+	if err != nil { // without them the resources of all containers are unknown
 		return n, []Finding{
 			unchecked(WorkflowQuotaCompute, "spec", "the pods were not checked against quotas and LimitRanges: %v", err),
 		}
@@ -55,6 +55,7 @@ func readNamespaceLimits(namespace string, pods []forecast.Pod, facts Facts) (na
 	return n, out
 }
 
+// addQuota adds a quota, split into its enforced and its desired part.
 func (n *namespaceLimits) addQuota(q corev1.ResourceQuota) {
 	both, either := corev1.ResourceList{}, corev1.ResourceList{}
 	for name, amount := range q.Spec.Hard {
@@ -74,7 +75,7 @@ func (n *namespaceLimits) addQuota(q corev1.ResourceQuota) {
 	add(&n.desired, either)
 }
 
-// readVersion reads the version of Kubernetes if versions differ in what they make of one of these pods.
+// readVersion reads the version of Kubernetes if it makes a difference for one of these pods.
 func (n *namespaceLimits) readVersion(pods []forecast.Pod, facts Facts) {
 	if !slices.ContainsFunc(pods, func(p forecast.Pod) bool { return hasPodLevelResources(&p) || hasSidecar(&p) }) {
 		return
@@ -89,12 +90,12 @@ func hasPodLevelResources(pod *forecast.Pod) bool {
 		slices.ContainsFunc(pod.RuntimeResources, func(r forecast.RuntimeResource) bool { return r.Container == "" })
 }
 
-// hasSidecar reports whether an init container goes on running beside the others, which changes what the pod's resources add up to.
+// hasSidecar reports whether a pod has a sidecar, an init container that keeps running, which changes the sum of the pod's resources.
 func hasSidecar(pod *forecast.Pod) bool {
 	return slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool { return c.RestartPolicy != nil })
 }
 
-// certain reports whether a violation does not depend on anything unknown about the pod.
+// certain reports whether a violation is independent of everything unknown about the pod and the cluster.
 func (n namespaceLimits) certain(violation quota.Violation, pod *forecast.Pod) bool {
 	if n.versionUnknown {
 		ofPod := violation.Stage == quota.LimitRanger && violation.Container == ""
@@ -121,8 +122,8 @@ func (n namespaceLimits) certain(violation quota.Violation, pod *forecast.Pod) b
 	})
 }
 
-// withPlaceholders is a pod's spec with an amount in the place of each that is known only at run time: quotas ask only whether there is
-// one.
+// withPlaceholders returns a pod's spec with a placeholder for each amount that is known only at run time. Quotas only check whether there
+// is an amount.
 func withPlaceholders(pod *forecast.Pod) *corev1.PodSpec {
 	if len(pod.RuntimeResources) == 0 {
 		return &pod.Spec
@@ -160,8 +161,8 @@ func setPlaceholder(r *corev1.ResourceRequirements, name string) {
 	(*into)[corev1.ResourceName(resourceName)] = resource.MustParse("1")
 }
 
-// defaultPriorityClass is the cluster's PriorityClass for pods that name none; empty if it has none. Of several, the one with the lowest
-// value counts.
+// defaultPriorityClass returns the cluster's PriorityClass for pods that name none; empty if it has none. Of several, the one with the
+// lowest value counts.
 // Source: k8s.io/kubernetes v1.37.2 plugin/pkg/admission/priority/admission.go getDefaultPriorityClass.
 func defaultPriorityClass(facts Facts) (string, error) {
 	classes, err := facts.PriorityClasses()
@@ -177,7 +178,7 @@ func defaultPriorityClass(facts Facts) (string, error) {
 	return name, nil
 }
 
-// minorVersion is the minor version of Kubernetes; 0 if unknown, which package quota takes for the newest.
+// minorVersion returns the minor version of Kubernetes; 0 if unknown, which package quota treats as the newest.
 func minorVersion(facts Facts) int {
 	text, err := facts.ServerVersion()
 	if err != nil {
@@ -190,7 +191,7 @@ func minorVersion(facts Facts) int {
 	return int(v.Minor())
 }
 
-// resourceNames are the quota's names of what containers lack, and the field of a LimitRange that supplies it.
+// resourceNames returns the quota's names for missing values, and the field of a LimitRange that supplies them.
 func resourceNames(missing []quota.Missing) (names []string, defaultsField string) {
 	defaultsField = "defaultRequest"
 	for _, m := range missing {
@@ -202,7 +203,7 @@ func resourceNames(missing []quota.Missing) (names []string, defaultsField strin
 	return names, defaultsField
 }
 
-// computeNames are the plain resources, cpu and memory, behind names such as limits.cpu.
+// computeNames returns the plain resources, cpu and memory, of names such as limits.cpu.
 func computeNames(missing []quota.Missing) []string {
 	var out []string
 	for _, m := range missing {
@@ -212,7 +213,7 @@ func computeNames(missing []quota.Missing) []string {
 	return slices.Compact(out)
 }
 
-// mergeMissing joins what two pods lack.
+// mergeMissing merges the missing values of two pods.
 func mergeMissing(a, b []quota.Missing) []quota.Missing {
 	out := slices.Clone(a)
 	for _, m := range b {
@@ -229,7 +230,7 @@ func mergeMissing(a, b []quota.Missing) []quota.Missing {
 	return out
 }
 
-// containersOf are the containers that lack something, sorted.
+// containersOf returns the containers that lack values, sorted.
 func containersOf(missing []quota.Missing) []string {
 	var containers []string
 	for _, m := range missing {

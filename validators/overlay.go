@@ -11,7 +11,7 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// Overlay is a cluster to which manifests are about to be applied. The manifests take precedence over the cluster.
+// Overlay is a cluster as it will be once manifests are applied. The manifests take precedence over the cluster.
 type Overlay struct {
 	// Over has the manifests; it is not Complete.
 	Over *State
@@ -21,16 +21,16 @@ type Overlay struct {
 
 var _ Facts = Overlay{}
 
-// either returns an object of the manifests, or else of the cluster.
-func either[T any](over, under func() (*T, error)) (*T, error) {
+// firstFound returns an object from the manifests, or else from the cluster.
+func firstFound[T any](over, under func() (*T, error)) (*T, error) {
 	if object, err := over(); err == nil {
 		return object, nil
 	}
 	return under()
 }
 
-// both returns the objects of the manifests, and those of the cluster whose names the manifests don't have.
-func both[T any](over []T, under []T, name func(*T) string) []T {
+// mergeByName returns the objects of the manifests, and those of the cluster with other names.
+func mergeByName[T any](over []T, under []T, name func(*T) string) []T {
 	seen := map[string]bool{}
 	for i := range over {
 		seen[name(&over[i])] = true
@@ -53,44 +53,44 @@ func (o Overlay) ControllerConfig(instanceID string) (forecast.ControllerConfig,
 
 // ConfigMap implements Facts.
 func (o Overlay) ConfigMap(namespace, name string) (*corev1.ConfigMap, error) {
-	return either(func() (*corev1.ConfigMap, error) { return o.Over.ConfigMap(namespace, name) },
+	return firstFound(func() (*corev1.ConfigMap, error) { return o.Over.ConfigMap(namespace, name) },
 		func() (*corev1.ConfigMap, error) { return o.Under.ConfigMap(namespace, name) })
 }
 
 // ServiceAccount implements Facts.
 func (o Overlay) ServiceAccount(namespace, name string) (*corev1.ServiceAccount, error) {
-	return either(func() (*corev1.ServiceAccount, error) { return o.Over.ServiceAccount(namespace, name) },
+	return firstFound(func() (*corev1.ServiceAccount, error) { return o.Over.ServiceAccount(namespace, name) },
 		func() (*corev1.ServiceAccount, error) { return o.Under.ServiceAccount(namespace, name) })
 }
 
 // WorkflowTemplate implements Facts.
 func (o Overlay) WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error) {
-	return either(func() (*wfv1.WorkflowTemplate, error) { return o.Over.WorkflowTemplate(namespace, name) },
+	return firstFound(func() (*wfv1.WorkflowTemplate, error) { return o.Over.WorkflowTemplate(namespace, name) },
 		func() (*wfv1.WorkflowTemplate, error) { return o.Under.WorkflowTemplate(namespace, name) })
 }
 
 // ClusterWorkflowTemplate implements Facts.
 func (o Overlay) ClusterWorkflowTemplate(name string) (*wfv1.ClusterWorkflowTemplate, error) {
-	return either(func() (*wfv1.ClusterWorkflowTemplate, error) { return o.Over.ClusterWorkflowTemplate(name) },
+	return firstFound(func() (*wfv1.ClusterWorkflowTemplate, error) { return o.Over.ClusterWorkflowTemplate(name) },
 		func() (*wfv1.ClusterWorkflowTemplate, error) { return o.Under.ClusterWorkflowTemplate(name) })
 }
 
 // LimitRanges implements Facts.
 func (o Overlay) LimitRanges(namespace string) ([]corev1.LimitRange, error) {
 	under, err := o.Under.LimitRanges(namespace)
-	return both(o.Over.limitRangesIn(namespace), under, (*corev1.LimitRange).GetName), err
+	return mergeByName(o.Over.limitRangesIn(namespace), under, (*corev1.LimitRange).GetName), err
 }
 
 // ResourceQuotas implements Facts.
 func (o Overlay) ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error) {
 	under, err := o.Under.ResourceQuotas(namespace)
-	return both(o.Over.quotasIn(namespace), under, (*corev1.ResourceQuota).GetName), err
+	return mergeByName(o.Over.quotasIn(namespace), under, (*corev1.ResourceQuota).GetName), err
 }
 
 // PriorityClasses implements Facts.
 func (o Overlay) PriorityClasses() ([]schedulingv1.PriorityClass, error) {
 	under, err := o.Under.PriorityClasses()
-	return both(o.Over.priorityClasses, under, (*schedulingv1.PriorityClass).GetName), err
+	return mergeByName(o.Over.priorityClasses, under, (*schedulingv1.PriorityClass).GetName), err
 }
 
 // ServerVersion implements Facts.

@@ -9,7 +9,7 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// consumer is what needs an object. It decides what the pod meets if the object does not exist.
+// consumer is the part of a pod, or the component, that needs an object. It decides how the pod fails without the object.
 type consumer int
 
 const (
@@ -26,12 +26,12 @@ const (
 type podDependency struct {
 	ObjectRef
 	key string // empty if the object as a whole is needed
-	// path is where the Workflow names the object. It is worked out only when something is wrong, which is rare.
+	// path returns where the Workflow names the object. It is a function because only findings, which are rare, need the path.
 	path     func() *field.Path
 	consumer consumer
 }
 
-// podDependencies are the objects that a pod can't start without, in the pod's order. References marked optional are not, and neither are
+// podDependencies returns the objects that a pod can't start without, in the pod's order. Optional references don't count, and neither do
 // volumes that no container mounts: the kubelet never sets them up.
 // Source: k8s.io/kubernetes v1.37.2 pkg/kubelet/kubelet_pods.go makeEnvironmentVariables, pkg/volume/secret/secret.go,
 // pkg/volume/configmap/configmap.go, pkg/volume/projected/projected.go; pkg/api/v1/pod/util.go VisitPodSecretNames and
@@ -64,8 +64,8 @@ func podDependencies(pod *forecast.Pod) []podDependency {
 	return slices.DeleteFunc(deps, func(d podDependency) bool { return d.Name == "" })
 }
 
-// admissionDependencies are those without which the API server refuses the pod, or Argo's controller does not even create it. Every
-// namespace has a ServiceAccount called default.
+// admissionDependencies returns the objects without which the API server refuses the pod, or Argo's controller does not create it.
+// ServiceAccount default is not one of them: every namespace has it.
 // Source: k8s.io/kubernetes v1.37.2 plugin/pkg/admission/serviceaccount, plugin/pkg/admission/priority;
 // argoproj/argo-workflows v3.7.3 util/secrets TokenNameForServiceAccount.
 func admissionDependencies(pod *forecast.Pod) []podDependency {
@@ -88,6 +88,7 @@ func admissionDependencies(pod *forecast.Pod) []podDependency {
 	return deps
 }
 
+// containerDependencies returns the objects that a container's environment needs.
 func containerDependencies(pod *forecast.Pod, c *corev1.Container) []podDependency {
 	var deps []podDependency
 	for i, e := range c.EnvFrom {
@@ -124,6 +125,7 @@ func containerDependencies(pod *forecast.Pod, c *corev1.Container) []podDependen
 	return deps
 }
 
+// volumeDependencies returns the objects that the kubelet needs to mount a volume.
 func volumeDependencies(pod *forecast.Pod, v *corev1.Volume) []podDependency {
 	var deps []podDependency
 	add := func(kind, name string, optional *bool, items []corev1.KeyToPath, at forecast.SubPath) {
@@ -164,8 +166,8 @@ func volumeDependencies(pod *forecast.Pod, v *corev1.Volume) []podDependency {
 	return deps
 }
 
-// pluginSecret is the Secret that a volume's plugin authenticates with, and the kind of the volume. It can't be optional. Other kinds of
-// volumes that name a Secret have no plugin in the kubelet any more, or don't pass it on.
+// pluginSecret returns the Secret that a volume's plugin authenticates with, and the kind of the volume. The Secret can't be optional.
+// Other kinds of volumes that name a Secret have no plugin in the kubelet any more, or don't pass the Secret on.
 // Source: k8s.io/kubernetes v1.37.2 pkg/volume/csi, pkg/volume/iscsi/iscsi.go, pkg/volume/flexvolume;
 // k8s.io/csi-translation-lib v0.37.2 plugins/azure_file.go.
 func pluginSecret(v *corev1.Volume) (source, name string) {
@@ -192,7 +194,7 @@ func child(name string, more ...string) forecast.SubPath {
 
 func isTrue(b *bool) bool { return b != nil && *b }
 
-// Dependency is an object that a pod can't start without, and the keys that the pod needs.
+// Dependency is an object that a pod can't start without, and the keys of it that the pod needs.
 type Dependency struct {
 	ObjectRef
 	Keys []string

@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	noPlugin     = "the kubelet has no such plugin any more"
-	neverCreated = "no pod is created with one"
+	noPlugin     = "the kubelet no longer has this plugin"
+	neverCreated = "pods can't be created with ephemeral containers"
 )
 
-// notRequired are the fields of a PodSpec that name a Secret which the kubelet does not insist on, and why.
+// notRequired are the fields of a PodSpec that name a Secret without which the pod starts all the same, and why.
 var notRequired = map[string]string{
 	"Volumes.VolumeSource.RBD.SecretRef.Name":                                                           noPlugin,
 	"Volumes.VolumeSource.CephFS.SecretRef.Name":                                                        noPlugin,
@@ -28,13 +28,13 @@ var notRequired = map[string]string{
 	"EphemeralContainers.EphemeralContainerCommon.EnvFrom.SecretRef.LocalObjectReference.Name":          neverCreated,
 }
 
-// TestEverySecretField walks the type of a pod and requires that each field that can name a Secret is either looked at or
-// known not to matter. A field that a new Kubernetes adds fails the test.
+// TestEverySecretField walks the type PodSpec. Each field that can name a Secret must be a dependency or be listed in notRequired, so that
+// the test fails when a new version of Kubernetes adds a field.
 func TestEverySecretField(t *testing.T) {
 	var fields []string
 	secretFields(reflect.TypeFor[corev1.PodSpec](), "", map[reflect.Type]bool{}, &fields)
 	if len(fields) < 15 {
-		t.Fatalf("only %d fields were found: %v", len(fields), fields)
+		t.Fatalf("found only %d fields: %v", len(fields), fields)
 	}
 	for _, field := range fields {
 		var spec corev1.PodSpec
@@ -42,34 +42,36 @@ func TestEverySecretField(t *testing.T) {
 		for i := range spec.Volumes {
 			spec.Volumes[i].Name = "volume"
 			if spec.Volumes[i].ISCSI != nil {
-				spec.Volumes[i].ISCSI.SessionCHAPAuth = true // else there is no log-in
+				spec.Volumes[i].ISCSI.SessionCHAPAuth = true // otherwise the Secret is not used
 			}
 			spec.Containers = []corev1.Container{{VolumeMounts: []corev1.VolumeMount{{Name: "volume"}}}}
 		}
 		found := dependsOnTheSecret(&forecast.Pod{Spec: spec})
 		_, excepted := notRequired[field]
 		if found == excepted {
-			t.Errorf("%s: looked at %v, excepted %v", field, found, excepted)
+			t.Errorf("%s: found %v, listed as not required %v", field, found, excepted)
 		}
 	}
 }
 
 func dependsOnTheSecret(pod *forecast.Pod) bool {
-	return slices.ContainsFunc(podDependencies(pod), func(d podDependency) bool { return d.ObjectRef == ObjectRef{Secret, "the-secret"} })
+	return slices.ContainsFunc(podDependencies(pod), func(d podDependency) bool {
+		return d.ObjectRef == ObjectRef{Secret, "the-secret"}
+	})
 }
 
-// notForecast are the ends of fields of a Workflow that name a Secret which no pod of its own needs, and why.
-var notForecast = map[string]string{
+// notInForecast are parts of paths of a Workflow's fields that name a Secret and are not used by Argo, and why.
+var notInForecast = map[string]string{
 	"Resource.ManifestFrom.Artifact": "Argo takes the artifact from the template's inputs, by its name",
 }
 
-// TestEverySecretFieldOfAWorkflow does the same for a Workflow: a Secret that is named anywhere in it must be found in the
-// pods that are forecast, once what names it is reached.
+// TestEverySecretFieldOfAWorkflow walks the type WorkflowSpec. A Secret in any field must be a dependency of a forecast pod, provided that
+// the field is reachable.
 func TestEverySecretFieldOfAWorkflow(t *testing.T) {
 	var fields []string
 	secretFields(reflect.TypeFor[wfv1.WorkflowSpec](), "", map[reflect.Type]bool{}, &fields)
 	if len(fields) < 500 {
-		t.Fatalf("only %d fields were found", len(fields))
+		t.Fatalf("found only %d fields", len(fields))
 	}
 	for _, field := range fields {
 		wf := &wfv1.Workflow{}
@@ -85,16 +87,16 @@ func TestEverySecretFieldOfAWorkflow(t *testing.T) {
 		for end := range notRequired {
 			excepted = excepted || strings.HasSuffix(field, strings.TrimPrefix(end, "Volumes.VolumeSource."))
 		}
-		for part := range notForecast {
+		for part := range notInForecast {
 			excepted = excepted || strings.Contains(field, part)
 		}
 		if found == excepted {
-			t.Errorf("%s: found %v, excepted %v; %v", field, found, excepted, fc.Gaps)
+			t.Errorf("%s: found %v, excepted %v; gaps %v", field, found, excepted, fc.Gaps)
 		}
 	}
 }
 
-// makeReachable completes a spec of which one field is set, so that the controller would come to that field.
+// makeReachable completes a spec in which only one field is set, so that the controller uses that field.
 func makeReachable(spec *wfv1.WorkflowSpec) {
 	spec.Entrypoint = "main"
 	if len(spec.Templates) == 0 {
@@ -131,7 +133,7 @@ func makeReachable(spec *wfv1.WorkflowSpec) {
 	spec.Templates = append(spec.Templates, leaf)
 }
 
-// completeTemplate makes a template one that becomes a pod, unless it is of a kind of its own.
+// completeTemplate gives a template a container, unless its type is set, and completes its artifacts and volumes.
 func completeTemplate(t, defaults *wfv1.Template) {
 	if t.GetType() == wfv1.TemplateTypeUnknown {
 		t.Container = &corev1.Container{}
@@ -163,6 +165,7 @@ func completeTemplate(t, defaults *wfv1.Template) {
 	}
 }
 
+// completeCalls makes the steps, tasks and hooks of a template call the template leaf.
 func completeCalls(t *wfv1.Template) {
 	call := func(template *string, inline *wfv1.Template, args wfv1.Arguments, hooks wfv1.LifecycleHooks) {
 		nameArtifacts(args.Artifacts)
@@ -213,24 +216,24 @@ func completeVolume(v *corev1.Volume) {
 	}
 }
 
-// secretFields collects the paths of string fields that name a Secret: called Name or SecretName, somewhere below a field
-// with Secret in its name, or in it.
-func secretFields(typ reflect.Type, path string, open map[reflect.Type]bool, out *[]string) {
+// secretFields collects the paths of string fields that name a Secret: those called Name or SecretName with Secret somewhere in their
+// path. enclosing are the types that the path leads through.
+func secretFields(typ reflect.Type, path string, enclosing map[reflect.Type]bool, out *[]string) {
 	switch typ.Kind() {
 	case reflect.Pointer, reflect.Slice:
-		secretFields(typ.Elem(), path, open, out)
+		secretFields(typ.Elem(), path, enclosing, out)
 	case reflect.Map:
-		secretFields(typ.Elem(), path, open, out)
+		secretFields(typ.Elem(), path, enclosing, out)
 	case reflect.Struct:
-		if open[typ] {
+		if enclosing[typ] {
 			return
 		}
-		open[typ] = true
+		enclosing[typ] = true
 		for i := range typ.NumField() {
 			f := typ.Field(i)
-			secretFields(f.Type, strings.TrimPrefix(path+"."+f.Name, "."), open, out)
+			secretFields(f.Type, strings.TrimPrefix(path+"."+f.Name, "."), enclosing, out)
 		}
-		delete(open, typ)
+		delete(enclosing, typ)
 	case reflect.String:
 		leaf := path[strings.LastIndex(path, ".")+1:]
 		if strings.Contains(path, "Secret") && (leaf == "Name" || leaf == "SecretName") {
@@ -239,7 +242,7 @@ func secretFields(typ reflect.Type, path string, open map[reflect.Type]bool, out
 	}
 }
 
-// setField sets the field at a path, making what leads there: pointers, and slices of one element.
+// setField sets the field at a path, and creates the pointers, slices and maps on the way, with one element each.
 func setField(v reflect.Value, path []string, value string) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -259,7 +262,7 @@ func setField(v reflect.Value, path []string, value string) {
 		v.SetMapIndex(reflect.ValueOf("exit").Convert(v.Type().Key()), element)
 	case reflect.Struct:
 		if key := v.FieldByName("Key"); key.IsValid() && key.Kind() == reflect.String {
-			key.SetString("key") // a selector without a key selects nothing
+			key.SetString("key") // without a key the selector is ignored
 		}
 		setField(v.FieldByName(path[0]), path[1:], value)
 	case reflect.String:

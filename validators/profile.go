@@ -20,7 +20,7 @@ type ProfileSpec struct {
 	ResourceQuotaSpec corev1.ResourceQuotaSpec `json:"resourceQuotaSpec,omitempty"`
 }
 
-// OwnNamespace is the namespace that the Profile controller creates for the Profile.
+// OwnNamespace returns the name of the namespace that the Profile controller creates for the Profile.
 func (p *Profile) OwnNamespace() string { return p.Name }
 
 // ProfileQuota is the name of the ResourceQuota that the Profile controller creates.

@@ -57,19 +57,19 @@ type profileQuota struct {
 	facts   Facts
 }
 
-// evaluation is what a quota does to the plainest runs.
+// evaluation is the effect of a quota on the plainest runs.
 type evaluation struct {
-	// missing is what their pods lack, and runs are the kinds of run that have such pods.
+	// missing are the values that their pods lack. runs are the kinds of run that have such pods.
 	missing []quota.Missing
 	runs    []string
-	// certainty that runs of these kinds fail; certain only if all kinds do.
+	// certainty is Certain only if all kinds of run fail for sure.
 	certainty Certainty
-	// excesses are what a single driver of KFP needs and the quota does not allow.
+	// excesses are the resources of which a single driver of KFP needs more than the quota allows.
 	excesses []quota.Excess
 }
 
-// evaluateBefore evaluates the quota that was there before a change. An invalid quota never became a ResourceQuota; when it is corrected,
-// the ResourceQuota from before that counts.
+// evaluateBefore evaluates the quota before a change. An invalid quota never became a ResourceQuota; if the change corrects it, the
+// existing ResourceQuota counts.
 func (r profileQuota) evaluateBefore(change ProfileChange) (evaluation, error) {
 	spec := &change.Old.Spec.ResourceQuotaSpec
 	if len(quota.ValidateSpec(spec, nil, 0)) > 0 && len(quota.ValidateSpec(&change.New.Spec.ResourceQuotaSpec, nil, 0)) == 0 {
@@ -84,7 +84,7 @@ func (r profileQuota) evaluateBefore(change ProfileChange) (evaluation, error) {
 	return r.evaluate(&old)
 }
 
-// evaluate decides about the pods of the plainest runs under the quota of a profile.
+// evaluate evaluates the pods of the plainest runs under a Profile's quota.
 func (r profileQuota) evaluate(profile *Profile) (evaluation, error) {
 	spec := profile.Spec.ResourceQuotaSpec
 	q := quota.Quota{Name: ProfileQuota, Hard: spec.Hard, Scopes: spec.Scopes, ScopeSelector: spec.ScopeSelector}
@@ -122,7 +122,7 @@ func (r profileQuota) evaluate(profile *Profile) (evaluation, error) {
 	return e, nil
 }
 
-// addRun decides about the pods of one run, and reports whether the quota refuses any.
+// addRun evaluates the pods of one run, and reports whether the quota refuses any of them.
 func (e *evaluation) addRun(run forecast.BaselineRun, limits namespaceLimits) (fails bool) {
 	for i := range run.Pods {
 		pod := &run.Pods[i]
@@ -145,8 +145,8 @@ func (e *evaluation) addRun(run forecast.BaselineRun, limits namespaceLimits) (f
 	return fails
 }
 
-// newlyMissing is what was not missing before: everything, if a kind of run fails that did not fail before. cpu and requests.cpu ask
-// containers for the same thing.
+// newlyMissing returns the values that were not missing before: all of them, if a kind of run fails that did not fail before. cpu and
+// requests.cpu require the same value of containers.
 func newlyMissing(now, before evaluation) []quota.Missing {
 	if slices.ContainsFunc(now.runs, func(kind string) bool { return !slices.Contains(before.runs, kind) }) {
 		return now.missing

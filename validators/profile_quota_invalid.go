@@ -18,7 +18,7 @@ import (
 const ProfileQuotaInvalid = "profile-quota-invalid"
 
 // The API server accepts a Profile with any resourceQuotaSpec, but may refuse the ResourceQuota that the Profile controller makes from it.
-// The controller then retries without end and reports nothing: the Profile's quota, plugins and deletion all wait.
+// The controller then retries forever and reports nothing: the Profile's quota, plugins and deletion all wait.
 //
 // Looks at: spec.resourceQuotaSpec, the existing ResourceQuota, the version of Kubernetes if the quota has the scope
 // VolumeAttributesClass, and the Profile's name, which becomes that of a namespace.
@@ -47,14 +47,15 @@ var profileQuotaInvalid = Rule[ProfileChange]{
 	},
 }
 
-// withoutIndexes is what a finding says, wherever in a list it is: an invalid scope is not new because one before it was corrected.
-func withoutIndexes(f Finding) string { return listIndex.ReplaceAllString(f.Problem+f.Fix, "[]") }
+// withoutIndexes returns the texts of a finding without list indexes, to compare findings of the old and the new Profile: an invalid
+// scope is not new because one before it was removed.
+func withoutIndexes(f Finding) string { return indexPattern.ReplaceAllString(f.Problem+f.Fix, "[]") }
 
-var listIndex = regexp.MustCompile(`\[\d+\]`)
+var indexPattern = regexp.MustCompile(`\[\d+\]`)
 
 const quotaNotCreated = "The Profile controller can't create ResourceQuota '%s' and retries without reporting it: '%s'"
 
-// invalidQuota lists what an API server of a minor version would refuse. Without any limit, the controller makes no quota at all.
+// invalidQuota returns what an API server of a minor version refuses in the quota. A quota without limits is never created.
 func invalidQuota(profile *Profile, minor int) []Finding {
 	spec, path := &profile.Spec.ResourceQuotaSpec, field.NewPath("spec", "resourceQuotaSpec")
 	if len(spec.Hard) == 0 {
@@ -96,8 +97,8 @@ func quotaProblem(p quota.SpecError) string {
 	return "Its value is not valid"
 }
 
-// knownNamesLength bounds the list of valid names in a message, in bytes. All scopes fit.
-const knownNamesLength = 130
+// knownNamesBytes bounds the list of valid names in a message. It has room for all scopes.
+const knownNamesBytes = 130
 
 // quotaFix says how to correct a quota, with the name that was probably meant.
 func quotaFix(p quota.SpecError) string {
@@ -109,7 +110,7 @@ func quotaFix(p quota.SpecError) string {
 		if strings.Contains(p.Name, "/") {
 			return "use a name such as requests.nvidia.com/gpu"
 		}
-		return "use one of " + shortList(p.Supported, knownNamesLength)
+		return "use one of " + shortList(p.Supported, knownNamesBytes)
 	case p.Message == "unsupported scope applied to resource":
 		return fmt.Sprintf("remove the scope or the limit on %s", p.Name)
 	case p.Message == "conflicting scopes":
@@ -118,7 +119,7 @@ func quotaFix(p quota.SpecError) string {
 	return "correct " + shorten(p.Path.String(), maxObjectName)
 }
 
-// hasVolumeAttributesClassScope reports whether a quota has the one scope that not all versions of Kubernetes know.
+// hasVolumeAttributesClassScope reports whether a quota has the only scope that some versions of Kubernetes don't know.
 func hasVolumeAttributesClassScope(profile *Profile) bool {
 	if profile == nil {
 		return false
@@ -128,8 +129,8 @@ func hasVolumeAttributesClassScope(profile *Profile) bool {
 	return slices.Contains(scopes, corev1.ResourceQuotaScopeVolumeAttributesClass)
 }
 
-// changedScopes reports a change of scopes, which a ResourceQuota does not allow. The existing ResourceQuota counts, not the old Profile: a
-// change that could not be applied can be taken back.
+// changedScopes reports a change of scopes, which are immutable. The existing ResourceQuota counts, not the old Profile: a change that
+// could not be applied may be reverted.
 func changedScopes(change ProfileChange, facts Facts) []Finding {
 	before, now := &change.Old.Spec.ResourceQuotaSpec, &change.New.Spec.ResourceQuotaSpec
 	if len(before.Hard) == 0 || len(now.Hard) == 0 || !quota.ChangesScopes(before, now) {
@@ -153,7 +154,7 @@ func changedScopes(change ProfileChange, facts Facts) []Finding {
 	}}
 }
 
-// existingProfileQuota is the ResourceQuota that the Profile controller has made; nil if there is none.
+// existingProfileQuota returns the ResourceQuota that the Profile controller has created; nil if there is none.
 func existingProfileQuota(profile *Profile, facts Facts) (*corev1.ResourceQuotaSpec, error) {
 	quotas, err := facts.ResourceQuotas(profile.OwnNamespace())
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/quota"
 )
 
-// neverCountedNames warns about names that the API server accepts in a quota and under which it never counts anything.
+// neverCountedNames warns about names that the API server accepts in a quota but never counts anything under.
 func neverCountedNames(change ProfileChange) []Finding {
 	var out []Finding
 	hard := change.New.Spec.ResourceQuotaSpec.Hard
@@ -35,7 +35,7 @@ func neverCountedNames(change ProfileChange) []Finding {
 	return out
 }
 
-// tooSmallForDriver warns about a quota that not even a single driver of KFP v2 fits into.
+// tooSmallForDriver warns about a quota that is too small for a single driver of KFP v2.
 func tooSmallForDriver(change ProfileChange, e evaluation) []Finding {
 	var needs []string
 	var first corev1.ResourceName

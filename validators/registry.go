@@ -22,7 +22,7 @@ func WorkflowRules() []Rule[WorkflowForecast] {
 	}
 }
 
-// ruleInfo is what can be said of a rule without a subject.
+// ruleInfo describes a rule about any subject.
 type ruleInfo struct {
 	id, summary string
 	defaultMode Mode
@@ -50,7 +50,7 @@ func RuleIDs() []string {
 	return ids
 }
 
-// Summaries returns what each rule rejects, by ID.
+// Summaries returns the summaries of all rules, by ID.
 func Summaries() map[string]string {
 	out := map[string]string{}
 	for _, r := range ruleInfos() {
@@ -59,7 +59,7 @@ func Summaries() map[string]string {
 	return out
 }
 
-// DefaultMode is the mode of a rule where the configuration sets none. An unknown rule denies.
+// DefaultMode returns the mode of a rule where the configuration sets none. For an unknown ID it is Deny.
 func DefaultMode(rule string) Mode {
 	for _, r := range ruleInfos() {
 		if r.id == rule {
@@ -69,12 +69,12 @@ func DefaultMode(rule string) Mode {
 	return Deny
 }
 
-// JudgeProfile applies the enabled rules to a Profile. enabled is asked with the IDs of rules.
+// JudgeProfile applies the enabled rules to a Profile. enabled reports whether the rule with an ID is enabled.
 func JudgeProfile(change ProfileChange, facts Facts, enabled func(rule string) bool) []Finding {
 	return judge(ProfileRules(), change, facts, enabled)
 }
 
-// JudgeWorkflow forecasts a Workflow and applies the enabled rules to it. enabled is asked with the IDs of rules.
+// JudgeWorkflow forecasts a Workflow and applies the enabled rules to it. enabled reports whether the rule with an ID is enabled.
 func JudgeWorkflow(wf *wfv1.Workflow, facts Facts, options Options, enabled func(rule string) bool) []Finding {
 	if !slices.ContainsFunc(WorkflowRules(), func(r Rule[WorkflowForecast]) bool { return enabled(r.ID) }) {
 		return nil // the forecast is the expensive part

@@ -33,7 +33,7 @@ type WorkflowForecast struct {
 	// Charset is what KFP's database can store.
 	Charset charset.Charset
 
-	// dependencies of all pods; worked out when the first rule asks.
+	// dependencies returns the dependencies of all pods. It computes them once, when the first rule asks.
 	dependencies func() []workflowDependency
 }
 

@@ -13,7 +13,7 @@ func SkipHint(rules []string) string {
 	return "To skip: annotation " + SkipAnnotation + ": " + strings.Join(rules, ",")
 }
 
-// Skipped parses the SkipAnnotation of an object: the rules that do not apply to it, and the names that are not rules.
+// Skipped parses the SkipAnnotation of an object. It returns the rules that do not apply to the object, and names that are not rules.
 func Skipped(annotations map[string]string) (rules, unknown []string) {
 	known := RuleIDs()
 	for _, name := range strings.FieldsFunc(annotations[SkipAnnotation], func(r rune) bool { return r == ',' || r == ' ' }) {

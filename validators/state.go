@@ -16,9 +16,9 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// State is a cluster made of manifests: Facts without an API server. The zero value is a cluster about which nothing is known.
+// State implements Facts with manifests instead of an API server. The zero value is a cluster of which nothing is known.
 type State struct {
-	// Complete says that an object which the manifests don't have does not exist. Otherwise its existence is unknown.
+	// Complete says that the manifests are all there is: other objects don't exist. Otherwise their existence is unknown.
 	Complete bool
 
 	configMaps       map[string]*corev1.ConfigMap
@@ -37,10 +37,10 @@ var _ Facts = (*State)(nil)
 // controllerConfigMap is the name that Argo's manifests give to the workflow-controller's configuration.
 const controllerConfigMap = "workflow-controller-configmap"
 
-// errNotGiven is the error of what the manifests don't have, unless they are Complete.
+// errNotGiven is the error for objects that are not among the manifests, unless these are Complete.
 var errNotGiven = errors.New("not among the manifests that were given")
 
-// Add adds one object, in YAML or JSON. Kinds that no rule asks for are ignored. An object without a namespace is in the given one.
+// Add adds one object, in YAML or JSON. namespace is that of objects which have none. Kinds that no rule asks for are ignored.
 func (s *State) Add(manifest []byte, namespace string) error {
 	var meta metav1.PartialObjectMetadata
 	if err := yaml.Unmarshal(manifest, &meta); err != nil {
@@ -63,24 +63,24 @@ func (s *State) Add(manifest []byte, namespace string) error {
 	}
 	switch meta.Kind {
 	case ConfigMap:
-		return add(&s.configMaps, key, manifest, decodeYAML)
+		return addDecoded(&s.configMaps, key, manifest, decodeYAML)
 	case ServiceAccount:
-		return add(&s.serviceAccounts, key, manifest, decodeYAML)
+		return addDecoded(&s.serviceAccounts, key, manifest, decodeYAML)
 	case "WorkflowTemplate":
-		return add(&s.templates, key, manifest, forecast.DecodeYAML[wfv1.WorkflowTemplate])
+		return addDecoded(&s.templates, key, manifest, forecast.DecodeYAML[wfv1.WorkflowTemplate])
 	case "ClusterWorkflowTemplate":
-		return add(&s.clusterTemplates, meta.Name, manifest, forecast.DecodeYAML[wfv1.ClusterWorkflowTemplate])
+		return addDecoded(&s.clusterTemplates, meta.Name, manifest, forecast.DecodeYAML[wfv1.ClusterWorkflowTemplate])
 	case "LimitRange":
-		return list(&s.limitRanges, manifest, func(l *corev1.LimitRange) { l.Namespace = namespace })
+		return appendDecoded(&s.limitRanges, manifest, func(l *corev1.LimitRange) { l.Namespace = namespace })
 	case "ResourceQuota":
-		return list(&s.quotas, manifest, func(q *corev1.ResourceQuota) {
+		return appendDecoded(&s.quotas, manifest, func(q *corev1.ResourceQuota) {
 			q.Namespace = namespace
 			if len(q.Status.Hard) == 0 {
-				q.Status.Hard = q.Spec.Hard // the quota controller does that within seconds
+				q.Status.Hard = q.Spec.Hard // as the quota controller does within seconds
 			}
 		})
 	case PriorityClass:
-		return list(&s.priorityClasses, manifest, func(*schedulingv1.PriorityClass) {})
+		return appendDecoded(&s.priorityClasses, manifest, func(*schedulingv1.PriorityClass) {})
 	}
 	return nil
 }
@@ -97,7 +97,8 @@ func (s *State) addSecretSource(kind SecretSourceKind, namespace string, manifes
 	return nil
 }
 
-func list[T any](to *[]T, manifest []byte, complete func(*T)) error {
+// appendDecoded decodes a manifest, completes the object, and appends it.
+func appendDecoded[T any](to *[]T, manifest []byte, complete func(*T)) error {
 	object, err := decodeYAML[T](manifest)
 	if err != nil {
 		return err
@@ -107,7 +108,8 @@ func list[T any](to *[]T, manifest []byte, complete func(*T)) error {
 	return nil
 }
 
-func add[T any](to *map[string]*T, key string, manifest []byte, read func([]byte) (*T, error)) error {
+// addDecoded decodes a manifest and stores the object under a key.
+func addDecoded[T any](to *map[string]*T, key string, manifest []byte, read func([]byte) (*T, error)) error {
 	object, err := read(manifest)
 	if err != nil {
 		return err
@@ -125,6 +127,7 @@ func decodeYAML[T any](manifest []byte) (*T, error) {
 	return object, yaml.Unmarshal(manifest, object)
 }
 
+// find returns an object; nil if it does not exist, or an error if that is unknown.
 func find[T any](s *State, kind string, in map[string]*T, key string) (*T, error) {
 	if object, ok := in[key]; ok || s.Complete {
 		return object, nil
@@ -132,8 +135,8 @@ func find[T any](s *State, kind string, in map[string]*T, key string) (*T, error
 	return nil, fmt.Errorf("%s %s is %w", kind, key, errNotGiven)
 }
 
-// ControllerConfig implements Facts. The manifests have at most one configuration, which counts for every instance ID. Without one, it is
-// that of a stock installation.
+// ControllerConfig implements Facts. The manifests have at most one configuration, which applies to every instance ID. Without one, that of
+// a stock installation applies.
 func (s *State) ControllerConfig(string) (forecast.ControllerConfig, error) {
 	cm := s.controllerConfigMap()
 	if cm == nil {
@@ -205,7 +208,7 @@ func (s *State) PriorityClasses() ([]schedulingv1.PriorityClass, error) {
 	return s.priorityClasses, nil
 }
 
-// ServerVersion implements Facts. Manifests don't tell the version.
+// ServerVersion implements Facts. It always fails: manifests don't have the version.
 func (s *State) ServerVersion() (string, error) {
 	return "", fmt.Errorf("the version of Kubernetes is %w", errNotGiven)
 }
@@ -225,7 +228,7 @@ func (s *State) SecretSources(namespace string) ([]SecretSource, error) {
 // ForRule implements Facts.
 func (s *State) ForRule(string) Facts { return s }
 
-// CheckObjects implements Facts. Objects that every cluster or namespace has by itself exist.
+// CheckObjects implements Facts. Objects that Kubernetes creates in every cluster or namespace exist, too.
 func (s *State) CheckObjects(namespace string, queries []ObjectQuery) map[ObjectRef]ObjectStatus {
 	out := map[ObjectRef]ObjectStatus{}
 	for _, q := range queries {
@@ -247,7 +250,7 @@ var builtIn = map[ObjectRef]sets.Set[string]{
 	{ConfigMap, "kube-root-ca.crt"}: sets.New("ca.crt"), {ServiceAccount, "default"}: nil,
 }
 
-// namespacedRef is an object in its namespace.
+// namespacedRef names an object and its namespace, which is empty for a kind that is not namespaced.
 type namespacedRef struct {
 	ObjectRef
 	namespace string
@@ -260,7 +263,7 @@ func inNamespace(o ObjectRef, namespace string) namespacedRef {
 	return namespacedRef{o, namespace}
 }
 
-// addRef records that an object exists, and the names of its keys. Values may be missing from such files and don't belong in memory.
+// addRef records that an object exists, and the names of its keys. It drops the values, which should not stay in memory.
 func (s *State) addRef(o ObjectRef, namespace string, manifest []byte) error {
 	var object struct {
 		Data       map[string]any    `json:"data"`
@@ -276,7 +279,7 @@ func (s *State) addRef(o ObjectRef, namespace string, manifest []byte) error {
 	}
 	keys := sets.KeySet(object.Data).Union(sets.KeySet(object.StringData)).Union(sets.KeySet(object.BinaryData))
 	if object.Type == corev1.SecretTypeServiceAccountToken {
-		keys.Insert("token", "ca.crt", "namespace") // the cluster fills them in
+		keys.Insert("token", "ca.crt", "namespace") // Kubernetes adds them
 	}
 	s.objects[inNamespace(o, namespace)] = keys
 	return nil

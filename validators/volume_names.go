@@ -9,8 +9,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// judgeVolumeNames finds Secrets whose names can't be those of volumes. Argo, for the credentials of artifacts, and KFP name a volume
-// after the Secret in it. The API server refuses every pod with such a volume.
+// judgeVolumeNames finds Secrets with names that a volume can't have. KFP, and Argo for the credentials of artifacts, name the volume after
+// the Secret. The API server refuses every pod with such a volume.
 func judgeVolumeNames(pods []forecast.Pod) []Finding {
 	var out []Finding
 	index := map[string]int{}

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// inWords joins names as a sentence does: "a", "a and b", "a, b and c".
+// inWords joins names for use in a sentence: "a", "a and b", "a, b and c".
 func inWords(names []string) string {
 	if len(names) < 2 {
 		return strings.Join(names, "")
@@ -14,7 +14,7 @@ func inWords(names []string) string {
 	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
-// shortList joins names up to a length in bytes, at least one of them, and counts the others: "a, b, +3 more".
+// shortList joins names up to a length in bytes, but at least one, and counts the others: "a, b, +3 more".
 func shortList(names []string, length int) string {
 	var out strings.Builder
 	for i, name := range names {
@@ -30,7 +30,7 @@ func shortList(names []string, length int) string {
 	return out.String()
 }
 
-// Lengths of lists in messages, in bytes. A message of one finding has about 350.
+// Lengths of lists in messages, in bytes. The message of a finding should have at most about 350.
 const (
 	maxNameLength = 63
 	stepsLength   = 60
@@ -53,7 +53,7 @@ func pronoun(n int) string {
 	return "them"
 }
 
-// verb is the form of a verb for one subject or several: "needs", "need".
+// verb returns the form of a verb for n subjects: "needs", "need".
 func verb(n int, singular, plural string) string {
 	if n == 1 {
 		return singular
@@ -61,7 +61,7 @@ func verb(n int, singular, plural string) string {
 	return plural
 }
 
-// capitalize makes the first letter upper case. text begins with an ASCII letter.
+// capitalize makes the first letter upper case. It must be an ASCII letter.
 func capitalize(text string) string {
 	if text == "" {
 		return ""
@@ -69,16 +69,16 @@ func capitalize(text string) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
-// shorten keeps the beginning and the end of a text that has more than a number of characters.
-func shorten(text string, most int) string {
+// shorten keeps the beginning and the end of a text with more than limit characters.
+func shorten(text string, limit int) string {
 	runes := []rune(strings.TrimSpace(text))
-	if len(runes) <= most {
+	if len(runes) <= limit {
 		return string(runes)
 	}
-	return string(runes[:most*2/3]) + "..." + string(runes[len(runes)-most/3:])
+	return string(runes[:limit*2/3]) + "..." + string(runes[len(runes)-limit/3:])
 }
 
-// withoutRegex drops the regular expression at the end of a message of Kubernetes' validation.
+// withoutRegex drops the regular expression at the end of a message from Kubernetes' validation.
 func withoutRegex(message string) string {
 	message, _, _ = strings.Cut(message, " (e.g. ")
 	return message

@@ -18,8 +18,8 @@ const WorkflowQuotaCompute = "workflow-quota-compute"
 // resources violate a LimitRange or contradict each other. For Argo that is final: the step ends in Error at once.
 //
 // Looks at: the pods of the Workflow, against the ResourceQuotas and LimitRanges of the namespace.
-// Allows: amounts, which at most make a pod wait; quotas on anything but cpu and memory; pods with a patch that is known only at run
-// time. Warns where the step may not run, where the run may go on without it, and where it depends on the order of several
+// Allows: amounts above the quota, which only make a pod wait; quotas on anything but cpu and memory; pods with a patch that is known
+// only at run time. Warns where the step may not run, where the run may go on without it, and where it depends on the order of several
 // LimitRanges.
 var workflowQuotaCompute = Rule[WorkflowForecast]{
 	ID:          WorkflowQuotaCompute,
@@ -45,7 +45,7 @@ type workflowQuota struct {
 	groups    []violationGroup
 }
 
-// violationGroup is a violation that several pods have in common.
+// violationGroup is a violation that several pods share.
 type violationGroup struct {
 	quota.Violation
 	certainty  Certainty
@@ -57,7 +57,7 @@ type violationGroup struct {
 // judge adds the violations of a pod.
 func (r *workflowQuota) judge(pod *forecast.Pod) {
 	if pod.Unknown != "" {
-		return // its resources are unknown
+		return // the pod's resources are unknown
 	}
 	spec := withPlaceholders(pod)
 	enforced := r.enforced.Evaluate(spec)
@@ -82,7 +82,7 @@ func (r *workflowQuota) judge(pod *forecast.Pod) {
 	}
 }
 
-// add adds a violation to its group. Violations of one quota are one group, whatever each pod lacks: they have one cure.
+// add adds a violation to its group. All violations of one quota are one group, whatever each pod lacks, because they have one fix.
 func (r *workflowQuota) add(violation quota.Violation, certainty Certainty, pod *forecast.Pod) {
 	if violation.Stage == quota.Validation && violation.Container != "" {
 		// The index of a container that has a name makes no difference to the user.
@@ -163,7 +163,7 @@ func (g violationGroup) finding(namespace string) Finding {
 	return f
 }
 
-// containerNames names the containers, and says which of them are Argo's, or names the pod.
+// containerNames lists the containers and says which of them Argo adds. Without containers, the violation is about the pod.
 func (g violationGroup) containerNames() string {
 	var argo, authors []string
 	for _, c := range g.containers.list {
@@ -184,35 +184,35 @@ func (g violationGroup) containerNames() string {
 	return fmt.Sprintf("%s and Argo's %s", plural("container", authors), shortList(argo, stepsLength))
 }
 
-// authorsContainers are the containers whose resources the author of the Workflow can set.
-func (g violationGroup) authorsContainers() []string {
+// authorContainers returns the containers whose resources the author of the Workflow can set.
+func (g violationGroup) authorContainers() []string {
 	return slices.DeleteFunc(slices.Clone(g.containers.list), func(c string) bool { return slices.Contains(g.first.ArgoContainers, c) })
 }
 
-// argosOnly reports whether the author can set the resources of none of the containers.
-func (g violationGroup) argosOnly() bool {
-	return len(g.containers.list) > 0 && len(g.authorsContainers()) == 0
+// onlyArgoContainers reports whether the author can set the resources of none of the containers.
+func (g violationGroup) onlyArgoContainers() bool {
+	return len(g.containers.list) > 0 && len(g.authorContainers()) == 0
 }
 
-// setResources says where resources have to be set.
+// setResources tells where to set resources.
 func (g violationGroup) setResources(resources string) string {
-	if g.argosOnly() {
+	if g.onlyArgoContainers() {
 		return "set in executor.resources of the workflow-controller's ConfigMap " + resources
 	}
 	return "set " + resources
 }
 
-// inConfigMap says where resources are set if the author of the Workflow can't set them, after a comma.
+// inConfigMap returns, after a comma, where to set resources that the author can't set; empty if the author can set some.
 func (g violationGroup) inConfigMap() string {
-	if g.argosOnly() {
+	if g.onlyArgoContainers() {
 		return ", in executor.resources of the workflow-controller's ConfigMap"
 	}
 	return ""
 }
 
-// fixMissing says what gives the containers values. The author can set those of the author's own containers only.
+// fixMissing tells how to give the containers values. Authors can set those of their own containers only.
 func (g violationGroup) fixMissing(namespace, defaultsField string) string {
-	authors := g.authorsContainers()
+	authors := g.authorContainers()
 	limitRange := fmt.Sprintf("add a LimitRange with %s for %s to namespace '%s'", defaultsField, inWords(computeNames(g.Missing)), namespace)
 	switch {
 	case len(authors) == 0:

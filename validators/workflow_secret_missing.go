@@ -4,7 +4,7 @@ package validators
 const WorkflowSecretMissing = "workflow-secret-missing"
 
 // A pod that needs a Secret which its namespace does not have never starts: the kubelet waits for the Secret, and Argo shows the step as
-// pending without end. The same happens with a key that the Secret lacks.
+// pending forever. The same happens with a key that the Secret lacks.
 //
 // Looks at: the pods of the Workflow and what they can't start without (pod_dependencies.go), volumes that are named after Secrets, and
 // the headers of HTTP templates.

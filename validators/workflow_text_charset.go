@@ -15,7 +15,7 @@ const WorkflowTextCharset = "workflow-text-charset"
 // KFP's API server creates the Workflow of a run before it stores the run: the whole Workflow as JSON, and the run's name. Storing fails if
 // the database can't store a character. Then KFP does not know the run, and deletes its Workflow some minutes later.
 //
-// Looks at: all texts of a Workflow that KFP submits, which the label pipeline/runid tells.
+// Looks at: all texts of a Workflow that KFP has submitted, which has the label pipeline/runid.
 // Allows: other Workflows; characters that are escaped in JSON within a text; the run's description, which is not in the Workflow.
 // A warning by default: only the admin knows what the database can store.
 var workflowTextCharset = Rule[WorkflowForecast]{
@@ -28,7 +28,7 @@ var workflowTextCharset = Rule[WorkflowForecast]{
 			return nil
 		}
 		scan := charsetScan{charset: subject.Charset, escapesSeparators: kfp.IsV2(wf)}
-		if err := scan.workflow(wf); err != nil {
+		if err := scan.scanWorkflow(wf); err != nil {
 			return []Finding{unchecked(WorkflowTextCharset, "spec", "the characters of the Workflow were not checked: %v", err)}
 		}
 		if len(scan.places) == 0 {

@@ -41,9 +41,10 @@ var workflowWhenUnparsable = Rule[WorkflowForecast]{
 	},
 }
 
-// What a message quotes of a condition and of the reason, in characters. Both ends are kept: those of conditions have the quotes.
+// maxQuotedLength and maxQuotedReason bound, in characters, what a message quotes of a condition and of the parser's error.
 const maxQuotedLength, maxQuotedReason = 60, 100
 
+// invalidCondition returns the finding about a condition.
 func invalidCondition(c forecast.InvalidCondition) Finding {
 	steps := plural("step", c.Origin.Steps)
 	f := Finding{

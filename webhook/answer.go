@@ -15,14 +15,14 @@ import (
 // answer is the outcome of a review.
 type answer struct {
 	findings []decidedFinding
-	// passed is the reason why the object was not judged; empty if it was.
+	// passed is the reason for admitting the object without judging it, one of the pass constants; empty if it was judged.
 	passed string
-	// trouble is the failure on our side that kept us from judging.
-	trouble error
+	// failure is the error on our side because of which the object was not judged.
+	failure error
 	// skipped are the IDs of the rules that the object's annotation skips.
 	skipped []string
-	// remarks are further warnings for the client.
-	remarks []string
+	// extraWarnings are further warnings for the client.
+	extraWarnings []string
 }
 
 // decidedFinding is a finding and what it leads to.
@@ -32,11 +32,11 @@ type decidedFinding struct {
 }
 
 // allowUnchecked admits an object that could not be judged because of a failure on our side.
-func (a *answer) allowUnchecked(passed string, trouble error) {
-	a.passed, a.trouble = passed, trouble
+func (a *answer) allowUnchecked(passed string, failure error) {
+	a.passed, a.failure = passed, failure
 }
 
-// decide adds findings with what the policy makes of them.
+// decide adds findings, each with the effect that the policy gives it. Findings without an effect are dropped.
 func (a *answer) decide(policy validators.Policy, findings []validators.Finding) {
 	for _, f := range findings {
 		if effect := policy.Effect(f); effect != validators.Off {
@@ -45,8 +45,8 @@ func (a *answer) decide(policy validators.Policy, findings []validators.Finding)
 	}
 }
 
-// with returns the findings with an effect.
-func (a *answer) with(effect validators.Mode) []decidedFinding {
+// withEffect returns the findings with an effect.
+func (a *answer) withEffect(effect validators.Mode) []decidedFinding {
 	var out []decidedFinding
 	for _, f := range a.findings {
 		if f.effect == effect {
@@ -56,12 +56,12 @@ func (a *answer) with(effect validators.Mode) []decidedFinding {
 	return out
 }
 
-func (a *answer) denied() bool { return len(a.with(validators.Deny)) > 0 }
+func (a *answer) denied() bool { return len(a.withEffect(validators.Deny)) > 0 }
 
 // rules are the IDs of the rules that have findings with an effect, each once.
 func (a *answer) rules(effect validators.Mode) []string {
 	var ids []string
-	for _, f := range a.with(effect) {
+	for _, f := range a.withEffect(effect) {
 		if !slices.Contains(ids, f.Rule) {
 			ids = append(ids, f.Rule)
 		}
@@ -72,7 +72,7 @@ func (a *answer) rules(effect validators.Mode) []string {
 // skippable are the IDs of the rules whose findings with an effect say more than that something could not be checked.
 func (a *answer) skippable(effect validators.Mode) []string {
 	var ids []string
-	for _, f := range a.with(effect) {
+	for _, f := range a.withEffect(effect) {
 		if f.Certainty != validators.Unknown && !slices.Contains(ids, f.Rule) {
 			ids = append(ids, f.Rule)
 		}
@@ -80,35 +80,35 @@ func (a *answer) skippable(effect validators.Mode) []string {
 	return ids
 }
 
-// message is everything that a denial says, on one line.
+// message is the full text of a denial, on one line.
 func (a *answer) message() string {
-	return a.line(validators.Deny) + " " + validators.SkipHint(a.rules(validators.Deny))
+	return a.joinMessages(validators.Deny) + " " + validators.SkipHint(a.rules(validators.Deny))
 }
 
-// line joins the messages of all findings with an effect.
-func (a *answer) line(effect validators.Mode) string {
+// joinMessages joins the messages of all findings with an effect.
+func (a *answer) joinMessages(effect validators.Mode) string {
 	var messages []string
-	for _, f := range a.with(effect) {
+	for _, f := range a.withEffect(effect) {
 		messages = append(messages, f.Message())
 	}
 	return strings.Join(messages, " | ")
 }
 
-// The API server passes on 4096 characters of warnings, those of other webhooks included. Once they exceed that, it cuts each warning
-// to 256.
+// The API server passes on 4096 characters of warnings, including those of other webhooks. If there are more, it truncates each warning
+// to 256 characters.
 const (
 	maxWarnings    = 5
 	maxWarningText = 3800
 )
 
-// warnings are shown to the client of an object that is admitted, or in addition to a denial.
+// warnings are shown to the client, whether or not the object is admitted.
 func (a *answer) warnings() []string {
 	var out []string
-	if a.trouble != nil {
-		out = append(out, validators.Plain(fmt.Sprintf("kfp-preflight admitted this without checking it: %.300s", a.trouble.Error())))
+	if a.failure != nil {
+		out = append(out, validators.Plain(fmt.Sprintf("kfp-preflight admitted this without checking it: %.300s", a.failure.Error())))
 	}
-	out = append(out, a.remarks...)
-	for _, f := range a.with(validators.Warn) {
+	out = append(out, a.extraWarnings...)
+	for _, f := range a.withEffect(validators.Warn) {
 		out = append(out, f.Message())
 	}
 	out = boundWarnings(out)
@@ -118,6 +118,7 @@ func (a *answer) warnings() []string {
 	return out
 }
 
+// boundWarnings shortens a list of warnings to what the API server passes on.
 func boundWarnings(warnings []string) []string {
 	if len(warnings) > 0 && len(warnings[0]) > maxWarningText {
 		warnings[0] = warnings[0][:maxWarningText-3] + "..."
@@ -131,21 +132,21 @@ func boundWarnings(warnings []string) []string {
 	return warnings
 }
 
-// remark adds a warning for the client.
-func (a *answer) remark(format string, args ...any) {
-	a.remarks = append(a.remarks, validators.Plain(fmt.Sprintf(format, args...)))
+// addWarning adds a warning for the client.
+func (a *answer) addWarning(format string, args ...any) {
+	a.extraWarnings = append(a.extraWarnings, validators.Plain(fmt.Sprintf(format, args...)))
 }
 
 // auditAnnotations go to the API server's audit log. It prefixes the keys with the webhook's name.
 func (a *answer) auditAnnotations() map[string]string {
 	out := map[string]string{}
-	if line := a.line(validators.Audit); line != "" {
+	if line := a.joinMessages(validators.Audit); line != "" {
 		out["audit"] = line
 	}
-	if line := a.line(validators.Warn); line != "" {
+	if line := a.joinMessages(validators.Warn); line != "" {
 		out["warn"] = line
 	}
-	if a.trouble != nil {
+	if a.failure != nil {
 		out["unchecked"] = a.passed
 	}
 	if len(a.skipped) > 0 {
@@ -157,7 +158,7 @@ func (a *answer) auditAnnotations() map[string]string {
 	return out
 }
 
-// response is the answer as the API server expects it. A denial is 422 Invalid with a cause for each finding: kubectl shows the causes
+// response returns the answer as the API server expects it. A denial is 422 Invalid with a cause for each finding: kubectl shows the causes
 // and drops the message, the KFP API shows the message and drops the rest. The skip hint is part of the last cause.
 func (a *answer) response(k kind, req *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 	response := &admissionv1.AdmissionResponse{
@@ -167,7 +168,7 @@ func (a *answer) response(k kind, req *admissionv1.AdmissionRequest) *admissionv
 		return response
 	}
 	details := &metav1.StatusDetails{Name: req.Name, Group: k.group, Kind: k.name}
-	denied := a.with(validators.Deny)
+	denied := a.withEffect(validators.Deny)
 	for i, f := range denied {
 		cause := metav1.StatusCause{Type: f.Type, Field: f.Field, Message: f.Message()}
 		if i == len(denied)-1 {

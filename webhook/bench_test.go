@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,30 +12,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/hack/payload"
 )
 
-// stocked is an API server with a stock Argo and the Secrets of the payloads, which answers without a network.
-type stocked struct{ secrets []string }
-
-func (s stocked) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := httptest.NewRecorder()
-	name := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
-	switch {
-	case strings.Contains(r.URL.Path, "/secrets/") && slices.Contains(s.secrets, name):
-		fmt.Fprintf(w, `{"apiVersion":"v1","kind":"Secret","metadata":{"name":%q,"namespace":%q},"data":{"password":"cGFzc3dvcmQ="}}`, name, payload.Namespace)
-	case name == "default-editor" && strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadata"):
-		fmt.Fprintf(w, `{"apiVersion":"meta.k8s.io/v1","kind":"PartialObjectMetadata","metadata":{"name":%q,"namespace":%q}}`, name, payload.Namespace)
-	case name == "default-editor":
-		fmt.Fprintf(w, `{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":%q,"namespace":%q}}`, name, payload.Namespace)
-	case name == "workflow-controller-configmap":
-		fmt.Fprintf(w, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":%q,"namespace":"kubeflow"},"data":{"executor":"imagePullPolicy: IfNotPresent\n","artifactRepository":`+
-			`"archiveLogs: true\ns3:\n  endpoint: minio-service.kubeflow:9000\n  bucket: mlpipeline\n  insecure: true\n  accessKeySecret: {name: credentials-0, key: password}\n  secretKeySecret: {name: credentials-0, key: password}\n"}}`, name)
-	default:
-		emptyCluster(w, r)
-	}
-	return w.Result(), nil
-}
-
-// benchHandler is a handler with all rules on, over an API server that has what p needs.
-func benchHandler(b testing.TB, p payload.Payload) *handler {
+// newPayloadHandler returns a handler with all rules on, in a cluster that has everything that p depends on.
+func newPayloadHandler(b testing.TB, p payload.Payload) *handler {
 	b.Helper()
 	config := DefaultConfig()
 	config.Lookups.Remember.Duration = time.Hour
@@ -45,16 +21,16 @@ func benchHandler(b testing.TB, p payload.Payload) *handler {
 	if p.Path == profiles.path {
 		k = profiles
 	}
-	return handlerOver(b, k, config, stocked{p.Secrets})
+	return newHandlerWithTransport(b, k, config, payloadCluster{p.Secrets})
 }
 
-// BenchmarkReview is a whole review, without the transport, and beside it what does less: handler=yes is controller-runtime's around a
-// handler that looks at nothing, handler=argo-types around one that decodes the object.
+// BenchmarkReview measures a whole review without its transport. For comparison it measures two handlers of controller-runtime that do
+// less: handler=yes allows everything unseen, handler=argo-types only decodes the object.
 func BenchmarkReview(b *testing.B) {
 	for _, p := range payload.All() {
 		for verdict, object := range map[string][]byte{"allowed": p.Allowed, "denied": p.Denied} {
 			body := p.Review(object)
-			handlers := map[string]http.Handler{"own": benchHandler(b, p), "yes": floor.AllowAll()}
+			handlers := map[string]http.Handler{"own": newPayloadHandler(b, p), "yes": floor.AllowAll()}
 			if p.Kind.Kind == "Workflow" {
 				handlers["argo-types"] = floor.DecodeArgoTypes()
 			}
@@ -63,25 +39,26 @@ func BenchmarkReview(b *testing.B) {
 					continue
 				}
 				b.Run(fmt.Sprintf("payload=%s/verdict=%s/handler=%s", p.Name, verdict, name), func(b *testing.B) {
-					benchmark(b, handlers[name], p, body, verdict == "allowed" || name != "own")
+					benchmarkReview(b, handlers[name], p, body, verdict == "allowed" || name != "own")
 				})
 			}
 		}
 	}
 }
 
-// BenchmarkSteps is a review of ever more steps: what a step costs must not depend on how many there are.
+// BenchmarkSteps measures Workflows of 50 to 5000 steps. The time per step must not grow with their number.
 func BenchmarkSteps(b *testing.B) {
 	for _, steps := range []int{50, 100, 200, 400, 800, 1600, 3200, 5000} {
 		p := payload.Steps(steps)
 		b.Run(fmt.Sprintf("steps=%d", steps), func(b *testing.B) {
-			benchmark(b, benchHandler(b, p), p, p.Review(p.Allowed), true)
+			benchmarkReview(b, newPayloadHandler(b, p), p, p.Review(p.Allowed), true)
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*steps), "µs/step")
 		})
 	}
 }
 
-func benchmark(b *testing.B, h http.Handler, p payload.Payload, body []byte, allowed bool) {
+// benchmarkReview posts a body again and again. The object must be allowed or denied as expected, and without warnings.
+func benchmarkReview(b *testing.B, h http.Handler, p payload.Payload, body []byte, allowed bool) {
 	b.Helper()
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()

@@ -10,7 +10,7 @@ import (
 
 // ClientCheck restricts the clients to those with a certificate. The zero value accepts all clients.
 type ClientCheck struct {
-	// CAFile holds the CAs of the clients' certificates, in PEM. It is read again for each connection.
+	// CAFile holds the CAs of the clients' certificates, in PEM. The file is read again for each connection.
 	CAFile string
 	// Names are the accepted common names and DNS names of certificates. If empty, every certificate of the CAs is accepted.
 	Names []string
@@ -39,6 +39,7 @@ func (c ClientCheck) add(config *tls.Config) error {
 	return nil
 }
 
+// pool reads the CAs.
 func (c ClientCheck) pool() (*x509.CertPool, error) {
 	text, err := os.ReadFile(c.CAFile)
 	if err != nil {
@@ -51,7 +52,7 @@ func (c ClientCheck) pool() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// verify checks the name of a certificate whose chain is verified already. It also runs for resumed connections.
+// verify checks the names in a certificate whose chain has been verified. It also runs for resumed connections.
 func (c ClientCheck) verify(state tls.ConnectionState) error {
 	if len(c.Names) == 0 {
 		return nil

@@ -33,7 +33,7 @@ type Config struct {
 	Argo lookup.ArgoConfig `json:"argo"`
 	// Lookups configures the requests to the API server.
 	Lookups LookupConfig `json:"lookups"`
-	// Events records denials and warnings as Events of the namespace, for users who don't see the answer, such as those of KFP's UI.
+	// Events records denials and warnings as Events in the namespace, for users who don't see the response, such as those of KFP's UI.
 	Events bool `json:"events,omitempty"`
 }
 
@@ -82,10 +82,10 @@ const ConfirmByDryRun Confirmation = "dry-run"
 
 // LookupConfig configures the requests to the API server.
 type LookupConfig struct {
-	// Timeout bounds all lookups of one review. The API server's own timeout for the review, which each request carries, applies
-	// as well.
+	// Timeout bounds all lookups of one review. The webhook's timeoutSeconds, which the API server sends with each request,
+	// applies as well.
 	Timeout metav1.Duration `json:"timeout"`
-	// Remember is how long an answer of the API server may be reused. Nobody is denied because of a reused answer.
+	// Remember is how long an answer of the API server may be reused. A reused answer never leads to a denial.
 	Remember metav1.Duration `json:"remember"`
 	// NewNamespace is how long Kubeflow's controllers may take to create the objects of a new Profile's namespace. Nobody is denied in it before, because of an
 	// object that does not exist.

@@ -36,7 +36,7 @@ func ReadConfig(file string) (Config, error) {
 
 func parseConfig(text []byte) (Config, error) {
 	config, kind := DefaultConfig(), DefaultConfig().TypeMeta
-	config.TypeMeta = metav1.TypeMeta{} // an empty file must not mean "all defaults": something got lost
+	config.TypeMeta = metav1.TypeMeta{} // an empty file is a mistake, not a request for the defaults
 	if err := yaml.UnmarshalStrict(text, &config); err != nil {
 		return Config{}, err
 	}
@@ -128,18 +128,18 @@ func validateLocation(at lookup.ConfigMapLocation, path *field.Path) field.Error
 	return errs
 }
 
-// missingReads is how many times in a row a file must be missing before that is reported: a mounted ConfigMap disappears for a moment
-// while it is replaced.
+// missingReads is how many times in a row the file must be missing before that is an error: a mounted ConfigMap can disappear briefly
+// while the kubelet replaces it.
 const missingReads = 15
 
 // watchConfig polls the file until ctx is done, because a mounted ConfigMap changes by itself. It calls changed with each configuration
-// that differs from the active one, and with the error of each invalid file, once. After an error, a valid file is reported even if it
-// equals the active configuration.
+// that differs from the active one, and with the error of each invalid file, once. After an error, changed is called for
+// the next valid file even if it equals the active configuration.
 func watchConfig(
 	ctx context.Context, file string, active Config, interval time.Duration, changed func(Config, error),
 ) {
 	var last []byte
-	failed := false // the last call of changed had an error
+	failed := false // whether the last call of changed had an error
 	for missing := 0; ; {
 		select {
 		case <-ctx.Done():

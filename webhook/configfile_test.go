@@ -4,19 +4,22 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
 	"github.com/kfp-preflight/kfp-preflight/validators/charset"
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 )
 
-const head = "apiVersion: kfp-preflight.dev/v1alpha1\nkind: Configuration\n"
+const configHeader = "apiVersion: kfp-preflight.dev/v1alpha1\nkind: Configuration\n"
 
 func TestParseConfig(t *testing.T) {
-	config, err := parseConfig([]byte(head + `
+	config, err := parseConfig([]byte(configHeader + `
 rules: {workflow-secret-missing: audit, workflow-quota-compute: off}
 possible: off
 exempt: {namespaces: [kubeflow], users: [a], groups: [b]}
@@ -29,12 +32,18 @@ lookups: {timeout: 1s}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if config.Mode("workflow-secret-missing") != validators.Audit || config.Mode("profile-quota-compute") != validators.Warn || config.On("workflow-quota-compute") || config.Possible != validators.Off ||
-		config.KFP.Charset != charset.Latin1 || !config.KFP.CacheMayHit || !config.IgnoreSkips {
-		t.Errorf("%+v", config)
+	if config.Mode("workflow-secret-missing") != validators.Audit || config.Mode("profile-quota-compute") != validators.Warn ||
+		config.On("workflow-quota-compute") || config.Possible != validators.Off {
+		t.Errorf("the modes are %+v", config.Policy)
 	}
-	if config.Argo.ConfigMap != "workflow-controller-configmap" || config.Lookups.Timeout.Duration != time.Second || config.Lookups.Remember.Duration != 5*time.Second {
-		t.Errorf("the defaults are lost: %+v", config)
+	if config.KFP.Charset != charset.Latin1 || !config.KFP.CacheMayHit || !config.IgnoreSkips {
+		t.Errorf("the configuration is %+v", config)
+	}
+	if config.Lookups.Timeout.Duration != time.Second {
+		t.Errorf("the timeout of lookups is %v", config.Lookups.Timeout)
+	}
+	if config.Argo.ConfigMap != "workflow-controller-configmap" || config.Lookups.Remember.Duration != 5*time.Second {
+		t.Errorf("fields that the file does not set must keep their defaults: %+v", config)
 	}
 	for id, want := range map[string]lookup.ConfigMapLocation{
 		"":      {Namespace: "argo", ConfigMap: "workflow-controller-configmap"},
@@ -46,39 +55,40 @@ lookups: {timeout: 1s}
 		}
 	}
 	if at, known := config.Argo.Location("red"); known {
-		t.Errorf("the controller of an instance that nobody has named is at %+v", at)
+		t.Errorf("the controller of an instance that is not configured is at %+v", at)
 	}
-	for says, text := range map[string]string{
+	for message, text := range map[string]string{
 		"apiVersion and kind must be kfp-preflight.dev/v1alpha1 and Configuration, not 'v1'": "apiVersion: v1\nkind: Configuration\n",
-		"Configuration, not '' and ''":                             "# nothing is left of it\n",
-		`unknown field "ruels"`:                                    head + "ruels: {}",
-		`unknown field "namespace"`:                                head + "exempt: {namespace: [a]}",
-		`already set`:                                              head + "possible: warn\npossible: off",
-		"rules[no-such-rule]: Invalid value":                       head + "rules: {no-such-rule: deny}",
-		"the rules are profile-quota-compute":                      head + "rules: {no-such-rule: deny}",
-		`rules[workflow-secret-missing]: Unsupported value`:        head + "rules: {workflow-secret-missing: reject}",
-		`possible: Unsupported value: "deny"`:                      head + "possible: deny",
-		`unchecked: Unsupported value: "no"`:                       head + "unchecked: 'no'",
-		`exempt.namespaces[1]: Invalid value: "A"`:                 head + "exempt: {namespaces: [a, A]}",
-		`argo.namespace: Invalid value`:                            head + "argo: {namespace: ''}",
-		`argo.configMap: Invalid value`:                            head + "argo: {configMap: a/b}",
-		`mode: Unsupported value: "watch"`:                         head + "mode: watch",
-		`argo.instances[blue].namespace: Invalid value`:            head + "argo: {instances: {blue: {namespace: A}}}",
-		`argo.instances[a b]: Invalid value`:                       head + "argo: {instances: {a b: {namespace: a}}}",
-		"lookups.timeout: Invalid value: \"1ms\": must be between": head + "lookups: {timeout: 1ms}",
-		"lookups.remember: Invalid value":                          head + "lookups: {remember: 2h}",
-		"the character set is one of latin1, utf8mb3, utf8mb4":     head + "kfp: {databaseCharset: utf8}",
+		"Configuration, not '' and ''":                             "# an empty file\n",
+		`unknown field "ruels"`:                                    configHeader + "ruels: {}",
+		`unknown field "namespace"`:                                configHeader + "exempt: {namespace: [a]}",
+		`already set`:                                              configHeader + "possible: warn\npossible: off",
+		"rules[no-such-rule]: Invalid value":                       configHeader + "rules: {no-such-rule: deny}",
+		"the rules are profile-quota-compute":                      configHeader + "rules: {no-such-rule: deny}",
+		`rules[workflow-secret-missing]: Unsupported value`:        configHeader + "rules: {workflow-secret-missing: reject}",
+		`possible: Unsupported value: "deny"`:                      configHeader + "possible: deny",
+		`unchecked: Unsupported value: "no"`:                       configHeader + "unchecked: 'no'",
+		`exempt.namespaces[1]: Invalid value: "A"`:                 configHeader + "exempt: {namespaces: [a, A]}",
+		`argo.namespace: Invalid value`:                            configHeader + "argo: {namespace: ''}",
+		`argo.configMap: Invalid value`:                            configHeader + "argo: {configMap: a/b}",
+		`mode: Unsupported value: "watch"`:                         configHeader + "mode: watch",
+		`argo.instances[blue].namespace: Invalid value`:            configHeader + "argo: {instances: {blue: {namespace: A}}}",
+		`argo.instances[a b]: Invalid value`:                       configHeader + "argo: {instances: {a b: {namespace: a}}}",
+		"lookups.timeout: Invalid value: \"1ms\": must be between": configHeader + "lookups: {timeout: 1ms}",
+		"lookups.remember: Invalid value":                          configHeader + "lookups: {remember: 2h}",
+		"the character set is one of latin1, utf8mb3, utf8mb4":     configHeader + "kfp: {databaseCharset: utf8}",
 	} {
-		if _, err := parseConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%v, want %s", err, says)
+		if _, err := parseConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), message) {
+			t.Errorf("the error is %v, want %s", err, message)
 		}
 	}
-	if _, err := ReadConfig(filepath.Join(t.TempDir(), "nowhere")); err == nil || !strings.Contains(err.Error(), "can't read the configuration") {
-		t.Error(err)
+	_, err = ReadConfig(filepath.Join(t.TempDir(), "missing.yaml"))
+	if err == nil || !strings.Contains(err.Error(), "can't read the configuration") {
+		t.Errorf("the error for a missing file is %v", err)
 	}
 }
 
-// TestWatchConfig changes the file: to something right, to something wrong, and to the same.
+// TestWatchConfig changes the watched file: to valid, invalid and equal configurations, and removes it.
 func TestWatchConfig(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	write := func(text string) {
@@ -90,7 +100,7 @@ func TestWatchConfig(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(head)
+	write(configHeader)
 	type change struct {
 		config Config
 		err    error
@@ -98,48 +108,72 @@ func TestWatchConfig(t *testing.T) {
 	changes := make(chan change)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	go watchConfig(ctx, file, DefaultConfig(), 5*time.Millisecond, func(config Config, err error) { changes <- change{config, err} })
+	go watchConfig(ctx, file, DefaultConfig(), 5*time.Millisecond, func(config Config, err error) {
+		changes <- change{config, err}
+	})
 	next := func() change {
 		t.Helper()
 		select {
 		case c := <-changes:
 			return c
 		case <-time.After(5 * time.Second):
-			t.Fatal("the change is not seen")
+			t.Fatal("the change was not noticed")
 			return change{}
 		}
 	}
-	write(head + "ignoreSkips: true")
+	write(configHeader + "ignoreSkips: true")
 	if c := next(); c.err != nil || !c.config.IgnoreSkips {
-		t.Errorf("%+v", c)
+		t.Errorf("a valid configuration: %+v", c)
 	}
-	write(head + "ignoreSkips: perhaps")
+	write(configHeader + "ignoreSkips: perhaps")
 	if c := next(); c.err == nil {
-		t.Errorf("%+v", c.config)
+		t.Errorf("an invalid configuration: %+v", c.config)
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	write(head + "ignoreSkips: perhaps")
+	write(configHeader + "ignoreSkips: perhaps")
 	select {
 	case c := <-changes:
-		t.Errorf("nothing has changed, and it says %+v", c)
+		t.Errorf("the content has not changed: %+v", c)
 	case <-time.After(50 * time.Millisecond):
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
 	if c := next(); !os.IsNotExist(c.err) {
-		t.Errorf("a file that stays away: %+v", c)
+		t.Errorf("the file was removed: %+v", c)
 	}
-	write(head + "ignoreSkips: true")
+	write(configHeader + "ignoreSkips: true")
 	if c := next(); c.err != nil || !c.config.IgnoreSkips {
-		t.Errorf("what is in force is back, and it says %+v", c)
+		t.Errorf("the active configuration is back: %+v", c)
 	}
-	write(head + "# with a comment\nignoreSkips: true")
+	write(configHeader + "# with a comment\nignoreSkips: true")
 	select {
 	case c := <-changes:
-		t.Errorf("only a comment has changed, and it says %+v", c)
+		t.Errorf("only a comment has changed: %+v", c)
 	case <-time.After(50 * time.Millisecond):
 	}
+}
+
+// FuzzConfig checks that a valid configuration survives being printed and parsed again.
+func FuzzConfig(f *testing.F) {
+	f.Add(configHeader)
+	f.Add(configHeader + "mode: off\nrules: {profile-quota-compute: warn}\npossible: audit\nunchecked: deny\n" +
+		"exempt: {namespaces: [a], users: [b], groups: [c]}\nignoreSkips: true\nkfp: {databaseCharset: utf8mb4, cacheMayHit: true}\n" +
+		"argo: {namespace: a, configMap: b, instances: {x: {namespace: c}}}\nlookups: {timeout: 1s, remember: 0s}\nevents: true\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		config, err := parseConfig([]byte(text))
+		if err != nil {
+			return
+		}
+		printed, err := sigsyaml.Marshal(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := parseConfig(printed)
+		if err != nil || !reflect.DeepEqual(config, parsed) {
+			t.Errorf("%+v is printed as\n%s\nand parsed as %+v, %v", config, printed, parsed, err)
+		}
+	})
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// events records denials and warnings as Events of their namespace. client-go counts up an Event that repeats, and drops a flood of
-// different ones.
+// events records denials and warnings as Events in the object's namespace. client-go merges repeated Events into one with a count, and
+// drops Events when there are too many.
 type events struct {
 	broadcaster record.EventBroadcaster
 	recorder    record.EventRecorder
@@ -32,8 +32,8 @@ func (e *events) stop() { e.broadcaster.Shutdown() }
 // maxEventMessage is the API server's limit for the message of an Event.
 const maxEventMessage = 1024
 
-// record records the outcome of a review. The Event names neither the client nor the object: each run has a new name, so that no
-// Event would ever repeat. The log has both.
+// record records the outcome of a review. The Event names neither the client nor the object: every run has a new name, and
+// Events could not be merged. The log has both.
 func (e *events) record(k kind, req *admissionv1.AdmissionRequest, a *answer) {
 	if isDryRun(req) || k.name == profiles.name && req.Operation == admissionv1.Create {
 		return // the namespace of a new Profile does not exist yet
@@ -44,7 +44,7 @@ func (e *events) record(k kind, req *admissionv1.AdmissionRequest, a *answer) {
 		effect validators.Mode
 		reason string
 	}{{validators.Deny, k.name + "Denied"}, {validators.Warn, k.name + "Warned"}} {
-		if line := a.line(event.effect); line != "" {
+		if line := a.joinMessages(event.effect); line != "" {
 			e.recorder.Event(subject, corev1.EventTypeWarning, event.reason, line[:min(len(line), maxEventMessage)])
 		}
 	}

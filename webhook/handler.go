@@ -31,12 +31,12 @@ type handler struct {
 }
 
 // ServeHTTP answers one AdmissionReview. A request that is not an AdmissionReview gets a plain HTTP error, which the API server
-// treats by the webhook's failurePolicy.
+// handles according to the webhook's failurePolicy.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
 	h.metrics.inFlight.Inc()
 	defer h.metrics.inFlight.Dec()
-	// The request's own context ends when the server shuts down. A review that has arrived is answered all the same.
+	// The request's own context ends when the server shuts down, but a review that has arrived must be answered.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), timeLeft(r))
 	defer cancel()
 	buffer := bodies.Get().(*bytes.Buffer)
@@ -68,7 +68,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// readBody waits for memory and reads the body, which must arrive in time. release returns the memory.
+// readBody waits for memory and reads the body, which must arrive before ctx ends. The caller must call release, which frees the memory.
 func (h *handler) readBody(
 	ctx context.Context, w http.ResponseWriter, r *http.Request, into *bytes.Buffer,
 ) (body []byte, release func(), err error) {
@@ -87,6 +87,7 @@ func (h *handler) readBody(
 	return body, release, err
 }
 
+// rejectRequest answers a request that is not an AdmissionReview.
 func (h *handler) rejectRequest(w http.ResponseWriter, bad *badRequest) {
 	h.metrics.badRequests.WithLabelValues(bad.reason).Inc()
 	h.log.Info("rejected a request that is not an AdmissionReview", "reason", bad.reason, "error", bad.Error())
@@ -94,7 +95,7 @@ func (h *handler) rejectRequest(w http.ResponseWriter, bad *badRequest) {
 	http.Error(w, bad.Error(), bad.status)
 }
 
-// review decides about one object. object is nil unless it was decoded together with the review.
+// review judges one object and returns the answer. object is nil unless it was decoded together with the review.
 func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest, object subject) (a answer) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -104,17 +105,17 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest,
 		}
 	}()
 	if passed, err := h.screen(req); passed != "" {
-		return answer{passed: passed, trouble: err}
+		return answer{passed: passed, failure: err}
 	}
 	if object == nil {
 		decoded, release, passed, err := h.decodeObject(ctx, req)
 		if err != nil {
-			return answer{passed: passed, trouble: err}
+			return answer{passed: passed, failure: err}
 		}
 		defer release()
 		object = decoded
 	}
-	if passed := object.passes(); passed != "" {
+	if passed := object.passReason(); passed != "" {
 		return answer{passed: passed}
 	}
 	policy := h.policy(object, &a)
@@ -129,7 +130,8 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest,
 	return a
 }
 
-// screen returns why a request passes whatever its object holds; empty if it does not. The error is set if that is not as it should be.
+// screen returns the reason for admitting a request without looking at its object; empty if there is none. The error is set if the
+// webhook is misconfigured.
 func (h *handler) screen(req *admissionv1.AdmissionRequest) (passed string, err error) {
 	switch {
 	case req.SubResource != "" || !slices.Contains(h.kind.operations, req.Operation):
@@ -143,7 +145,8 @@ func (h *handler) screen(req *admissionv1.AdmissionRequest) (passed string, err 
 	return "", nil
 }
 
-// decodeObject waits for memory and decodes the object of a request. release returns the memory. If it fails, passed is the reason.
+// decodeObject waits for memory and decodes the object of a request. The caller must call release, which frees the memory, unless there
+// is an error; then passed is the reason for admitting the object.
 func (h *handler) decodeObject(
 	ctx context.Context, req *admissionv1.AdmissionRequest,
 ) (object subject, release func(), passed string, err error) {
@@ -162,17 +165,17 @@ func (h *handler) decodeObject(
 	return object, release, "", nil
 }
 
-// policy is the policy for an object. It notes in the answer which rules the object's annotation skips, and what the user has to
-// correct in labels and annotations.
+// policy returns the policy for an object. It adds to the answer which rules the object's annotation skips, and warnings about labels and
+// annotations that the user has to correct.
 func (h *handler) policy(object subject, a *answer) validators.Policy {
 	mode, unknownMode := object.mode()
 	if unknownMode != "" {
-		a.remark("label %s is '%.100s', which is none of deny, warn, audit and off, and is ignored", validators.ModeLabel, unknownMode)
+		a.addWarning("label %s is '%.100s', which is none of deny, warn, audit and off, and is ignored", validators.ModeLabel, unknownMode)
 	}
 	if !h.config.IgnoreSkips {
 		var unknown []string
 		if a.skipped, unknown = validators.Skipped(object.object().GetAnnotations()); len(unknown) > 0 {
-			a.remark("annotation %s names no rule with '%.200s'; the rules are %s",
+			a.addWarning("annotation %s has '%.200s', which is not a rule; the rules are %s",
 				validators.SkipAnnotation, strings.Join(unknown, "', '"), strings.Join(validators.RuleIDs(), ", "))
 		}
 	}
@@ -198,6 +201,7 @@ func (h *handler) judge(
 	return findings
 }
 
+// rulesOf returns the IDs of the rules that have findings, each once.
 func rulesOf(findings []validators.Finding) (rules []string) {
 	for _, f := range findings {
 		if !slices.Contains(rules, f.Rule) {
@@ -213,18 +217,18 @@ func (h *handler) record(req *admissionv1.AdmissionRequest, a *answer, took time
 	if h.config.Events {
 		h.events.record(h.kind, req, a)
 	}
-	if len(a.findings) == 0 && a.trouble == nil && !h.log.V(1).Enabled() {
-		return // nearly always there is nothing to log
+	if len(a.findings) == 0 && a.failure == nil && !h.log.V(1).Enabled() {
+		return // nothing to log, as for nearly all reviews
 	}
 	log := h.log.WithValues("uid", req.UID, "kind", h.kind.name, "operation", req.Operation,
 		"namespace", req.Namespace, "name", req.Name, "user", req.UserInfo.Username)
 	switch {
 	case a.denied():
 		log.Info("denied", "rules", a.rules(validators.Deny), "message", a.message(), "dryRun", isDryRun(req))
-	case len(a.with(validators.Audit)) > 0:
-		log.Info("audited", "rules", a.rules(validators.Audit), "message", a.line(validators.Audit))
-	case a.trouble != nil:
-		log.Error(a.trouble, "admitted unchecked", "reason", a.passed)
+	case len(a.withEffect(validators.Audit)) > 0:
+		log.Info("audited", "rules", a.rules(validators.Audit), "message", a.joinMessages(validators.Audit))
+	case a.failure != nil:
+		log.Error(a.failure, "admitted unchecked", "reason", a.passed)
 	case len(a.findings) > 0:
 		log.V(1).Info("admitted", "warnings", strings.Join(a.warnings(), " | "))
 	default:

@@ -2,444 +2,258 @@ package webhook
 
 import (
 	"bytes"
-	"cmp"
-	"encoding/json"
-	"fmt"
-	"maps"
+	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr/funcr"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	admissionv1 "k8s.io/api/admission/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
-	"k8s.io/client-go/rest"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
-	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
-	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
+	"github.com/kfp-preflight/kfp-preflight/webhook/decodecost"
 )
 
-// bench is a handler over an API server that a test plays.
-type bench struct {
-	*handler
-	api rest.Interface
-	log *logged
-	// waits is how long the caller waits; 5s if empty.
-	waits string
-}
-
-// logged is a log, which lookups that outlive their review may still write to.
-type logged struct {
-	lock sync.Mutex
-	text strings.Builder
-}
-
-func (l *logged) add(_, args string) {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	fmt.Fprintln(&l.text, args)
-}
-
-// String is the log so far.
-func (l *logged) String() string {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	return l.text.String()
-}
-
-// withTimeout sets how long lookups may take.
-func (b bench) withTimeout(d time.Duration) {
-	b.config.Lookups.Timeout.Duration = d
-	b.lookups = newLookups(b.handler, b.api)
-}
-
-// newLookups returns the lookups of a handler.
-func newLookups(h *handler, api rest.Interface) *lookup.Client {
-	options := h.config.LookupOptions()
-	options.Metrics, options.Log = h.metrics.lookups, h.log
-	return lookup.NewClient(api, options)
-}
-
-// newBench makes a handler of a kind. api answers its lookups; nil for none expected.
-func newBench(t *testing.T, k kind, api http.HandlerFunc) bench {
-	t.Helper()
-	if api == nil {
-		api = func(w http.ResponseWriter, r *http.Request) { t.Errorf("unexpected lookup of %s", r.URL) }
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if k.name != workflows.name {
-			api(w, r)
-			return
-		}
-		if !noLimits(w, r) {
-			withControllerConfig(api)(w, r)
-		}
-	}))
-	t.Cleanup(server.Close)
-	client, err := corev1client.NewForConfig(&rest.Config{Host: server.URL, QPS: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := newMetrics(prometheus.NewRegistry())
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := DefaultConfig()
-	config.Lookups.Timeout.Duration = 300 * time.Millisecond
-	log := &logged{}
-	logger := funcr.New(log.add, funcr.Options{Verbosity: 1})
-	config.Lookups.Remember.Duration = time.Minute
-	h := &handler{kind: k, config: config, metrics: m, limiter: newMemoryLimiter(memoryLimit()), log: logger}
-	h.lookups = newLookups(h, client.RESTClient())
-	return bench{h, client.RESTClient(), log, ""}
-}
-
-// noLimits answers that a namespace has neither quotas nor LimitRanges, and that the cluster has no kind that creates Secrets.
-func noLimits(w http.ResponseWriter, r *http.Request) bool {
-	switch {
-	case strings.HasSuffix(r.URL.Path, "/resourcequotas"):
-		fmt.Fprint(w, `{"apiVersion":"v1","kind":"ResourceQuotaList","items":[]}`)
-	case r.URL.Path == "/apis":
-		fmt.Fprint(w, `{"apiVersion":"v1","kind":"APIGroupList","groups":[]}`)
-	case strings.HasSuffix(r.URL.Path, "/limitranges"):
-		fmt.Fprint(w, `{"apiVersion":"v1","kind":"LimitRangeList","items":[]}`)
-	default:
-		return false
-	}
-	return true
-}
-
-// withControllerConfig answers as api does, but has a workflow-controller's ConfigMap where api has none: without one nothing is certain.
-func withControllerConfig(api http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasSuffix(r.URL.Path, "/configmaps/"+lookup.DefaultConfigMap) {
-			api(w, r)
-			return
-		}
-		answer := httptest.NewRecorder()
-		api(answer, r)
-		if answer.Code == http.StatusNotFound && strings.Contains(answer.Header().Get("Content-Type"), "json") {
-			lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
-			return
-		}
-		maps.Copy(w.Header(), answer.Header())
-		w.WriteHeader(answer.Code)
-		_, _ = answer.Body.WriteTo(w)
-	}
-}
-
-// post sends a body and returns the response and, if it is one, the answer to a review.
-func (b bench) post(t *testing.T, body string) (*http.Response, *admissionv1.AdmissionResponse) {
-	t.Helper()
-	recorder := httptest.NewRecorder()
-	b.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/?timeout="+cmp.Or(b.waits, "5s"), strings.NewReader(body)))
-	response := recorder.Result()
-	if response.StatusCode != http.StatusOK {
-		return response, nil
-	}
-	var review admissionv1.AdmissionReview
-	if err := json.NewDecoder(response.Body).Decode(&review); err != nil {
-		t.Fatal(err)
-	}
-	if review.TypeMeta != reviewType {
-		t.Errorf("answered as %v", review.TypeMeta)
-	}
-	return response, review.Response
-}
-
-// review wraps an object, in JSON or as a change of the request around it, into an AdmissionReview.
-func review(t *testing.T, object string, changes ...func(*admissionv1.AdmissionRequest)) string {
-	t.Helper()
-	var meta metav1.PartialObjectMetadata
-	if err := json.Unmarshal([]byte(object), &meta); err != nil {
-		t.Fatal(err)
-	}
-	gvk := meta.GroupVersionKind()
-	request := &admissionv1.AdmissionRequest{
-		UID: "uid", Operation: admissionv1.Create, Name: meta.Name, Namespace: meta.Namespace,
-		Kind: metav1.GroupVersionKind{Group: gvk.Group, Version: gvk.Version, Kind: gvk.Kind},
-	}
-	request.Object.Raw = []byte(object)
-	for _, change := range changes {
-		change(request)
-	}
-	out, err := json.Marshal(admissionv1.AdmissionReview{TypeMeta: reviewType, Request: request})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(out)
-}
-
-const (
-	badProfile = `{"apiVersion":"kubeflow.org/v1","kind":"Profile","metadata":{"name":"team-a"},"spec":{"resourceQuotaSpec":{"hard":{"cpu":2}}}}`
-	needy      = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"run","namespace":"team-a"},"spec":{"entrypoint":"main",
-		"templates":[{"name":"main","container":{"env":[{"name":"A","valueFrom":{"secretKeyRef":{"name":"credentials","key":"token"}}}]}}]}}`
-)
-
-// TestBadInput posts what is no review, or none that can be judged. Nothing of it may be denied, or go uncounted.
-func TestBadInput(t *testing.T) {
+// TestUnreviewableRequest posts bodies that are not an AdmissionReview, and objects that can't be judged. None may be denied, and all are
+// counted.
+func TestUnreviewableRequest(t *testing.T) {
+	const (
+		reviewKind  = `"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"`
+		noRequest   = "not an AdmissionReview with a request"
+		unreadable  = "can't be decoded"
+		wrongObject = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"a"},"spec":{"templates":7}}`
+	)
 	large := strings.Repeat("x", maxBody)
+	nested := strings.Repeat(`{"steps":[[{"name":"a","inline":`, 1000) + "{}" + strings.Repeat("}]]}", 1000)
+	withoutObject := func(r *admissionv1.AdmissionRequest) { r.Object.Raw = nil }
 	for name, test := range map[string]struct {
 		body    string
-		status  int    // of HTTP; 200 means let through
-		says    string // the error, or the warning
-		counted string // the label of kfp_preflight_bad_requests_total or of passed
+		status  int    // HTTP status; 200 means that the object is admitted
+		message string // part of the error, or of the warning
+		reason  string // label of kfp_preflight_bad_requests_total, or passed
 	}{
-		"an empty body":                    {"", 400, "the body is empty", "empty"},
-		"no JSON":                          {"apiVersion: admission.k8s.io/v1", 400, "not an AdmissionReview", "not_json"},
-		"JSON of another kind":             {`{"kind":"Pod","apiVersion":"v1"}`, 400, "got apiVersion 'v1', kind 'Pod'", "not_a_review"},
-		"a list":                           {`[]`, 400, "not an AdmissionReview", "not_json"},
-		"an older review":                  {`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1beta1","request":{"uid":"a"}}`, 400, "expected apiVersion admission.k8s.io/v1", "not_a_review"},
-		"a review without a request":       {`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}`, 400, "not an AdmissionReview with a request", "not_a_review"},
-		"a review without a UID":           {`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{}}`, 400, "not an AdmissionReview with a request", "not_a_review"},
-		"7 MiB of nothing":                 {large + "x", 413, "larger than 7 MiB", "too_large"},
-		"a review of more than 7 MiB":      {`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"uid","object":{"a":"` + large + `"}}}`, 200, "larger than 7 MiB", passTooLarge},
-		"an object of another kind":        {review(t, badProfile), 200, "judges Workflow.argoproj.io, not Profile.kubeflow.org", passKind},
-		"no object":                        {review(t, needy, func(r *admissionv1.AdmissionRequest) { r.Object.Raw = nil }), 200, "can't be decoded", passUnreadable},
-		"a step with an unknown field":     {review(t, workflow(`{"steps":[[{"name":"a","novel":1}]]}`)), 200, `unknown field 'novel'`, passUnreadable},
-		"an amount with a tag":             {review(t, workflow(`{"container":{"resources":{"limits":{"cpu":"{{x}}"}}}}`)), 200, "quantities must match", passUnreadable},
-		"templates within templates":       {review(t, workflow(strings.Repeat(`{"steps":[[{"name":"a","inline":`, 1000)+"{}"+strings.Repeat("}]]}", 1000))), 200, "nested 4", passUnreadable},
-		"templates that are no list":       {review(t, `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"a"},"spec":{"templates":7}}`), 200, "can't be decoded", passUnreadable},
-		"a plugin template with two names": {review(t, workflow(`{"plugin":{"a":1,"b":2}}`)), 200, "can't be decoded", passUnreadable},
+		"an empty body":        {"", 400, "the body is empty", "empty"},
+		"not JSON":             {"apiVersion: admission.k8s.io/v1", 400, "not an AdmissionReview", "not_json"},
+		"JSON of another kind": {`{"kind":"Pod","apiVersion":"v1"}`, 400, "got apiVersion 'v1', kind 'Pod'", "not_a_review"},
+		"a list":               {`[]`, 400, "not an AdmissionReview", "not_json"},
+		"an older review": {
+			`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1beta1","request":{"uid":"a"}}`,
+			400, "expected apiVersion admission.k8s.io/v1", "not_a_review",
+		},
+		"a review without a request": {"{" + reviewKind + "}", 400, noRequest, "not_a_review"},
+		"a review without a UID":     {"{" + reviewKind + `,"request":{}}`, 400, noRequest, "not_a_review"},
+		"more than 7 MiB of text":    {large + "x", 413, "larger than 7 MiB", "too_large"},
+		"a review of more than 7 MiB": {
+			"{" + reviewKind + `,"request":{"uid":"uid","object":{"a":"` + large + `"}}}`, 200, "larger than 7 MiB", passTooLarge,
+		},
+		"an object of another kind": {
+			reviewJSON(t, profileWithCPUQuota), 200, "judges Workflow.argoproj.io, not Profile.kubeflow.org", passKind,
+		},
+		"no object": {reviewJSON(t, workflowWithSecret, withoutObject), 200, unreadable, passUnreadable},
+		"a step with an unknown field": {
+			reviewJSON(t, workflowJSON(`{"steps":[[{"name":"a","novel":1}]]}`)), 200, `unknown field 'novel'`, passUnreadable,
+		},
+		"a quantity with a tag": {
+			reviewJSON(t, workflowJSON(`{"container":{"resources":{"limits":{"cpu":"{{x}}"}}}}`)),
+			200, "quantities must match", passUnreadable,
+		},
+		"templates within templates":       {reviewJSON(t, workflowJSON(nested)), 200, "nested 4", passUnreadable},
+		"templates that are not a list":    {reviewJSON(t, wrongObject), 200, unreadable, passUnreadable},
+		"a plugin template with two names": {reviewJSON(t, workflowJSON(`{"plugin":{"a":1,"b":2}}`)), 200, unreadable, passUnreadable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, workflows, nil)
-			response, answer := b.post(t, test.body)
+			h := newTestHandler(t, workflows, nil)
+			response, answer := h.post(t, test.body)
 			if response.StatusCode != test.status {
 				t.Fatalf("status %d, want %d", response.StatusCode, test.status)
 			}
 			if test.status != 200 {
 				body := new(bytes.Buffer)
 				_, _ = body.ReadFrom(response.Body)
-				if !strings.Contains(body.String(), test.says) {
-					t.Errorf("answered %s", body)
+				if !strings.Contains(body.String(), test.message) {
+					t.Errorf("answered %s, want %s", body, test.message)
 				}
-				if got := testutil.ToFloat64(b.metrics.badRequests.WithLabelValues(test.counted)); got != 1 {
+				if got := testutil.ToFloat64(h.metrics.badRequests.WithLabelValues(test.reason)); got != 1 {
 					t.Errorf("counted %v times", got)
 				}
 				return
 			}
-			if !answer.Allowed || answer.UID != "uid" || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], test.says) {
-				t.Errorf("answered %+v, want a warning with %s", answer, test.says)
+			if !answer.Allowed || answer.UID != "uid" || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], test.message) {
+				t.Errorf("answered %+v, want a warning with %s", answer, test.message)
 			}
-			if answer.AuditAnnotations["unchecked"] != test.counted {
-				t.Errorf("audit annotations %v", answer.AuditAnnotations)
+			if answer.AuditAnnotations["unchecked"] != test.reason {
+				t.Errorf("the audit annotations are %v", answer.AuditAnnotations)
 			}
-			if got := testutil.CollectAndCount(b.metrics.reviews); got != 1 {
-				t.Errorf("%d series of reviews", got)
+			if got := testutil.CollectAndCount(h.metrics.reviews); got != 1 {
+				t.Errorf("the review is counted in %d series", got)
 			}
-			if !strings.Contains(b.log.String(), `"reason"="`+test.counted+`"`) {
-				t.Errorf("log: %s", b.log)
+			if !strings.Contains(h.log.String(), `"reason"="`+test.reason+`"`) {
+				t.Errorf("the log is %s", h.log)
 			}
 		})
 	}
 }
 
-func workflow(template string) string {
-	return `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"a","namespace":"b"},"spec":{"entrypoint":"main","templates":[` + template + `]}}`
+// TestTooManyValues reviews a Workflow that is small as JSON and large in memory.
+func TestTooManyValues(t *testing.T) {
+	h := newTestHandler(t, workflows, nil)
+	object := strings.Replace(workflowWithSecret, `"templates":[`, `"templates":[`+strings.Repeat("{},", decodecost.MaxValues), 1)
+	_, answer := h.post(t, reviewJSON(t, object))
+	if !answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "values, more than") {
+		t.Errorf("answered %.300v", answer)
+	}
+	if got := testutil.CollectAndCount(h.metrics.reviews); got == 0 {
+		t.Error("the review is not counted")
+	}
 }
 
-func TestOtherMethods(t *testing.T) {
-	b := newBench(t, workflows, nil)
+func TestMethodNotAllowed(t *testing.T) {
+	h := newTestHandler(t, workflows, nil)
 	recorder := httptest.NewRecorder()
-	b.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/", nil))
+	h.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/", nil))
 	if recorder.Code != http.StatusMethodNotAllowed {
 		t.Errorf("status %d", recorder.Code)
 	}
 }
 
-// TestPasses has reviews that are let in without a look at the rules, and without a word.
-func TestPasses(t *testing.T) {
-	deleting := strings.Replace(badProfile, `"name":"team-a"`, `"name":"team-a","deletionTimestamp":"2026-01-01T00:00:00Z"`, 1)
+// TestSlowBodyTimesOut sends a review byte by byte. The request ends when its timeout has passed.
+func TestSlowBodyTimesOut(t *testing.T) {
+	h := newTestHandler(t, workflows, nil)
+	server := httptest.NewServer(h)
+	defer server.Close()
+	body, feed := io.Pipe()
+	defer func() { _ = feed.Close() }()
+	go func() {
+		for {
+			if _, err := feed.Write([]byte(" ")); err != nil {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if response, err := http.Post(server.URL+"?timeout=200ms", "application/json", body); err == nil {
+			_ = response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				t.Error("an incomplete review was answered")
+			}
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Error("the handler still waits for the body")
+	}
+}
+
+// TestPassesWithoutJudging reviews requests that no rule is asked about. They are admitted without warnings and annotations.
+func TestPassesWithoutJudging(t *testing.T) {
+	deleting := strings.Replace(profileWithCPUQuota, `"name":"team-a"`, `"name":"team-a","deletionTimestamp":"2026-01-01T00:00:00Z"`, 1)
+	sameQuota := strings.Replace(profileWithCPUQuota, `"cpu":2`, `"cpu":"2000m"`, 1)
+	toDelete := func(r *admissionv1.AdmissionRequest) { r.Operation = admissionv1.Delete }
+	toStatus := func(r *admissionv1.AdmissionRequest) { r.SubResource = "status" }
 	update := func(old string) func(*admissionv1.AdmissionRequest) {
 		return func(r *admissionv1.AdmissionRequest) {
 			r.Operation, r.OldObject.Raw = admissionv1.Update, []byte(old)
 		}
 	}
 	for name, test := range map[string]struct {
-		kind kind
-		body string
-		why  string
+		kind   kind
+		body   string
+		passed string
 	}{
-		"an update of a Workflow":         {workflows, review(t, needy, update(needy)), passOperation},
-		"a deletion":                      {profiles, review(t, badProfile, func(r *admissionv1.AdmissionRequest) { r.Operation = admissionv1.Delete }), passOperation},
-		"a status":                        {profiles, review(t, badProfile, update(deleting), func(r *admissionv1.AdmissionRequest) { r.SubResource = "status" }), passOperation},
-		"a Profile with the same quota":   {profiles, review(t, badProfile, update(strings.Replace(badProfile, `"cpu":2`, `"cpu":"2000m"`, 1))), passUnchanged},
-		"a Profile that is being deleted": {profiles, review(t, badProfile, update(deleting)), passDeleting},
-		"its last update":                 {profiles, review(t, deleting, update(`{}`)), passDeleting},
+		"an update of a Workflow":          {workflows, reviewJSON(t, workflowWithSecret, update(workflowWithSecret)), passOperation},
+		"a deletion":                       {profiles, reviewJSON(t, profileWithCPUQuota, toDelete), passOperation},
+		"an update of the status":          {profiles, reviewJSON(t, profileWithCPUQuota, update(deleting), toStatus), passOperation},
+		"a Profile with the same quota":    {profiles, reviewJSON(t, profileWithCPUQuota, update(sameQuota)), passUnchanged},
+		"a Profile that is being deleted":  {profiles, reviewJSON(t, profileWithCPUQuota, update(deleting)), passDeleting},
+		"an update that sets the deletion": {profiles, reviewJSON(t, deleting, update(`{}`)), passDeleting},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, test.kind, nil)
-			_, answer := b.post(t, test.body)
+			h := newTestHandler(t, test.kind, nil)
+			_, answer := h.post(t, test.body)
 			if !answer.Allowed || len(answer.Warnings) > 0 || answer.Result != nil || answer.AuditAnnotations != nil {
 				t.Errorf("answered %+v", answer)
 			}
-			if !strings.Contains(b.log.String(), `"passed"="`+test.why+`"`) {
-				t.Errorf("log: %s", b.log)
+			if !strings.Contains(h.log.String(), `"passed"="`+test.passed+`"`) {
+				t.Errorf("the log is %s", h.log)
 			}
 		})
 	}
 }
 
-func TestPanicLetsThrough(t *testing.T) {
+// TestPanicAdmitsUnchecked panics in the fast decoder, which falls back to the other one, and in the rules.
+func TestPanicAdmitsUnchecked(t *testing.T) {
 	k := workflows
-	k.decodeFast = func([]byte) (*admissionv1.AdmissionRequest, subject, error) { panic("not read quickly") }
-	k.decode = func(*admissionv1.AdmissionRequest) (subject, error) { return panics{}, nil }
-	b := newBench(t, k, nil)
-	_, answer := b.post(t, review(t, needy))
+	k.decodeFast = func([]byte) (*admissionv1.AdmissionRequest, subject, error) { panic("decodeFast") }
+	k.decode = func(*admissionv1.AdmissionRequest) (subject, error) { return panickingSubject{}, nil }
+	h := newTestHandler(t, k, nil)
+	_, answer := h.post(t, reviewJSON(t, workflowWithSecret))
 	if !answer.Allowed || len(answer.Warnings) != 1 {
 		t.Errorf("answered %+v", answer)
 	}
-	if got := testutil.ToFloat64(b.metrics.reviews.WithLabelValues("Workflow", "CREATE", "allow", passPanic, "false")); got != 1 {
+	if got := testutil.ToFloat64(h.metrics.reviews.WithLabelValues("Workflow", "CREATE", "allow", passPanic, "false")); got != 1 {
 		t.Errorf("counted %v times", got)
 	}
-	if log := b.log.String(); !strings.Contains(log, "no such luck") || !strings.Contains(log, "handler_test.go") {
-		t.Errorf("the log has no panic with its place: %s", log)
+	if log := h.log.String(); !strings.Contains(log, "judge panicked") || !strings.Contains(log, "handler_test.go") {
+		t.Errorf("the log lacks the panic or its stack: %s", log)
 	}
 }
 
-type panics struct{}
+// panickingSubject panics when it is judged.
+type panickingSubject struct{}
 
-func (panics) object() metav1.Object           { return &metav1.ObjectMeta{} }
-func (panics) passes() string                  { return "" }
-func (panics) mode() (validators.Mode, string) { return "", "" }
-func (panics) judge(validators.Facts, Config, func(string) bool) []validators.Finding {
-	panic("no such luck")
+func (panickingSubject) object() metav1.Object { return &metav1.ObjectMeta{} }
+
+func (panickingSubject) passReason() string { return "" }
+
+func (panickingSubject) mode() (validators.Mode, string) { return "", "" }
+
+func (panickingSubject) judge(validators.Facts, Config, func(string) bool) []validators.Finding {
+	panic("judge panicked")
 }
 
-// TestModes has the same two findings under every mode.
-func TestModes(t *testing.T) {
-	certain := validators.Finding{Rule: "a", Certainty: validators.Certain, Field: "spec", Problem: "certain"}
-	possible := validators.Finding{Rule: "a", Certainty: validators.Possible, Field: "spec", Problem: "possible"}
-	for mode, want := range map[validators.Mode]struct {
-		allowed          bool
-		causes, warnings int
-		audited          bool
-	}{
-		validators.Deny:  {allowed: false, causes: 1, warnings: 1},
-		validators.Warn:  {allowed: true, warnings: 2},
-		validators.Audit: {allowed: true, audited: true},
-	} {
-		policy := validators.Policy{Rules: map[string]validators.Mode{"a": mode, "b": validators.Off}}
-		var a answer
-		a.decide(policy, []validators.Finding{certain, possible})
-		r := a.response(workflows, &admissionv1.AdmissionRequest{})
-		causes := 0
-		if r.Result != nil {
-			causes = len(r.Result.Details.Causes)
-		}
-		if r.Allowed != want.allowed || causes != want.causes || len(r.Warnings) != want.warnings || (r.AuditAnnotations["audit"] != "") != want.audited {
-			t.Errorf("%s: %+v", mode, r)
-		}
-		if !policy.On("a") || policy.On("b") || !policy.On("c") {
-			t.Error("only a rule that is off is not asked")
-		}
-	}
-}
-
-// TestAnswerHoldsEverything has more findings than fit: all that deny are causes, the warnings are bounded and say so.
-func TestAnswerHoldsEverything(t *testing.T) {
-	var findings []validators.Finding
-	for i := range 20 {
-		findings = append(findings,
-			validators.Finding{Rule: "a", Certainty: validators.Certain, Field: fmt.Sprintf("spec.x[%d]", i), Problem: "wrong"},
-			validators.Finding{Rule: "b", Certainty: validators.Possible, Problem: "may be wrong"})
-	}
-	var a answer
-	a.decide(validators.Policy{}, findings)
-	r := a.response(profiles, &admissionv1.AdmissionRequest{Name: "team-a"})
-	if len(r.Result.Details.Causes) != 20 || strings.Count(r.Result.Message, "a: wrong") != 20 || r.Result.Code != 422 || r.Result.Reason != metav1.StatusReasonInvalid {
-		t.Errorf("%+v", r.Result)
-	}
-	if len(r.Warnings) != maxWarnings+1 || r.Warnings[maxWarnings] != "and 15 more warnings of kfp-preflight" {
-		t.Errorf("warnings %q", r.Warnings)
-	}
-}
-
+// TestSkipAnnotation names a rule and something else. The rule is skipped and counted; the other name is a warning.
 func TestSkipAnnotation(t *testing.T) {
-	b := newBench(t, profiles, nil)
-	_, answer := b.post(t, review(t, strings.Replace(badProfile, `"name":"team-a"`,
+	h := newTestHandler(t, profiles, nil)
+	_, answer := h.post(t, reviewJSON(t, strings.Replace(profileWithCPUQuota, `"name":"team-a"`,
 		`"name":"team-a","annotations":{"kfp-preflight.dev/skip":"profile-quota-compute, no-such-rule"}`, 1)))
 	if !answer.Allowed || answer.AuditAnnotations["skipped"] != "profile-quota-compute" {
 		t.Errorf("answered %+v", answer)
 	}
-	if len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], "names no rule with 'no-such-rule'; the rules are profile-quota-compute, profile-quota-invalid, workflow-quota-compute, workflow-reference-missing, workflow-secret-missing") {
-		t.Errorf("warnings %q", answer.Warnings)
+	const message = "has 'no-such-rule', which is not a rule; the rules are profile-quota-compute, profile-quota-invalid, " +
+		"workflow-quota-compute, workflow-reference-missing, workflow-secret-missing"
+	if len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], message) {
+		t.Errorf("the warnings are %q, want %s", answer.Warnings, message)
 	}
-	if got := testutil.ToFloat64(b.metrics.skips.WithLabelValues("profile-quota-compute")); got != 1 {
+	if got := testutil.ToFloat64(h.metrics.skips.WithLabelValues("profile-quota-compute")); got != 1 {
 		t.Errorf("counted %v times", got)
 	}
 }
 
-func TestTimeLeft(t *testing.T) {
-	for query, want := range map[string]time.Duration{
-		"": 9 * time.Second, "?timeout=5s": 4500 * time.Millisecond, "?timeout=1s": 900 * time.Millisecond, "?timeout=soon": 9 * time.Second, "?timeout=-1s": 9 * time.Second,
-	} {
-		if got := timeLeft(httptest.NewRequest(http.MethodPost, "/"+query, nil)); got != want {
-			t.Errorf("%q: %v, want %v", query, got, want)
-		}
-	}
-}
-
-// TestCacheMayHit judges a run of KFP v2 the first step of which may be cached.
-func TestCacheMayHit(t *testing.T) {
-	text, err := os.ReadFile("../testdata/workflow/workflow-secret-missing/deny-kfp-v2.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	object, err := yaml.YAMLToJSON(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, mayHit := range []bool{false, true} {
-		b := newBench(t, workflows, func(w http.ResponseWriter, r *http.Request) { lookuptest.NotFound(w) })
-		b.config.KFP.CacheMayHit = mayHit
-		_, answer := b.post(t, review(t, string(object)))
-		if answer.Allowed || strings.Contains(answer.Result.Message, "'dataset'") == mayHit || (len(answer.Warnings) == 1) != mayHit {
-			t.Errorf("where the cache may hit (%v): %+v", mayHit, answer)
-		}
-	}
-}
-
-// TestExempt has the same denial for those who are exempt and for others.
-func TestExempt(t *testing.T) {
-	for name, exempt := range map[string]Exemptions{
-		"the namespace": {Namespaces: []string{"team-a"}}, "the user": {Users: []string{"someone"}}, "a group": {Groups: []string{"people"}},
-	} {
-		for _, k := range []struct {
-			kind   kind
-			object string
-		}{{profiles, badProfile}, {workflows, needy}} {
-			b := newBench(t, k.kind, func(w http.ResponseWriter, _ *http.Request) { lookuptest.NotFound(w) })
-			body := strings.Replace(review(t, k.object), `"uid":`, `"userInfo":{"username":"someone","groups":["others","people"]},"uid":`, 1)
-			b.config.Exempt = exempt
-			if _, answer := b.post(t, body); !answer.Allowed || len(answer.Warnings) > 0 {
-				t.Errorf("%s, %s: %+v", name, k.kind.name, answer)
-			}
-			b.config.Exempt = Exemptions{Namespaces: []string{"team-b"}, Users: []string{"people"}, Groups: []string{"someone"}}
-			if _, answer := b.post(t, body); answer.Allowed && len(answer.Warnings) == 0 {
-				t.Errorf("not %s, %s: %+v", name, k.kind.name, answer)
-			}
-		}
-	}
-}
-
+// TestIgnoreSkips has rules in the annotation that the configuration does not let objects skip.
 func TestIgnoreSkips(t *testing.T) {
-	b := newBench(t, profiles, nil)
-	b.config.IgnoreSkips = true
-	body := strings.Replace(strings.Replace(review(t, badProfile), `"cpu":2`, `"cpus":2`, 1), `"name":"team-a"`,
+	h := newTestHandler(t, profiles, nil)
+	h.config.IgnoreSkips = true
+	body := strings.Replace(strings.Replace(reviewJSON(t, profileWithCPUQuota), `"cpu":2`, `"cpus":2`, 1), `"name":"team-a"`,
 		`"name":"team-a","annotations":{"kfp-preflight.dev/skip":"profile-quota-invalid,profile-quota-compute"}`, 1)
-	if _, answer := b.post(t, body); answer.Allowed || len(answer.AuditAnnotations) > 0 {
+	if _, answer := h.post(t, body); answer.Allowed || len(answer.AuditAnnotations) > 0 {
+		t.Errorf("answered %+v", answer)
+	}
+}
+
+// TestUnknownModeInLabel has a label with a value that is not a mode. It is ignored, with a warning.
+func TestUnknownModeInLabel(t *testing.T) {
+	h := newTestHandler(t, profiles, serveEmptyCluster)
+	labelled := strings.Replace(profileWithCPUQuota, `"name":"team-a"`, `"name":"team-a","labels":{"kfp-preflight.dev/mode":"Warn"}`, 1)
+	_, answer := h.post(t, reviewJSON(t, labelled))
+	const message = "'Warn', which is none of deny, warn, audit and off"
+	if answer.Allowed || len(answer.Warnings) != 1 || !strings.Contains(answer.Warnings[0], message) {
 		t.Errorf("answered %+v", answer)
 	}
 }

@@ -30,36 +30,36 @@ type listener struct {
 	handler      http.Handler
 	certificates certificates
 	clients      ClientCheck
-	// stopDelay is how long the listener goes on serving, not ready any more, when it is to stop.
+	// stopDelay is how long the listener keeps serving after it was told to stop. During that time it is not ready.
 	stopDelay time.Duration
 	log       logr.Logger
 
 	bound    atomic.Pointer[net.TCPAddr]
 	stopping atomic.Bool
-	probing  atomic.Pointer[string] // local address of the newest connection of ready
+	probing  atomic.Pointer[string] // local address of the latest connection that ready opened
 }
 
-// connectionErrors logs the errors of connections.
+// connectionErrors is the error log of the HTTP server.
 type connectionErrors struct{ *listener }
 
-// Write implements io.Writer. It ignores the error of our own readiness probe, which shows no client certificate.
-func (t connectionErrors) Write(line []byte) (int, error) {
-	if probe := t.probing.Load(); probe == nil || !bytes.Contains(line, []byte(*probe+":")) {
-		t.log.Info(string(bytes.TrimSpace(line)))
+// Write implements io.Writer. It drops the errors of the readiness probe, which presents no client certificate.
+func (e connectionErrors) Write(line []byte) (int, error) {
+	if probe := e.probing.Load(); probe == nil || !bytes.Contains(line, []byte(*probe+":")) {
+		e.log.Info(string(bytes.TrimSpace(line)))
 	}
 	return len(line), nil
 }
 
-// drainTimeout bounds the calls that are in progress when the listener stops. The API server waits at most 30 s.
+// drainTimeout bounds how long the listener waits for requests in progress when it stops. The API server waits at most 30 s.
 const drainTimeout = 30 * time.Second
 
-// Limits of one connection. It may buffer just under 4 MiB.
+// Limits of one HTTP/2 connection. It may buffer just under 4 MiB.
 const maxStreams, streamBuffer = 60, 64 << 10
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: all replicas serve.
 func (*listener) NeedLeaderElection() bool { return false }
 
-// Start serves until ctx is done and for stopDelay after that, then finishes the calls that are in progress.
+// Start serves until ctx is done and for stopDelay after that, then finishes the requests in progress.
 func (l *listener) Start(ctx context.Context) error {
 	config, err := l.tls()
 	if err != nil {
@@ -76,7 +76,7 @@ func (l *listener) Start(ctx context.Context) error {
 			// Streams that are reset as soon as they are opened count until their handler has ended. A client with more of them
 			// opens another connection.
 			MaxConcurrentStreams: maxStreams,
-			// What reviews have sent that wait for room must not use up what others need to come in at all.
+			// Reviews that wait for memory must not fill the connection's buffer: other reviews could then not be received.
 			MaxReceiveBufferPerStream: streamBuffer, MaxReceiveBufferPerConnection: maxStreams * streamBuffer,
 		},
 		ErrorLog: log.New(connectionErrors{l}, "", 0),
@@ -96,7 +96,7 @@ func (l *listener) Start(ctx context.Context) error {
 	select {
 	case err := <-served:
 		return fmt.Errorf("serving: %w", err)
-	case <-time.After(l.stopDelay): // until no client sends requests here any more
+	case <-time.After(l.stopDelay): // until clients have stopped sending requests to this replica
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
@@ -104,7 +104,7 @@ func (l *listener) Start(ctx context.Context) error {
 }
 
 // serve answers one request. While the listener stops, it asks connected clients to reconnect, which leads them to another
-// replica. They would not leave by themselves.
+// replica. By themselves they would keep their connections.
 func (l *listener) serve(w http.ResponseWriter, r *http.Request) {
 	if l.stopping.Load() {
 		w.Header().Set("Connection", "close") // a GOAWAY in HTTP/2
@@ -112,7 +112,7 @@ func (l *listener) serve(w http.ResponseWriter, r *http.Request) {
 	l.handler.ServeHTTP(w, r)
 }
 
-// tls is the TLS configuration of the listener. The cipher suites are those of TLS 1.2; all of TLS 1.3 are modern.
+// tls returns the TLS configuration. The cipher suites apply to TLS 1.2 only; all those of TLS 1.3 are secure.
 func (l *listener) tls() (*tls.Config, error) {
 	config := &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -127,8 +127,8 @@ func (l *listener) tls() (*tls.Config, error) {
 	return config, l.clients.add(config)
 }
 
-// ready returns an error while the API server can't be served: the listener has not started or is stopping, or it does not serve the
-// current certificate, or that is not valid now.
+// ready is the readiness check. It returns an error if the listener has not started or is stopping, if it does not serve the current
+// certificate, or if that certificate has expired or is not valid yet.
 func (l *listener) ready(request *http.Request) error {
 	at := l.bound.Load()
 	switch {

@@ -8,44 +8,41 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/go-logr/logr/funcr"
-	"k8s.io/client-go/util/cert"
 )
 
-// given are certificates that a test exchanges.
-type given struct {
+// replaceableCertificate implements certificates with a certificate that a test sets.
+type replaceableCertificate struct {
 	atomic.Pointer[tls.Certificate]
 }
 
-func (*given) Start(context.Context) error { return nil }
-func (g *given) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return g.Load(), nil
+func (*replaceableCertificate) Start(context.Context) error { return nil }
+
+func (c *replaceableCertificate) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return c.Load(), nil
 }
 
-// newCertificate makes a certificate for localhost that is valid between two times from now.
-func newCertificate(t *testing.T, from, to time.Duration, name string) *tls.Certificate {
+// newCertificate returns a self-signed certificate for localhost. notBefore and notAfter are relative to now.
+func newCertificate(t *testing.T, notBefore, notAfter time.Duration, name string) *tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), NotBefore: time.Now().Add(from), NotAfter: time.Now().Add(to), DNSNames: []string{"localhost"},
-		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(notBefore), NotAfter: time.Now().Add(notAfter),
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true,
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -58,15 +55,15 @@ func newCertificate(t *testing.T, from, to time.Duration, name string) *tls.Cert
 	return &tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key, Leaf: leaf}
 }
 
-// newListener starts a listener that answers with 200.
-func newListener(t *testing.T, l *listener) (stop func() error) {
+// startListener starts a listener on a free port, and waits until it listens. Without a handler, it answers 200.
+func startListener(t *testing.T, l *listener) (stop func() error) {
 	t.Helper()
 	l.address = "127.0.0.1:0"
 	if l.handler == nil {
 		l.handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	}
 	if err := l.ready(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil)); err == nil {
-		t.Error("ready before it listens")
+		t.Error("the listener is ready before it listens")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -80,44 +77,46 @@ func newListener(t *testing.T, l *listener) (stop func() error) {
 	return func() error { cancel(); return <-done }
 }
 
+// TestReady asks for readiness with valid and invalid certificates, and while the listener stops.
 func TestReady(t *testing.T) {
-	certificates := &given{}
+	certificates := &replaceableCertificate{}
 	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
 	l := &listener{certificates: certificates, stopDelay: 300 * time.Millisecond}
-	stop := newListener(t, l)
-	is := func(want string) {
+	stop := startListener(t, l)
+	expectReady := func() {
 		t.Helper()
-		err := l.ready(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
-		if got := ""; err != nil {
-			got = err.Error()
-			if want == "" || !strings.Contains(got, want) {
-				t.Errorf("%q, want %q", got, want)
-			}
-		} else if want != "" {
-			t.Errorf("ready, want %q", want)
+		if err := l.ready(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil)); err != nil {
+			t.Errorf("not ready: %v", err)
 		}
 	}
-	is("")
-	certificates.Store(newCertificate(t, -time.Hour, -time.Minute, "old"))
-	is("the certificate expired")
-	certificates.Store(newCertificate(t, time.Minute, time.Hour, "young"))
-	is("not valid before")
+	expectNotReady := func(reason string) {
+		t.Helper()
+		err := l.ready(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+		if err == nil || !strings.Contains(err.Error(), reason) {
+			t.Errorf("the error of the probe is %v, want %q", err, reason)
+		}
+	}
+	expectReady()
+	certificates.Store(newCertificate(t, -time.Hour, -time.Minute, "expired"))
+	expectNotReady("the certificate expired")
+	certificates.Store(newCertificate(t, time.Minute, time.Hour, "future"))
+	expectNotReady("not valid before")
 	certificates.Store(newCertificate(t, -time.Minute, time.Hour, "b"))
-	is("")
+	expectReady()
 
 	stopped := make(chan error, 1)
 	go func() { stopped <- stop() }()
-	eventually(t, "unready", func() error {
+	eventually(t, "stopping", func() error {
 		if !l.stopping.Load() {
 			return context.DeadlineExceeded
 		}
 		return nil
 	})
-	is("stopping")
+	expectNotReady("stopping")
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	response, err := client.Get("https://" + l.bound.Load().String())
 	if err != nil {
-		t.Fatalf("it does not serve while it waits for the API servers: %v", err)
+		t.Fatalf("the listener does not serve during stopDelay: %v", err)
 	}
 	_ = response.Body.Close()
 	client.CloseIdleConnections()
@@ -126,104 +125,45 @@ func TestReady(t *testing.T) {
 	}
 }
 
+// TestTLS connects with old and new versions of TLS and with weak cipher suites.
 func TestTLS(t *testing.T) {
-	certificates := &given{}
+	certificates := &replaceableCertificate{}
 	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
 	l := &listener{certificates: certificates}
-	stop := newListener(t, l)
+	stop := startListener(t, l)
 	defer func() { _ = stop() }()
+	tls12 := func(suite uint16) *tls.Config {
+		return &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}}
+	}
 	for name, test := range map[string]struct {
-		client *tls.Config
-		good   bool
+		client   *tls.Config
+		accepted bool
 	}{
 		"1.1":              {&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, false},
 		"1.2":              {&tls.Config{MaxVersion: tls.VersionTLS12}, true},
 		"1.3":              {&tls.Config{MinVersion: tls.VersionTLS13}, true},
-		"1.2 with CBC":     {&tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}}, false},
-		"1.2 without ECDH": {&tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}}, false},
+		"1.2 with CBC":     {tls12(tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA), false},
+		"1.2 without ECDH": {tls12(tls.TLS_RSA_WITH_AES_128_GCM_SHA256), false},
 	} {
 		config := test.client.Clone()
 		config.InsecureSkipVerify, config.NextProtos = true, []string{"h2"}
 		conn, err := tls.Dial("tcp", l.bound.Load().String(), config)
-		if (err == nil) != test.good {
-			t.Errorf("%s: %v", name, err)
+		if (err == nil) != test.accepted {
+			t.Errorf("TLS %s: error %v, want accepted: %v", name, err, test.accepted)
 		}
 		if err == nil {
 			if protocol := conn.ConnectionState().NegotiatedProtocol; protocol != "h2" {
-				t.Errorf("%s: HTTP/2 is not offered but %q", name, protocol)
+				t.Errorf("TLS %s: the protocol is %q, want h2", name, protocol)
 			}
 			_ = conn.Close()
 		}
 	}
 }
 
-// TestClientCheck lets clients in by their certificates, also when the CAs change.
-func TestClientCheck(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "ca.crt")
-	trust := func(c *tls.Certificate) {
-		t.Helper()
-		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: cert.CertificateBlockType, Bytes: c.Certificate[0]}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	apiServer := newCertificate(t, -time.Hour, time.Hour, "kube-apiserver")
-	trust(apiServer)
-	certificates := &given{}
-	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
-	logs := &logged{}
-	l := &listener{certificates: certificates, clients: ClientCheck{CAFile: file, Names: []string{"kube-apiserver"}}, log: funcr.New(logs.add, funcr.Options{})}
-	stop := newListener(t, l)
-	defer func() { _ = stop() }()
-	call := func(client *tls.Certificate) error {
-		config := &tls.Config{InsecureSkipVerify: true}
-		if client != nil {
-			config.Certificates = []tls.Certificate{*client}
-		}
-		transport := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}
-		defer transport.CloseIdleConnections()
-		response, err := (&http.Client{Transport: transport}).Get("https://" + l.bound.Load().String())
-		if err == nil {
-			_ = response.Body.Close()
-		}
-		return err
-	}
-	if err := call(apiServer); err != nil {
-		t.Errorf("the API server is not let in: %v", err)
-	}
-	stranger := newCertificate(t, -time.Hour, time.Hour, "kube-apiserver")
-	for who, client := range map[string]*tls.Certificate{"no certificate": nil, "another CA": stranger} {
-		if call(client) == nil {
-			t.Errorf("%s is let in", who)
-		}
-	}
-	trust(stranger)
-	if err := call(stranger); err != nil {
-		t.Errorf("the new CA is not trusted: %v", err)
-	}
-	named := newCertificate(t, -time.Hour, time.Hour, "somebody")
-	trust(named)
-	if call(named) == nil {
-		t.Error("another name is let in")
-	}
-	// The probe has no certificate, and sees what is served all the same.
-	if err := l.ready(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil)); err != nil {
-		t.Errorf("not ready: %v", err)
-	}
-	time.Sleep(50 * time.Millisecond)
-	if text := logs.String(); strings.Contains(text, *l.probing.Load()+":") || !strings.Contains(text, "didn't provide a certificate") {
-		t.Errorf("the probe must not be in the log, and others must: %s", text)
-	}
-	if err := os.WriteFile(file, []byte("none"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := (&listener{certificates: certificates, clients: l.clients}).Start(t.Context()); err == nil || !strings.Contains(err.Error(), "has no certificate") {
-		t.Error(err)
-	}
-}
-
-// TestWaitingStreamsBlockNobody: large bodies that nobody reads yet leave room on their connection for another one.
-func TestWaitingStreamsBlockNobody(t *testing.T) {
-	certificates := &given{}
+// TestWaitingStreamsDontBlockOthers sends large bodies that the handler does not read yet, on one connection. The connection's receive
+// window must still take another body.
+func TestWaitingStreamsDontBlockOthers(t *testing.T) {
+	certificates := &replaceableCertificate{}
 	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
 	release := make(chan struct{})
 	var waiting atomic.Int32
@@ -235,7 +175,7 @@ func TestWaitingStreamsBlockNobody(t *testing.T) {
 		}
 		_, _ = io.Copy(io.Discard, r.Body)
 	})
-	stop := newListener(t, l)
+	stop := startListener(t, l)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
 	body := strings.Repeat("x", 1<<20)
 	post := func(path string) error {
@@ -245,38 +185,39 @@ func TestWaitingStreamsBlockNobody(t *testing.T) {
 		}
 		return err
 	}
-	if err := post("/"); err != nil { // so that there is a connection for all
+	if err := post("/"); err != nil { // opens the connection that all share
 		t.Fatal(err)
 	}
-	var all sync.WaitGroup
+	var waiters sync.WaitGroup
 	for range maxStreams - 1 {
-		all.Go(func() { _ = post("/wait") })
+		waiters.Go(func() { _ = post("/wait") })
 	}
-	eventually(t, "all waiting", func() error {
+	eventually(t, "all requests waiting", func() error {
 		if waiting.Load() < maxStreams-1 {
 			return context.DeadlineExceeded
 		}
 		return nil
 	})
-	time.Sleep(100 * time.Millisecond) // until they have sent what they may
+	time.Sleep(100 * time.Millisecond) // until they have filled their streams' windows
 	client.Timeout = 5 * time.Second
 	if err := post("/"); err != nil {
-		t.Errorf("those who wait block the others: %v", err)
+		t.Errorf("the waiting requests block another one: %v", err)
 	}
 	close(release)
-	all.Wait()
+	waiters.Wait()
 	client.CloseIdleConnections()
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestStopAsksClientsToLeave: who is connected when the stop begins gets an answer, and connects anew.
-func TestStopAsksClientsToLeave(t *testing.T) {
-	certificates := &given{}
+// TestStopMakesClientsReconnect sends requests on a connection from before the stop. They are answered, and the client then connects
+// anew.
+func TestStopMakesClientsReconnect(t *testing.T) {
+	certificates := &replaceableCertificate{}
 	certificates.Store(newCertificate(t, -time.Hour, time.Hour, "a"))
 	l := &listener{certificates: certificates, stopDelay: 2 * time.Second}
-	stop := newListener(t, l)
+	stop := startListener(t, l)
 	var dials atomic.Int32
 	client := &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true,
@@ -299,10 +240,10 @@ func TestStopAsksClientsToLeave(t *testing.T) {
 	get()
 	get()
 	if dials.Load() != 1 {
-		t.Fatalf("%d connections for two calls", dials.Load())
+		t.Fatalf("two requests opened %d connections", dials.Load())
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- stop() }()
+	stopped := make(chan error, 1)
+	go func() { stopped <- stop() }()
 	eventually(t, "stopping", func() error {
 		if !l.stopping.Load() {
 			return context.DeadlineExceeded
@@ -316,7 +257,7 @@ func TestStopAsksClientsToLeave(t *testing.T) {
 		}
 		return nil
 	})
-	if err := <-ended; err != nil {
+	if err := <-stopped; err != nil {
 		t.Error(err)
 	}
 }

@@ -13,8 +13,8 @@ import (
 // each other.
 type memoryLimiter struct{ bodies, objects *byteSemaphore }
 
-// newMemoryLimiter divides a memory limit in bytes. The rest of it is for what does not grow with the number of reviews: the
-// program, the cache of lookups, and the slack of the garbage collector.
+// newMemoryLimiter divides a memory limit in bytes. The rest is for what does not grow with the number of reviews: the program,
+// the cache of lookups, and garbage that has not been collected.
 func newMemoryLimiter(limit int64) memoryLimiter {
 	if limit == math.MaxInt64 {
 		limit = 100 << 20 // no limit is set
@@ -22,10 +22,10 @@ func newMemoryLimiter(limit int64) memoryLimiter {
 	return memoryLimiter{bodies: newByteSemaphore(max(limit/8, maxBody)), objects: newByteSemaphore(limit * 3 / 10)}
 }
 
-// memoryLimit is GOMEMLIMIT, or what the program has set instead.
+// memoryLimit returns the soft memory limit in bytes: GOMEMLIMIT, unless the program has changed it.
 func memoryLimit() int64 { return debug.SetMemoryLimit(-1) }
 
-// byteSemaphore is an amount of memory that reviews acquire parts of.
+// byteSemaphore is an amount of memory, in bytes, of which reviews acquire parts.
 type byteSemaphore struct {
 	total int64
 	free  *semaphore.Weighted

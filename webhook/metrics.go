@@ -12,7 +12,7 @@ import (
 )
 
 // metrics count reviews. The API server counts a denial as a successful call, so only these metrics show what was decided. No label
-// ever holds a name or a namespace. docs/monitoring.md lists them all; a test compares.
+// ever holds a name or a namespace. docs/monitoring.md lists all of them.
 type metrics struct {
 	reviews     *prometheus.CounterVec
 	durations   *prometheus.HistogramVec
@@ -61,7 +61,7 @@ func (m *metrics) all() []prometheus.Collector {
 	return append(own, m.lookups.Collectors()...)
 }
 
-// unregister allows another server in the same process.
+// unregister removes the metrics from the registry, so that another server can run in the same process.
 func (m *metrics) unregister(registry prometheus.Registerer) { unregister(registry, m.all()) }
 
 // register registers all collectors, or none.
@@ -91,7 +91,7 @@ func (m *metrics) initialize(kinds ...kind) {
 				}
 			}
 		}
-		m.reviews.WithLabelValues(k.name, "other", "allow", passTooLarge, "false") // nothing else is known of such a review
+		m.reviews.WithLabelValues(k.name, "other", "allow", passTooLarge, "false") // such a review is not decoded
 	}
 	m.badRequests.WithLabelValues(badBusy)
 }
@@ -117,5 +117,5 @@ func (m *metrics) observe(k kind, req *admissionv1.AdmissionRequest, a *answer, 
 	}
 }
 
-// badBusy is the reason of a request that can't even be read, because other reviews occupy all memory.
+// badBusy is the reason for rejecting a request whose body can't be read because other reviews occupy the memory.
 const badBusy = "busy"

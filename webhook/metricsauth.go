@@ -13,8 +13,8 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
-// metricsAuth serves the metrics to clients whose token the API server authenticates and authorizes to get the path. If the API
-// server can't be asked, access is refused. controller-runtime has such a filter too, but it links half of an API server.
+// metricsAuth serves the metrics to clients that the API server authenticates by their token and authorizes to get the path. If the API
+// server can't be reached, access is refused. controller-runtime has such a filter, too, but it links large parts of an API server.
 func metricsAuth(config *rest.Config, client *http.Client) (metricsserver.Filter, error) {
 	api, err := kubernetes.NewForConfigAndClient(config, client)
 	if err != nil {

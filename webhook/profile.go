@@ -9,8 +9,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// profiles are reviewed on CREATE and UPDATE. The Profile controller updates a Profile at every reconcile and to remove its
-// finalizer. So an update that does not change the quota passes, and so does one of a Profile that is being deleted.
+// profiles are reviewed on CREATE and UPDATE. The Profile controller updates a Profile at every reconcile and to remove its finalizer, so
+// updates are admitted if they don't change the quota or if the Profile is being deleted.
 var profiles = kind{
 	group:      "kubeflow.org",
 	name:       "Profile",
@@ -41,6 +41,7 @@ var profiles = kind{
 	},
 }
 
+// profileChange is a Profile under review.
 type profileChange validators.ProfileChange
 
 func (c profileChange) object() metav1.Object { return c.New }
@@ -48,7 +49,7 @@ func (c profileChange) object() metav1.Object { return c.New }
 // mode is read from the Profile's own label, because its namespace may not exist yet.
 func (c profileChange) mode() (validators.Mode, string) { return validators.LabelMode(c.New.Labels) }
 
-func (c profileChange) passes() string {
+func (c profileChange) passReason() string {
 	switch {
 	case c.New.DeletionTimestamp != nil, c.Old != nil && c.Old.DeletionTimestamp != nil:
 		return passDeleting
@@ -58,6 +59,6 @@ func (c profileChange) passes() string {
 	return ""
 }
 
-func (c profileChange) judge(facts validators.Facts, _ Config, on func(string) bool) []validators.Finding {
-	return validators.JudgeProfile(validators.ProfileChange(c), facts, on)
+func (c profileChange) judge(facts validators.Facts, _ Config, enabled func(string) bool) []validators.Finding {
+	return validators.JudgeProfile(validators.ProfileChange(c), facts, enabled)
 }

@@ -12,74 +12,74 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 )
 
-// metricLabels are the labels of a metric and, where that is known, the values that each may have.
+// metricLabels are the labels of a metric, with the possible values of each; nil if any value is possible.
 type metricLabels map[string]sets.Set[string]
 
-// queries knows which metrics there are, and checks what is asked of them: Prometheus answers a question about a metric, a label or a
-// value that does not exist with nothing at all.
-type queries map[string]metricLabels
+// metricCatalog lists metrics by name; a histogram's name ends in " histogram". It checks queries, because Prometheus does not: it answers
+// a query about a metric, a label or a value that does not exist with an empty result.
+type metricCatalog map[string]metricLabels
 
-// target are the labels that Prometheus adds when it scrapes.
-var target = sets.New("job", "instance", "namespace", "pod", "service", "endpoint", "container")
+// scrapeLabels are the labels that Prometheus adds when it scrapes a target.
+var scrapeLabels = sets.New("job", "instance", "namespace", "pod", "service", "endpoint", "container")
 
-// check returns the labels that the result of a query has.
-func (q queries) check(text string) (sets.Set[string], error) {
-	// What Grafana fills in.
+// checkQuery returns the labels of a query's result, or an error if the query can have no result.
+func (c metricCatalog) checkQuery(text string) (sets.Set[string], error) {
+	// Grafana's variables
 	text = strings.NewReplacer("$__rate_interval", "5m", "$__range", "1d").Replace(text)
 	expr, err := parser.NewParser(parser.Options{}).ParseExpr(text)
 	if err != nil {
 		return nil, err
 	}
-	return q.labels(expr)
+	return c.exprLabels(expr)
 }
 
-// labels are those of an expression's result; nil for one number.
-func (q queries) labels(expr parser.Expr) (sets.Set[string], error) {
+// exprLabels returns the labels of an expression's result; nil for a scalar.
+func (c metricCatalog) exprLabels(expr parser.Expr) (sets.Set[string], error) {
 	switch e := expr.(type) {
 	case *parser.NumberLiteral:
 		return nil, nil
 	case *parser.ParenExpr:
-		return q.labels(e.Expr)
+		return c.exprLabels(e.Expr)
 	case *parser.MatrixSelector:
-		return q.labels(e.VectorSelector)
+		return c.exprLabels(e.VectorSelector)
 	case *parser.VectorSelector:
-		return q.selected(e)
+		return c.selectorLabels(e)
 	case *parser.Call:
-		return q.called(e)
+		return c.callLabels(e)
 	case *parser.AggregateExpr:
-		of, err := q.labels(e.Expr)
+		inner, err := c.exprLabels(e.Expr)
 		if err != nil {
 			return nil, err
 		}
 		by := sets.New(e.Grouping...)
-		if unknown := by.Difference(of); unknown.Len() > 0 {
+		if unknown := by.Difference(inner); unknown.Len() > 0 {
 			return nil, fmt.Errorf("%s has no label %v", e.Expr, sets.List(unknown))
 		}
 		if e.Without {
-			return of.Difference(by), nil
+			return inner.Difference(by), nil
 		}
 		return by, nil
 	case *parser.BinaryExpr:
-		return q.joined(e)
+		return c.binaryLabels(e)
 	}
-	return nil, fmt.Errorf("%T is not known here: %s", expr, expr)
+	return nil, fmt.Errorf("checkQuery does not support %T: %s", expr, expr)
 }
 
-// selected checks the name and the matchers of a selector.
-func (q queries) selected(e *parser.VectorSelector) (sets.Set[string], error) {
+// selectorLabels returns the labels of a selector, and checks its name and its matchers.
+func (c metricCatalog) selectorLabels(e *parser.VectorSelector) (sets.Set[string], error) {
 	name, histogram := e.Name, false
-	known, ok := q[name]
+	known, ok := c[name]
 	if !ok {
 		for _, suffix := range []string{"_bucket", "_count", "_sum"} {
-			if base, cut := strings.CutSuffix(name, suffix); cut && q[base+" histogram"] != nil {
-				known, ok, histogram = q[base+" histogram"], true, suffix == "_bucket"
+			if base, cut := strings.CutSuffix(name, suffix); cut && c[base+" histogram"] != nil {
+				known, ok, histogram = c[base+" histogram"], true, suffix == "_bucket"
 			}
 		}
 	}
 	if !ok {
 		return nil, fmt.Errorf("there is no metric %s", name)
 	}
-	all := target.Union(sets.KeySet(known))
+	all := scrapeLabels.Union(sets.KeySet(known))
 	if histogram {
 		all.Insert("le")
 	}
@@ -107,28 +107,30 @@ func (q queries) selected(e *parser.VectorSelector) (sets.Set[string], error) {
 	return all, nil
 }
 
-func (q queries) called(e *parser.Call) (sets.Set[string], error) {
+// callLabels returns the labels of a function's result.
+func (c metricCatalog) callLabels(e *parser.Call) (sets.Set[string], error) {
 	switch e.Func.Name {
 	case "time":
 		return nil, nil
 	case "absent":
-		_, err := q.labels(e.Args[0])
+		_, err := c.exprLabels(e.Args[0])
 		return sets.New[string](), err
 	case "rate", "increase":
-		return q.labels(e.Args[0])
+		return c.exprLabels(e.Args[0])
 	case "histogram_quantile":
-		of, err := q.labels(e.Args[1])
-		if err == nil && !of.Has("le") {
+		inner, err := c.exprLabels(e.Args[1])
+		if err == nil && !inner.Has("le") {
 			err = fmt.Errorf("%s has no buckets", e.Args[1])
 		}
-		return of.Difference(sets.New("le")), err
+		return inner.Difference(sets.New("le")), err
 	}
-	return nil, fmt.Errorf("%s is not known here", e.Func.Name)
+	return nil, fmt.Errorf("checkQuery does not support %s", e.Func.Name)
 }
 
-func (q queries) joined(e *parser.BinaryExpr) (sets.Set[string], error) {
-	left, err := q.labels(e.LHS)
-	right, err2 := q.labels(e.RHS)
+// binaryLabels returns the labels of a binary operation's result.
+func (c metricCatalog) binaryLabels(e *parser.BinaryExpr) (sets.Set[string], error) {
+	left, err := c.exprLabels(e.LHS)
+	right, err2 := c.exprLabels(e.RHS)
 	if err := errors.Join(err, err2); err != nil {
 		return nil, err
 	}
@@ -144,7 +146,7 @@ func (q queries) joined(e *parser.BinaryExpr) (sets.Set[string], error) {
 		return nil, fmt.Errorf("neither side has a label %v: %s", sets.List(unknown), e)
 	}
 	if !match.On && match.Card == parser.CardOneToOne && !left.Difference(matched).Equal(right.Difference(matched)) {
-		return nil, fmt.Errorf("the sides never match, with labels %v and %v: %s", sets.List(left), sets.List(right), e)
+		return nil, fmt.Errorf("the sides never match: their labels are %v and %v: %s", sets.List(left), sets.List(right), e)
 	}
 	switch {
 	case match.Card == parser.CardManyToOne:
@@ -157,9 +159,9 @@ func (q queries) joined(e *parser.BinaryExpr) (sets.Set[string], error) {
 	return left, nil
 }
 
-// TestQueries makes sure that the check finds what is wrong.
-func TestQueries(t *testing.T) {
-	q := queries{
+// TestCheckQuery checks valid queries, and queries with each mistake that checkQuery must find.
+func TestCheckQuery(t *testing.T) {
+	catalog := metricCatalog{
 		"seen_total":     {"kind": sets.New("Profile"), "name": nil},
 		"took histogram": {"kind": nil},
 	}
@@ -178,17 +180,17 @@ func TestQueries(t *testing.T) {
 		`took_bucket * on (color) took_count`:                            "neither side",
 		`sum by (kind) (seen_total) / sum(seen_total)`:                   "never match",
 		`sum(`: "unclosed",
-		`label_replace(seen_total, "a", "b", "c", "d")`: "not known here",
+		`label_replace(seen_total, "a", "b", "c", "d")`: "does not support label_replace",
 	} {
-		got, err := q.check(query)
+		got, err := catalog.checkQuery(query)
 		switch want := want.(type) {
 		case string:
 			if err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("%s: %v, want %s", query, err, want)
+				t.Errorf("%s: the error is %v, want %s", query, err, want)
 			}
 		case []string:
 			if err != nil || !slices.Equal(sets.List(got), want) {
-				t.Errorf("%s: %v, %v, want %v", query, sets.List(got), err, want)
+				t.Errorf("%s: the labels are %v, %v, want %v", query, sets.List(got), err, want)
 			}
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	kjson "k8s.io/apimachinery/pkg/util/json"
 )
 
-// maxBody bounds the memory of a review. An API server takes objects of up to 3 MiB, and an update carries two.
+// maxBody is the size limit of a request. The API server accepts objects of up to 3 MiB, and an update carries two.
 const maxBody = 7 << 20
 
 var reviewType = metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"}
@@ -31,10 +31,10 @@ type badRequest struct {
 // Error implements error.
 func (b *badRequest) Error() string { return b.err.Error() }
 
-// errTooLarge is the error of a review that is larger than maxBody. Only its UID is known.
+// errTooLarge is the error of a review that is larger than maxBody. Only its UID is read.
 var errTooLarge = fmt.Errorf("the AdmissionReview is larger than %d MiB", maxBody>>20)
 
-// bodies are buffers for request bodies. Nothing that outlives a review may refer to one.
+// bodies are buffers for request bodies, which are reused. Nothing that outlives a review may refer to one.
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // readBody reads the body of a request into a buffer. The error is a badRequest.
@@ -46,7 +46,7 @@ func readBody(r *http.Request, into *bytes.Buffer) ([]byte, error) {
 	}
 	into.Reset()
 	if r.ContentLength > 0 {
-		into.Grow(int(min(r.ContentLength, maxBody)) + bytes.MinRead) // so that it does not grow when it is full
+		into.Grow(int(min(r.ContentLength, maxBody)) + bytes.MinRead) // ReadFrom grows a buffer with less space than MinRead
 	}
 	switch _, err := into.ReadFrom(io.LimitReader(r.Body, maxBody+1)); {
 	case err != nil:
@@ -78,7 +78,7 @@ func readReview(body []byte) (*admissionv1.AdmissionRequest, error) {
 	return review.Request, nil
 }
 
-// findUID finds request.uid in the beginning of a review. The API server writes it first.
+// findUID finds request.uid near the beginning of a review, where the API server writes it. It returns an empty UID if it is not there.
 func findUID(head []byte) types.UID {
 	decoder := json.NewDecoder(bytes.NewReader(head))
 	var path []string // the keys of the enclosing objects
@@ -110,7 +110,7 @@ func findUID(head []byte) types.UID {
 	return ""
 }
 
-// maxWrite bounds the sending of an answer, so that a client that does not read it can't occupy memory.
+// maxWrite bounds how long an answer may take to send, so that clients that don't read it can't occupy memory.
 const maxWrite = 5 * time.Second
 
 // setWriteDeadline sets the deadline of one answer. Each answer needs its own: on HTTP/1.1 the previous one stays with the connection.
@@ -125,10 +125,10 @@ func writeReview(w http.ResponseWriter, response *admissionv1.AdmissionResponse)
 	return json.NewEncoder(w).Encode(admissionv1.AdmissionReview{TypeMeta: reviewType, Response: response})
 }
 
-// maxReview is how long a review may take if the caller does not say how long it waits: the API server's own default.
+// maxReview is the timeout of a review if the request has none: the API server's own default.
 const maxReview = 10 * time.Second
 
-// timeLeft is how long a review may take. A tenth of the API server's timeout is left for the response to travel.
+// timeLeft returns how long a review may take: the API server's timeout, less a tenth for the network.
 func timeLeft(r *http.Request) time.Duration {
 	asked, err := time.ParseDuration(r.URL.Query().Get("timeout"))
 	if err != nil || asked <= 0 {

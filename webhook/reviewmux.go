@@ -19,12 +19,12 @@ type reviewMux struct {
 	handlers  map[string]*atomic.Pointer[handler] // by path
 }
 
-// newReviewMux returns a mux without routes. prototype has what all handlers share; api is where facts are read.
+// newReviewMux returns a mux without routes. prototype has the fields that all handlers share. Lookups go through api.
 func newReviewMux(prototype handler, api rest.Interface) *reviewMux {
 	return &reviewMux{ServeMux: http.NewServeMux(), prototype: prototype, api: api, handlers: map[string]*atomic.Pointer[handler]{}}
 }
 
-// configure makes all later reviews follow a configuration. It must not be called concurrently.
+// configure applies a configuration to all later reviews. It must not be called concurrently.
 func (m *reviewMux) configure(config Config) {
 	options := config.LookupOptions()
 	options.Metrics, options.Log = m.prototype.metrics.lookups, m.prototype.log

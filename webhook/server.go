@@ -23,14 +23,14 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/selfsigned"
 )
 
-// Server is the webhook server. It serves reviews over TLS with certificates that are reloaded or renewed in time, probes and metrics,
-// and it stops without dropping a request.
+// Server is the webhook server. It serves reviews over TLS, probes and metrics. It reloads or renews its certificate before that expires,
+// and stops without dropping a request.
 type Server struct {
 	// Cluster is how to reach the API server.
 	Cluster *rest.Config
-	// Config is the configuration at the start.
+	// Config is the initial configuration.
 	Config Config
-	// ConfigFile is where Config was read from. It is read again when it changes. Empty if there is no file.
+	// ConfigFile is where Config was read from. The server applies its changes. Empty if there is no file.
 	ConfigFile string
 	// WebhookAddress, MetricsAddress and ProbeAddress are what to listen on, as HOST:PORT. MetricsAddress may be "0" for no metrics.
 	WebhookAddress, MetricsAddress, ProbeAddress string
@@ -38,15 +38,16 @@ type Server struct {
 	MetricsAuth bool
 	// CertDir holds tls.crt and tls.key. It is not used if SelfSigned is set.
 	CertDir string
-	// SelfSigned makes the certificates. The server sets its client and its log.
+	// SelfSigned creates the certificates. The server sets its client and its log.
 	SelfSigned *selfsigned.Rotator
-	// Clients says who may connect.
+	// Clients restricts which clients may send reviews.
 	Clients ClientCheck
-	// StopDelay is how long the server goes on serving, not ready any more, when it is to stop: until no API server calls it.
+	// StopDelay is how long the server keeps serving reviews after ctx is done, while it is not ready. It must be long enough for API
+	// servers to stop sending requests here.
 	StopDelay time.Duration
-	// Version is the version of this program, for the metrics.
+	// Version is the version of this program, as the metrics show it.
 	Version string
-	// Log receives one line per denial, and failures on our side.
+	// Log receives one line for each denial, and failures of the server itself.
 	Log logr.Logger
 	// Registry receives the metrics. If nil, it is controller-runtime's, which MetricsAddress serves.
 	Registry prometheus.Registerer
@@ -114,7 +115,7 @@ func (s Server) Run(ctx context.Context) error {
 	return server.Start(ctx)
 }
 
-// manager serves probes and metrics, and runs the server's parts.
+// manager returns the manager that serves probes and metrics and runs the other parts of the server.
 func (s Server) manager(cluster *rest.Config) (manager.Manager, error) {
 	options := ctrl.Options{
 		Scheme:                  runtime.NewScheme(), // the manager reads no objects
@@ -129,7 +130,7 @@ func (s Server) manager(cluster *rest.Config) (manager.Manager, error) {
 	return ctrl.NewManager(cluster, options)
 }
 
-// certificates returns the certificates, from files or self-signed.
+// certificates returns the source of the serving certificate: files, or SelfSigned.
 func (s Server) certificates(cluster *rest.Config) (certificates, error) {
 	if s.SelfSigned == nil {
 		watched, err := certwatcher.New(filepath.Join(s.CertDir, "tls.crt"), filepath.Join(s.CertDir, "tls.key"))
@@ -149,7 +150,8 @@ func (s Server) certificates(cluster *rest.Config) (certificates, error) {
 // configInterval is how often the configuration file is read.
 const configInterval = 2 * time.Second
 
-// configWatcher applies changes of the configuration file. An invalid file is reported; the previous configuration stays active.
+// configWatcher returns a runnable that applies changes of the configuration file. If the file is invalid, it logs the error and the
+// previous configuration stays active.
 func (s Server) configWatcher(metrics *serverMetrics, apply func(Config)) manager.RunnableFunc {
 	log := s.Log.WithName("config").WithValues("file", s.ConfigFile)
 	return func(ctx context.Context) error {

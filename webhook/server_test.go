@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -25,16 +26,16 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
 )
 
-// TestServer runs the server from its start to its stop: probes, metrics, a certificate that changes, and a call that is
-// under way when the stop comes.
+// TestServer runs the server from start to stop: probes, metrics, a certificate that is replaced, and a review that is in progress when
+// the server has to stop.
 func TestServer(t *testing.T) {
-	arrived, release := make(chan struct{}, 1), make(chan struct{})
+	lookupStarted, release := make(chan struct{}, 1), make(chan struct{})
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "secrets") {
-			arrived <- struct{}{}
+			lookupStarted <- struct{}{}
 			<-release
 		}
-		if !noLimits(w, r) {
+		if !serveNoLimits(w, r) {
 			withControllerConfig(func(w http.ResponseWriter, _ *http.Request) { lookuptest.NotFound(w) })(w, r)
 		}
 	}))
@@ -53,28 +54,31 @@ func TestServer(t *testing.T) {
 	eventually(t, "ready", func() error {
 		select {
 		case err := <-done:
-			t.Fatalf("it stopped: %v", err)
+			t.Fatalf("the server stopped: %v", err)
 		default:
 		}
-		return get("http://" + server.ProbeAddress + "/readyz")
+		return getOK("http://" + server.ProbeAddress + "/readyz")
 	})
-	if err := get("http://" + server.ProbeAddress + "/healthz"); err != nil {
+	if err := getOK("http://" + server.ProbeAddress + "/healthz"); err != nil {
 		t.Error(err)
 	}
 
 	before := servedCertificate(t, server.WebhookAddress)
 	writeCertificate(t, dir)
-	eventually(t, "a new certificate is served", func() error {
+	eventually(t, "serving the new certificate", func() error {
 		if bytes.Equal(before, servedCertificate(t, server.WebhookAddress)) {
-			return fmt.Errorf("still the old one")
+			return errors.New("still the old one")
 		}
 		return nil
 	})
 
 	answered := make(chan error, 1)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
+	client := &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true,
+	}}
+	url, body := "https://"+server.WebhookAddress+workflows.path+"?timeout=5s", reviewJSON(t, workflowWithSecret)
 	go func() {
-		response, err := client.Post("https://"+server.WebhookAddress+workflows.path+"?timeout=5s", "application/json", strings.NewReader(review(t, needy)))
+		response, err := client.Post(url, "application/json", strings.NewReader(body))
 		if err != nil {
 			answered <- err
 			return
@@ -88,38 +92,39 @@ func TestServer(t *testing.T) {
 		}
 		answered <- nil
 	}()
-	<-arrived
-	if err := get("http://" + server.MetricsAddress + "/metrics"); err != nil {
+	<-lookupStarted
+	if err := getOK("http://" + server.MetricsAddress + "/metrics"); err != nil {
 		t.Error(err)
 	}
 	cancel()
 	time.Sleep(100 * time.Millisecond)
 	close(release)
 	if err := <-answered; err != nil {
-		t.Errorf("the call that was under way: %v", err)
+		t.Errorf("the review that was in progress: %v", err)
 	}
 	if err := <-done; err != nil {
-		t.Errorf("the stop: %v", err)
+		t.Errorf("stopping the server: %v", err)
 	}
 }
 
-func TestServerSaysWhyItDoesNotStart(t *testing.T) {
+// TestServerStartErrors starts servers that can't start. Run must return the reason.
+func TestServerStartErrors(t *testing.T) {
 	certificates := t.TempDir()
 	writeCertificate(t, certificates)
-	for says, server := range map[string]Server{
+	for message, server := range map[string]Server{
 		"missing port in address": {WebhookAddress: "localhost"},
 		"unknown port":            {WebhookAddress: ":many", CertDir: certificates},
-		"no such file":            {WebhookAddress: freeAddress(t), CertDir: "nowhere"},
+		"no such file":            {WebhookAddress: freeAddress(t), CertDir: "missing"},
 	} {
 		server.Cluster, server.Log, server.MetricsAddress, server.ProbeAddress = &rest.Config{}, logr.Discard(), "0", "0"
 		server.Registry = prometheus.NewRegistry()
-		if err := server.Run(t.Context()); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("got %v, want %s", err, says)
+		if err := server.Run(t.Context()); err == nil || !strings.Contains(err.Error(), message) {
+			t.Errorf("the error is %v, want %s", err, message)
 		}
 	}
 }
 
-// writeCertificate puts a new certificate and key into dir.
+// writeCertificate writes a new self-signed certificate and its key to dir.
 func writeCertificate(t *testing.T, dir string) {
 	t.Helper()
 	certificate, key, err := cert.GenerateSelfSignedCertKey("localhost", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
@@ -133,6 +138,7 @@ func writeCertificate(t *testing.T, dir string) {
 	}
 }
 
+// servedCertificate returns the certificate that a server presents.
 func servedCertificate(t *testing.T, address string) []byte {
 	t.Helper()
 	conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
@@ -143,6 +149,7 @@ func servedCertificate(t *testing.T, address string) []byte {
 	return conn.ConnectionState().PeerCertificates[0].Raw
 }
 
+// freeAddress returns an address that nothing listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -153,7 +160,8 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-func get(url string) error {
+// getOK returns an error unless a GET is answered with 200.
+func getOK(url string) error {
 	response, err := http.Get(url)
 	if err != nil {
 		return err
@@ -166,6 +174,7 @@ func get(url string) error {
 	return nil
 }
 
+// eventually calls try until it succeeds, for at least 20 seconds.
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
 	var err error

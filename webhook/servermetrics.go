@@ -52,7 +52,7 @@ func (m *serverMetrics) all() []prometheus.Collector {
 	return []prometheus.Collector{m.configReloads, m.configValid, m.configTime, m.build, m.certificate}
 }
 
-// unregister allows another server in the same process.
+// unregister removes the metrics from the registry, so that another server can run in the same process.
 func (m *serverMetrics) unregister(registry prometheus.Registerer) { unregister(registry, m.all()) }
 
 // reloaded counts a change of the configuration file; err is set if it was invalid.
@@ -65,7 +65,7 @@ func (m *serverMetrics) reloaded(err error) {
 	m.configured(err)
 }
 
-// configured records whether the configuration file is active.
+// configured records whether the configuration in the file is active; err is set if it was invalid.
 func (m *serverMetrics) configured(err error) {
 	if err != nil {
 		m.configValid.Set(0)
@@ -75,7 +75,7 @@ func (m *serverMetrics) configured(err error) {
 	m.configTime.SetToCurrentTime()
 }
 
-// expiry collects when the current certificate expires.
+// expiry collects the time at which the current certificate expires.
 type expiry struct {
 	certificates certificates
 	desc         *prometheus.Desc

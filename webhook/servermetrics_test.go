@@ -12,16 +12,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
-// anyCertificate serves what it is given.
-type anyCertificate struct {
+// fixedCertificate implements certificates with one certificate, or an error.
+type fixedCertificate struct {
 	manager.Runnable
-	served *tls.Certificate
-	err    error
+	certificate *tls.Certificate
+	err         error
 }
 
 // GetCertificate implements certificates.
-func (a *anyCertificate) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return a.served, a.err
+func (c *fixedCertificate) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return c.certificate, c.err
 }
 
 func TestServerMetrics(t *testing.T) {
@@ -36,18 +36,18 @@ func TestServerMetrics(t *testing.T) {
 	unparsed.Leaf = nil
 
 	registry := prometheus.NewRegistry()
-	certificates := &anyCertificate{err: errors.New("none yet")}
+	certificates := &fixedCertificate{err: errors.New("none yet")}
 	m, err := newServerMetrics(registry, "v1.2.3", certificates)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := testutil.CollectAndCount(m.certificate); got != 0 {
-		t.Errorf("%d certificates expire before there is one", got)
+		t.Errorf("the expiry has %d samples before there is a certificate", got)
 	}
-	for name, served := range map[string]tls.Certificate{"parsed": pair, "not parsed": unparsed} {
-		certificates.served, certificates.err = &served, nil
+	for name, certificate := range map[string]tls.Certificate{"parsed": pair, "not parsed": unparsed} {
+		certificates.certificate, certificates.err = &certificate, nil
 		if got := testutil.ToFloat64(m.certificate); got != expires {
-			t.Errorf("the certificate that is %s expires at %v, want %v", name, got, expires)
+			t.Errorf("a certificate that is %s expires at %v, want %v", name, got, expires)
 		}
 	}
 
@@ -61,23 +61,23 @@ func TestServerMetrics(t *testing.T) {
 	}
 
 	read := testutil.ToFloat64(m.configTime)
-	if right := testutil.ToFloat64(m.configValid); right != 1 || read == 0 {
-		t.Errorf("at the start: right %v, read at %v", right, read)
+	if valid := testutil.ToFloat64(m.configValid); valid != 1 || read == 0 {
+		t.Errorf("at the start: valid %v, read at %v", valid, read)
 	}
 	m.reloaded(errors.New("no such rule"))
-	if right := testutil.ToFloat64(m.configValid); right != 0 || testutil.ToFloat64(m.configTime) != read {
-		t.Errorf("with a wrong configuration: right %v, read at %v, not %v", right, testutil.ToFloat64(m.configTime), read)
+	if valid := testutil.ToFloat64(m.configValid); valid != 0 || testutil.ToFloat64(m.configTime) != read {
+		t.Errorf("after an invalid configuration: valid %v, read at %v, want %v", valid, testutil.ToFloat64(m.configTime), read)
 	}
 	m.reloaded(nil)
-	if right := testutil.ToFloat64(m.configValid); right != 1 || testutil.ToFloat64(m.configTime) < read {
-		t.Errorf("with the right one: right %v, read at %v", right, testutil.ToFloat64(m.configTime))
+	if valid := testutil.ToFloat64(m.configValid); valid != 1 || testutil.ToFloat64(m.configTime) < read {
+		t.Errorf("after a valid configuration: valid %v, read at %v", valid, testutil.ToFloat64(m.configTime))
 	}
 
 	if _, err := newServerMetrics(registry, "", certificates); err == nil {
-		t.Error("two servers count in the same place")
+		t.Error("two servers share one registry")
 	}
 	m.unregister(registry)
 	if families, err := registry.Gather(); err != nil || len(families) > 0 {
-		t.Errorf("when the server is gone there is %v, %v", families, err)
+		t.Errorf("after unregister the registry has %v, %v", families, err)
 	}
 }

@@ -41,27 +41,29 @@ var workflows = kind{
 	},
 }
 
+// newWorkflowCreation returns the creation of a Workflow in the request's namespace.
 func newWorkflowCreation(req *admissionv1.AdmissionRequest, wf *wfv1.Workflow) (workflowCreation, error) {
 	if len(validation.IsDNS1123Label(req.Namespace)) > 0 {
 		return workflowCreation{}, fmt.Errorf("no namespace can have the name '%.100s'", req.Namespace)
 	}
-	// Lookups never leave the request's namespace, whatever the object says.
+	// Lookups must not leave the request's namespace, whatever namespace the object claims.
 	wf.Namespace = req.Namespace
 	return workflowCreation{workflow: wf}, nil
 }
 
+// workflowCreation is a Workflow under review.
 type workflowCreation struct {
 	workflow *wfv1.Workflow
-	// ascii says that the Workflow has only ASCII characters, as nearly all have.
+	// ascii says that the Workflow is known to have only ASCII characters, as nearly all have.
 	ascii bool
 }
 
 func (c workflowCreation) object() metav1.Object { return c.workflow }
 
-// mode is not the author's to set: only the namespace's label counts.
+// mode returns none: only the namespace's label counts, not the author's.
 func (workflowCreation) mode() (validators.Mode, string) { return "", "" }
 
-func (c workflowCreation) passes() string {
+func (c workflowCreation) passReason() string {
 	if c.workflow.DeletionTimestamp != nil {
 		return passDeleting
 	}

@@ -1,7 +1,7 @@
 // Package decodecost estimates, before JSON is decoded, how much memory the decoded value will take.
 //
-// A few bytes of JSON can become a lot of memory: each {} in a list of Argo templates takes up half a KiB, and templates
-// inside templates are decoded again at every level.
+// A few bytes of JSON can become a lot of memory: each {} in a list of Argo templates takes half a KiB, and nested templates are
+// decoded again at every level.
 package decodecost
 
 import (
@@ -25,7 +25,7 @@ type Estimate struct {
 }
 
 // Limits of what is decoded. A real Workflow has some thirty levels. At 1.5 MiB, the most that the API server stores, it has up to
-// about 86,000 values. MaxValues values of the most expensive kind take up some 95 MiB.
+// about 86,000 values. MaxValues values of the most expensive kind take some 95 MiB.
 const (
 	MaxDepth  = 128
 	MaxValues = 100_000
@@ -85,5 +85,5 @@ func (e Estimate) ExceedsLimits() error {
 	return nil
 }
 
-// Bytes is about how many bytes of memory the document takes up when it is decoded into Argo's types, the most expensive ones.
+// Bytes estimates the memory, in bytes, of the document decoded into Argo's types, the most expensive ones.
 func (e Estimate) Bytes() int { return e.length + 500*e.Values }

@@ -13,7 +13,7 @@ type ArgoConfig struct {
 // ConfigMapLocation is where one workflow-controller has its configuration.
 type ConfigMapLocation struct {
 	Namespace string `json:"namespace"`
-	// ConfigMap is the ConfigMap's name; that of a stock installation if empty.
+	// ConfigMap is the name of the ConfigMap; DefaultConfigMap if empty.
 	ConfigMap string `json:"configMap,omitempty"`
 }
 

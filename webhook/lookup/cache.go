@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// cache keeps answers for a few seconds, so that a burst of runs asks the API server once. It is bounded by bytes: the oldest
-// entries are evicted.
+// cache keeps answers for a few seconds, so that a burst of runs needs one request to the API server. Its size is bounded in bytes; the
+// oldest entries are evicted.
 type cache struct {
 	ttl time.Duration
 
@@ -24,9 +24,9 @@ type cacheEntry struct {
 }
 
 const (
-	// maxCacheBytes bounds the bytes that the cache takes up.
+	// maxCacheBytes bounds the memory of all entries.
 	maxCacheBytes = 32 << 20
-	// maxEntryBytes is what one entry may take up of it.
+	// maxEntryBytes bounds the memory of one entry.
 	maxEntryBytes = 4 << 20
 )
 
@@ -44,7 +44,7 @@ func (c *cache) get(key string) (answer, bool) {
 	return answer{}, false
 }
 
-// put caches an answer. One that would crowd out all others is not cached.
+// put caches an answer, unless it exceeds maxEntryBytes and would evict too many others.
 func (c *cache) put(key string, a answer) {
 	a.bytes += 200 + 2*len(key) // the names of a Secret's keys are part of the key
 	if a.bytes > maxEntryBytes {
@@ -59,7 +59,7 @@ func (c *cache) put(key string, a answer) {
 	c.bytes += a.bytes
 }
 
-// evict drops the expired entries, and as many of the oldest ones as it takes to make room for needed bytes.
+// evict drops the expired entries, and as many of the oldest ones as needed bytes require.
 func (c *cache) evict(needed int) {
 	for now := time.Now(); len(c.queue) > 0; {
 		oldest := c.queue[0]

@@ -15,26 +15,26 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/decodecost"
 )
 
-// lookup is one GET request and how its response is understood.
+// lookup is one GET request and how to decode its response.
 type lookup struct {
-	// resource is the label of metrics.
+	// resource is the value of the metrics' label.
 	resource string
 	path     []string
 	// form distinguishes lookups with the same path.
 	form string
-	// kind and name of the object that is expected. Anything else with status 200 is not an answer: a proxy may stand in for the API
-	// server, and its pages must not pass for an object without fields. Empty where the response is not an object.
+	// kind and name of the expected object; empty where the response is not an object. A response with status 200 and anything else is
+	// an error: it may come from a proxy in the API server's place, and must not be taken for an object without fields.
 	kind metav1.TypeMeta
 	name string
-	// decode makes the answer from JSON. The answer must not refer to the JSON's bytes.
+	// decode returns the value in a response. The value must not refer to the bytes of raw, which are wiped.
 	decode func(raw []byte) (any, error)
-	// wholeObject says that the answer holds everything that the JSON holds. Then "not found" is cached, too.
+	// wholeObject says that the answer holds the whole object, and counts with its size. For such a lookup, "not found" is cached, too.
 	wholeObject bool
-	// satisfied reports whether an answer can't be the reason of a finding; nil if any answer can.
+	// satisfied reports whether a value can't be the reason for a finding. If nil, any value can.
 	satisfied func(value any) bool
 }
 
-// key identifies the lookup: equal keys, equal answers.
+// key identifies the lookup. Lookups with equal keys have the same answer.
 func (l lookup) key() string { return l.form + ":" + strings.Join(l.path, "/") }
 
 // apiPath is the path of a resource, in a namespace if one is given. rest begins with the resource's plural name and may end with
@@ -50,16 +50,16 @@ func apiPath(kind metav1.TypeMeta, namespace string, rest ...string) []string {
 	return append(path, rest...)
 }
 
-// answer is what the API server said.
+// answer is the API server's answer to a lookup.
 type answer struct {
 	value any
-	// bytes is about how much memory value takes up.
+	// bytes is about how much memory value occupies.
 	bytes int
-	// notFound is the error which says that the object does not exist.
+	// notFound is set if the object does not exist.
 	notFound error
 }
 
-// onlyMetadata is the kind of an object without its content.
+// onlyMetadata is the kind of a response that has only an object's metadata.
 var onlyMetadata = metav1.TypeMeta{APIVersion: "meta.k8s.io/v1", Kind: "PartialObjectMetadata"}
 
 // accept is the Accept header of the request.
@@ -70,8 +70,8 @@ func (l lookup) accept() string {
 	return "application/json"
 }
 
-// retry performs a lookup, and repeats it with backoff while that may help and ctx has time left. While it backs off it does not
-// occupy one of the maxConcurrentCalls.
+// retry performs a lookup. It repeats a failed lookup with backoff if that may help and ctx leaves enough time. During backoff it does not
+// count towards maxConcurrentCalls.
 func (c *Client) retry(ctx context.Context, l lookup) (answer, error) {
 	for backoff := 50 * time.Millisecond; ; backoff *= 2 {
 		found, err := c.call(ctx, l)
@@ -120,7 +120,7 @@ func (c *Client) get(ctx context.Context, l lookup) (answer, error) {
 	return l.parse(raw)
 }
 
-// parse makes an answer from a response.
+// parse decodes a response.
 func (l lookup) parse(raw []byte) (answer, error) {
 	cost := decodecost.Of(raw)
 	if err := cost.ExceedsLimits(); err != nil {
@@ -165,7 +165,7 @@ func (l lookup) checkKind(raw []byte) error {
 	return nil
 }
 
-// maxResponse bounds the memory of a lookup. The API server stores objects of up to 1.5 MiB; a list may be longer.
+// maxResponse is the size limit of a response. The API server stores objects of up to 1.5 MiB; a list may be longer.
 const maxResponse = 4 << 20
 
 // readBounded reads a body into one buffer. When the buffer has to grow, the old one is wiped.

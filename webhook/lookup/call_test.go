@@ -14,37 +14,37 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
 )
 
-// TestRetry has an API server that fails for a while: it is asked again as long as there is time.
+// TestRetry has an API server whose first two responses are errors. Lookups are retried, except those that are forbidden.
 func TestRetry(t *testing.T) {
 	q := query(validators.Secret, "a", "key")
 	for code, reason := range map[int]metav1.StatusReason{
 		429: metav1.StatusReasonTooManyRequests, 500: metav1.StatusReasonInternalError,
 		503: metav1.StatusReasonServiceUnavailable, 504: metav1.StatusReasonTimeout,
 	} {
-		var asked atomic.Int32
+		var requests atomic.Int32
 		c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
-			if asked.Add(1) <= 2 {
+			if requests.Add(1) <= 2 {
 				lookuptest.Error(w, code, reason)
 				return
 			}
 			lookuptest.NotFound(w)
-		})
+		}, withTimeout(3*time.Second))
 		if status := check(liveFacts(t, c), q); status.Err != nil || status.Exists {
-			t.Errorf("%d: %+v", code, status)
+			t.Errorf("after errors %d: %+v", code, status)
 		}
 	}
-	var asked atomic.Int32
+	var requests atomic.Int32
 	c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
-		asked.Add(1)
+		requests.Add(1)
 		lookuptest.Error(w, 403, metav1.StatusReasonForbidden)
 	})
-	if status := check(liveFacts(t, c), q); status.Err == nil || asked.Load() != 1 {
-		t.Errorf("%d times asked for what is forbidden: %+v", asked.Load(), status)
+	if status := check(liveFacts(t, c), q); status.Err == nil || requests.Load() != 1 {
+		t.Errorf("a forbidden lookup: %d requests, %+v", requests.Load(), status)
 	}
 }
 
-// TestNotTheAPIServer has a proxy without a backend: its 404 says nothing about the object.
-func TestNotTheAPIServer(t *testing.T) {
+// TestForeign404IsAnError has a proxy without a backend. Its 404 does not mean that an object is missing.
+func TestForeign404IsAnError(t *testing.T) {
 	c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusNotFound)
@@ -52,16 +52,15 @@ func TestNotTheAPIServer(t *testing.T) {
 	})
 	facts := liveFacts(t, c)
 	if status := check(facts, query(validators.Secret, "a", "key")); status.Err == nil {
-		t.Errorf("%+v", status)
+		t.Errorf("no error: %+v", status)
 	}
 	if template, err := facts.WorkflowTemplate("team-a", "a"); err == nil {
-		t.Errorf("%+v", template)
+		t.Errorf("no error: %+v", template)
 	}
 }
 
-// TestNotTheObject has something in the API server's place that answers everything with status 200. What is not the requested object says
-// nothing about it.
-func TestNotTheObject(t *testing.T) {
+// TestWrongObjectIsAnError has a server in the API server's place that answers every lookup with 200 and something else.
+func TestWrongObjectIsAnError(t *testing.T) {
 	for name, body := range lookuptest.NotTheObject {
 		t.Run(name, func(t *testing.T) {
 			c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -70,24 +69,24 @@ func TestNotTheObject(t *testing.T) {
 			})
 			facts := liveFacts(t, c)
 			if status := check(facts, query(validators.Secret, "a")); status.Err == nil {
-				t.Errorf("a Secret is found: %+v", status)
+				t.Errorf("a Secret was found: %+v", status)
 			}
 			if quotas, err := facts.ResourceQuotas("team-b"); err == nil {
-				t.Errorf("quotas: %v", quotas)
+				t.Errorf("quotas were found: %v", quotas)
 			}
 			if version, err := facts.ServerVersion(); err == nil {
-				t.Errorf("version: %s", version)
+				t.Errorf("a version was found: %s", version)
 			}
 		})
 	}
 }
 
-// TestSharedFailure shares a request that is about to fail: a session that joined it late asks again.
-func TestSharedFailure(t *testing.T) {
-	var asked atomic.Int32
+// TestSharedFailureIsRetriedAlone joins another session's request shortly before it fails. The session then sends its own request.
+func TestSharedFailureIsRetriedAlone(t *testing.T) {
+	var requests atomic.Int32
 	started := make(chan bool, 1)
 	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
-		if asked.Add(1) == 1 {
+		if requests.Add(1) == 1 {
 			started <- true
 			<-r.Context().Done()
 			return
@@ -99,12 +98,12 @@ func TestSharedFailure(t *testing.T) {
 	<-started
 	time.Sleep(100 * time.Millisecond)
 	if status := check(c.NewSession(t.Context()).Facts(), q); !status.Exists {
-		t.Errorf("%+v", status)
+		t.Errorf("the Secret was not found: %+v", status)
 	}
 }
 
-// TestBackoffOccupiesNoCall has as many lookups as there may be concurrent calls back off from a busy API server. Other lookups go on.
-func TestBackoffOccupiesNoCall(t *testing.T) {
+// TestBackoffFreesItsCall has maxConcurrentCalls lookups back off from a busy API server. Another lookup must not wait for them.
+func TestBackoffFreesItsCall(t *testing.T) {
 	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "busy") {
 			w.Header().Set("Retry-After", "1")
@@ -119,6 +118,6 @@ func TestBackoffOccupiesNoCall(t *testing.T) {
 	time.Sleep(100 * time.Millisecond)
 	started := time.Now()
 	if status := check(liveFacts(t, c), query(validators.Secret, "a")); !status.Exists || time.Since(started) > time.Second {
-		t.Errorf("%+v after %v", status, time.Since(started))
+		t.Errorf("another lookup: %+v after %v", status, time.Since(started))
 	}
 }

@@ -25,7 +25,7 @@ type Options struct {
 	NewNamespaceAge time.Duration
 	// Metrics count the lookups.
 	Metrics *Metrics
-	// Log receives the lookups that failed.
+	// Log receives failed lookups.
 	Log logr.Logger
 }
 
@@ -38,10 +38,10 @@ type Client struct {
 	calls   *semaphore.Weighted
 }
 
-// maxConcurrentCalls bounds the requests of all reviews that the API server sees at once.
+// maxConcurrentCalls bounds how many requests of all reviews together are in flight.
 const maxConcurrentCalls = 64
 
-// NewClient returns a Client that sends its requests through api. It sends none itself.
+// NewClient returns a Client that sends its requests through api. It does not send a request yet.
 func NewClient(api rest.Interface, options Options) *Client {
 	return &Client{
 		api: api, options: options,
@@ -49,7 +49,7 @@ func NewClient(api rest.Interface, options Options) *Client {
 	}
 }
 
-// NewSession returns the session of one review. Its lookups end with ctx.
+// NewSession returns the session of one review. Its lookups fail once ctx is done.
 func (c *Client) NewSession(ctx context.Context) *Session {
 	return &Session{client: c, ctx: ctx, results: map[string]*result{}, reported: map[string]bool{}}
 }

@@ -13,7 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// newTestClient returns a Client whose lookups are answered by api.
+// newTestClient returns a Client of an API server that a test plays.
 func newTestClient(t *testing.T, api http.HandlerFunc, changes ...func(*Options)) *Client {
 	t.Helper()
 	server := httptest.NewServer(api)
@@ -36,7 +36,7 @@ func withTimeout(timeout time.Duration) func(*Options) {
 	return func(o *Options) { o.Timeout = timeout }
 }
 
-// liveFacts are facts none of which is older than the question.
+// liveFacts returns the facts of a live session, which reads nothing from the cache.
 func liveFacts(t *testing.T, c *Client) Facts {
 	t.Helper()
 	session := c.NewSession(t.Context())
@@ -44,7 +44,7 @@ func liveFacts(t *testing.T, c *Client) Facts {
 	return session.Facts()
 }
 
-// secret is a Secret with keys.
+// secret returns a Secret with keys that have no values.
 func secret(keys ...string) *corev1.Secret {
 	s := &corev1.Secret{TypeMeta: metav1.TypeMeta{Kind: "Secret", APIVersion: "v1"}, Data: map[string][]byte{}}
 	for _, key := range keys {

@@ -27,7 +27,7 @@ type lookupError struct {
 // Error returns text that a user may read.
 func (e *lookupError) Error() string { return e.message }
 
-// Unwrap returns what really went wrong.
+// Unwrap returns the underlying error.
 func (e *lookupError) Unwrap() error { return e.cause }
 
 // unreadableError is a response that could not be decoded.
@@ -45,15 +45,16 @@ type panicError struct {
 // Error returns text for the log.
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
 
-// errTooMany is the answer to a session that has used up its lookups.
+// errTooMany is the error of further lookups once a session has used up maxLookups.
 var errTooMany = errors.New("too many lookups for one object")
 
-// isNotFound reports whether the API server said that the object does not exist. A 404 by something else in its place, such as a
+// isNotFound reports whether the API server said that the object does not exist. A 404 from something else in its place, such as a
 // proxy without a backend, does not count.
 func isNotFound(err error) bool {
 	return apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
+// newLookupError classifies an error and words it for the user.
 func newLookupError(err error) *lookupError {
 	switch {
 	case errors.As(err, new(*panicError)):

@@ -13,7 +13,7 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// resources maps the kinds that rules ask for to their place in the API.
+// resources are the API resources of the kinds that CheckObjects knows.
 var resources = map[string]struct {
 	version, name string
 	namespaced    bool
@@ -28,7 +28,7 @@ var resources = map[string]struct {
 // maxConcurrentPerSession bounds the lookups that one session performs at the same time.
 const maxConcurrentPerSession = 8
 
-// CheckObjects implements validators.Facts. It looks the objects up concurrently.
+// CheckObjects implements validators.Facts. It looks up the objects concurrently.
 func (f Facts) CheckObjects(namespace string, queries []validators.ObjectQuery) map[validators.ObjectRef]validators.ObjectStatus {
 	out := make(map[validators.ObjectRef]validators.ObjectStatus, len(queries))
 	var lock sync.Mutex
@@ -47,7 +47,7 @@ func (f Facts) CheckObjects(namespace string, queries []validators.ObjectQuery) 
 	return out
 }
 
-// checkObject looks one object up. If no keys are asked for, it reads the object's metadata only.
+// checkObject looks up one object. It reads only the metadata unless keys are queried.
 func (f Facts) checkObject(namespace string, q validators.ObjectQuery) validators.ObjectStatus {
 	if len(validation.IsDNS1123Subdomain(q.Name)) > 0 {
 		return validators.ObjectStatus{} // no object can have that name

@@ -21,12 +21,12 @@ func query(kind, name string, keys ...string) validators.ObjectQuery {
 	return validators.ObjectQuery{ObjectRef: validators.ObjectRef{Kind: kind, Name: name}, Keys: keys}
 }
 
-// check checks a single object.
+// check checks one object in namespace team-a.
 func check(f Facts, q validators.ObjectQuery) validators.ObjectStatus {
 	return f.CheckObjects("team-a", []validators.ObjectQuery{q})[q.ObjectRef]
 }
 
-// TestPresentKeys reads which keys there are, and only of those that were asked for.
+// TestPresentKeys reads an object that has two of the wanted keys, lacks one, and has another key that is not wanted.
 func TestPresentKeys(t *testing.T) {
 	raw := []byte(`{"kind":"Secret","data":{"token":"bm90LWZvci1sb2dz","user":"bm90LWZvci1sb2dz"},"binaryData":{"blob":"bm90LWZvci1sb2dz"}}`)
 	keys, err := presentKeys(raw, []string{"token", "blob", "gone"})
@@ -34,15 +34,15 @@ func TestPresentKeys(t *testing.T) {
 		t.Errorf("keys %v, %v", keys, err)
 	}
 	if _, err := presentKeys([]byte("{"), nil); err == nil {
-		t.Error("half an object is understood")
+		t.Error("an incomplete object was accepted")
 	}
 }
 
-// TestCheckConcurrently checks more objects than are looked up at once.
+// TestCheckConcurrently checks more objects than one session looks up at a time.
 func TestCheckConcurrently(t *testing.T) {
-	var current, most atomic.Int32
+	var current, highest atomic.Int32
 	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
-		most.Store(max(most.Load(), current.Add(1)))
+		highest.Store(max(highest.Load(), current.Add(1)))
 		time.Sleep(5 * time.Millisecond)
 		current.Add(-1)
 		lookuptest.Object(w, r, secret(r.URL.Path))
@@ -58,16 +58,16 @@ func TestCheckConcurrently(t *testing.T) {
 			t.Errorf("%s: %+v", ref.Name, status)
 		}
 	}
-	if got := most.Load(); got < 2 || got > maxConcurrentPerSession {
-		t.Errorf("%d lookups at once", got)
+	if got := highest.Load(); got < 2 || got > maxConcurrentPerSession {
+		t.Errorf("%d concurrent lookups, want 2 to %d", got, maxConcurrentPerSession)
 	}
 }
 
-// TestCheckReadsNoMoreThanNeeded has the path of each kind of object, and reads the content of an object only if keys matter.
+// TestCheckReadsNoMoreThanNeeded checks one object of each kind. The path must be right, and only metadata is read unless keys are queried.
 func TestCheckReadsNoMoreThanNeeded(t *testing.T) {
-	var asked sync.Map
+	var requests sync.Map // whether only metadata was requested, by path
 	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
-		asked.Store(r.URL.Path, strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadata"))
+		requests.Store(r.URL.Path, strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadata"))
 		lookuptest.Object(w, r, secret())
 	})
 	paths := map[string]validators.ObjectQuery{
@@ -83,28 +83,28 @@ func TestCheckReadsNoMoreThanNeeded(t *testing.T) {
 		if status := check(facts, q); !status.Exists {
 			t.Errorf("%+v: %+v", q, status)
 		}
-		if metadataOnly, ok := asked.Load(path); !ok || metadataOnly == (len(q.Keys) > 0) {
-			t.Errorf("%s: asked %v, only for its metadata: %v", path, ok, metadataOnly)
+		if metadataOnly, requested := requests.Load(path); !requested || metadataOnly == (len(q.Keys) > 0) {
+			t.Errorf("%s: requested %v, only metadata: %v", path, requested, metadataOnly)
 		}
 	}
 	for _, name := range []string{"../other/secrets/a", "A", "", "a/b"} {
-		before := count(&asked)
+		before := countEntries(&requests)
 		if check(facts, query(validators.Secret, name, "key")).Exists {
-			t.Errorf("a Secret is called %q", name)
+			t.Errorf("a Secret with the name %q exists", name)
 		}
-		if count(&asked) != before {
-			t.Errorf("the API server is asked for %q", name)
+		if countEntries(&requests) != before {
+			t.Errorf("Secret %q was looked up", name)
 		}
 	}
 }
 
-func count(m *sync.Map) (n int) {
+func countEntries(m *sync.Map) (n int) {
 	m.Range(func(_, _ any) bool { n++; return true })
 	return n
 }
 
-// TestBothForms asks for a ServiceAccount as a whole and whether it exists at the same time: neither gets the other's answer.
-func TestBothForms(t *testing.T) {
+// TestFormsDontShareAnswers reads a ServiceAccount and its metadata at the same time. The two lookups must not share an answer.
+func TestFormsDontShareAnswers(t *testing.T) {
 	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(5 * time.Millisecond)
 		lookuptest.Object(w, r, &corev1.ServiceAccount{TypeMeta: metav1.TypeMeta{Kind: "ServiceAccount", APIVersion: "v1"}})
@@ -125,8 +125,8 @@ func TestBothForms(t *testing.T) {
 	group.Wait()
 }
 
-// TestTemplateOutsideNamespace has names that would lead out of the namespace.
-func TestTemplateOutsideNamespace(t *testing.T) {
+// TestTemplateNameWithPath has names of templates that would lead to another path of the API.
+func TestTemplateNameWithPath(t *testing.T) {
 	c := newTestClient(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("lookup of %s", r.URL.Path) })
 	for _, name := range []string{"../../team-b/workflowtemplates/x", "x/keys", ""} {
 		if template, err := liveFacts(t, c).WorkflowTemplate("team-a", name); template != nil || err != nil {

@@ -150,7 +150,7 @@ func (f Facts) ServerVersion() (string, error) {
 		return info.GitVersion, err
 	}})
 	if err != nil {
-		return "", fmt.Errorf("the version of Kubernetes could not be found out: %w", err)
+		return "", fmt.Errorf("the version of Kubernetes could not be determined: %w", err)
 	}
 	return found.(string), nil
 }
@@ -192,8 +192,8 @@ func readObject[T any](
 	return found.(*T), nil
 }
 
-// listInNamespace lists the objects of a kind in a namespace. A name that no namespace can have is refused: in a path it could lead
-// elsewhere.
+// listInNamespace lists the objects of a kind in a namespace. A name that no namespace can have is refused, because it could change the
+// path of the request.
 func listInNamespace[T any](f Facts, kind metav1.TypeMeta, resource, namespace string) (*T, error) {
 	if len(validation.IsDNS1123Label(namespace)) > 0 {
 		return nil, errors.New("no namespace can have that name")

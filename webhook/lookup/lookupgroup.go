@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// lookupGroup lets reviews that ask the same question at the same time share one request. Unlike golang.org/x/sync/singleflight it can
-// refuse an answer that was requested before the caller asked, and cancels a request that nobody waits for.
+// lookupGroup lets reviews that need the same lookup at the same time share one request. Unlike golang.org/x/sync/singleflight, it can
+// refuse an answer that was requested before the caller asked, and it cancels a request once no caller waits for it.
 type lookupGroup struct {
 	lock sync.Mutex
 	// running are the newest lookups in flight, by key; queued are those that start after them.
 	running, queued map[string]*sharedLookup
 }
 
-// shareWindow is how long a running lookup delays others with its key. One that takes longer may never return.
+// shareWindow is how long a running lookup can be joined, and delays the next one with its key. One that takes longer may never return.
 const shareWindow = 250 * time.Millisecond
 
-// sharedLookup is one lookup with all who wait for it.
+// sharedLookup is one lookup with all callers that wait for it.
 type sharedLookup struct {
 	key     string
-	ctx     context.Context // ends when nobody waits any more
+	ctx     context.Context // ends when the last waiter leaves
 	cancel  context.CancelFunc
 	waiters int
 	started time.Time

@@ -16,24 +16,24 @@ import (
 type Session struct {
 	client *Client
 	ctx    context.Context
-	// live says that no answer may be older than the session.
+	// live says that answers must not be older than the session.
 	live bool
 
 	lock     sync.Mutex
 	results  map[string]*result // by key
-	reported map[string]bool    // the failures that were counted and logged
+	reported map[string]bool    // failures that were counted and logged, by resource and reason
 }
 
-// Facts are what a forecast or a rule asks the cluster within a session.
+// Facts implements validators.Facts with the lookups of a session.
 type Facts struct {
 	*Session
-	// rule is the ID of the rule that asks; empty for what is asked on behalf of all rules.
+	// rule is the ID of the rule that asks; empty for lookups on behalf of all rules.
 	rule string
 }
 
 var _ validators.Facts = Facts{}
 
-// Facts returns the facts that are asked on behalf of all rules, such as those of the forecast.
+// Facts returns the facts for lookups on behalf of all rules, such as those of the forecast.
 func (s *Session) Facts() Facts { return Facts{Session: s} }
 
 // ForRule implements validators.Facts. Refresh uses it to repeat only the lookups of the rules that found something.
@@ -53,10 +53,10 @@ type result struct {
 	rules []string
 }
 
-// maxLookups bounds the lookups of one session. A Workflow that needs more is not one that anybody would run.
+// maxLookups bounds the lookups of one session. No real Workflow needs that many.
 const maxLookups = 1000
 
-// get returns the answer to a lookup. The error is isNotFound, or is worded for the user.
+// get returns the answer to a lookup. The error either satisfies isNotFound or is worded for the user.
 func (f Facts) get(l lookup) (any, error) {
 	key := l.key()
 	f.lock.Lock()
@@ -77,10 +77,10 @@ func (f Facts) get(l lookup) (any, error) {
 	return r.value, r.err
 }
 
-// resolve finds the answer in the cache, by sharing a request that is in flight, or by a request of its own. A live session accepts no
-// answer older than itself. If a shared request fails, the session tries once by itself while it has time left.
+// resolve gets the answer from the cache, from a request that is in flight, or from a new request. A live session accepts no
+// answer older than itself. If a shared request fails, the session sends its own once, if it has time left.
 func (s *Session) resolve(r *result) {
-	found, stale, err := answer{}, false, s.ctx.Err() // without time left, no lookup is started
+	found, stale, err := answer{}, false, s.ctx.Err() // no lookup starts after ctx is done
 	if err == nil && !s.live {
 		found, stale = s.client.cache.get(r.key)
 		err = found.notFound
@@ -126,16 +126,16 @@ func (s *Session) Refresh(rules []string) (changed bool) {
 	return anyChanged.Load()
 }
 
-// askedFor reports whether one of these rules asked, or somebody asked on behalf of all rules.
+// askedFor reports whether the lookup was for one of these rules, or on behalf of all rules.
 func (r *result) askedFor(rules []string) bool {
 	return slices.ContainsFunc(r.rules, func(id string) bool { return id == "" || slices.Contains(rules, id) })
 }
 
-// share waits for a request that other sessions may wait for too.
+// share performs a lookup, together with other sessions that need the same. If fresh, it does not join a lookup that is running.
 func (s *Session) share(l lookup, fresh bool) (found answer, shared bool, err error) {
 	c := s.client
 	return c.group.do(s.ctx, l.key(), fresh, func(ctx context.Context) (answer, error) {
-		// The other sessions may have more time left than this one.
+		// The timeout is not that of this session: other sessions may have more time left.
 		ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 		defer cancel()
 		found, err := c.retry(ctx, l)

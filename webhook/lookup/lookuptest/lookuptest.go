@@ -1,4 +1,4 @@
-// Package lookuptest helps tests to play the API server that lookups ask.
+// Package lookuptest helps tests to answer lookups like an API server.
 package lookuptest
 
 import (
@@ -26,7 +26,7 @@ func Error(w http.ResponseWriter, code int, reason metav1.StatusReason) {
 // NotFound answers that there is no such object.
 func NotFound(w http.ResponseWriter) { Error(w, http.StatusNotFound, metav1.StatusReasonNotFound) }
 
-// Object answers with an object under the name that the request asks for, and with its metadata only if the request accepts nothing else.
+// Object answers with an object that has the name in the request's path. If the request accepts only metadata, it sends nothing else.
 func Object(w http.ResponseWriter, r *http.Request, object any) {
 	raw, _ := json.Marshal(object)
 	var content map[string]any
@@ -41,7 +41,7 @@ func Object(w http.ResponseWriter, r *http.Request, object any) {
 	_ = json.NewEncoder(w).Encode(content)
 }
 
-// NotTheObject are responses that are not the object which was asked for, by what they are.
+// NotTheObject are responses that are not the requested object, by description.
 var NotTheObject = map[string]string{
 	"nothing":           "",
 	"null":              "null",

@@ -20,69 +20,69 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
 )
 
-// ours are the metrics that the webhook really has.
-func ours(t *testing.T) queries {
+// ownMetrics lists the metrics that the webhook registers.
+func ownMetrics(t *testing.T) metricCatalog {
 	t.Helper()
-	of, err := newMetrics(prometheus.NewRegistry())
+	reviewMetrics, err := newMetrics(prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
-	about, err := newServerMetrics(prometheus.NewRegistry(), "v1", &anyCertificate{})
+	serverMetrics, err := newServerMetrics(prometheus.NewRegistry(), "v1", &fixedCertificate{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	values := labelValues(t)
 	description := regexp.MustCompile(`fqName: "(\w+)", help: ".*", constLabels: \{([^}]*)\}, variableLabels: \{([^}]*)\}`)
-	out := queries{}
-	for _, collector := range append(of.all(), about.all()...) {
+	out := metricCatalog{}
+	for _, collector := range append(reviewMetrics.all(), serverMetrics.all()...) {
 		descriptions := make(chan *prometheus.Desc, 1)
 		collector.Describe(descriptions)
 		m := description.FindStringSubmatch((<-descriptions).String())
 		if m == nil {
-			t.Fatal("a metric can't be described")
+			t.Fatal("the description of a metric can't be parsed")
 		}
 		name := m[1]
-		with := metricLabels{}
+		labels := metricLabels{}
 		for _, constant := range strings.FieldsFunc(m[2], func(r rune) bool { return r == ',' }) {
 			label, _, _ := strings.Cut(constant, "=")
-			with[label] = nil
+			labels[label] = nil
 		}
 		for _, label := range strings.FieldsFunc(m[3], func(r rune) bool { return r == ',' }) {
-			with[label] = values[label]
+			labels[label] = values[label]
 			if own := values[label+" of "+name]; own != nil {
-				with[label] = own
+				labels[label] = own
 			}
-			if with[label] == nil {
-				t.Errorf("label %s of %s may have any value", label, name)
+			if labels[label] == nil {
+				t.Errorf("the values of label %s of %s are not listed in labelValues", label, name)
 			}
 		}
 		if _, ok := collector.(*prometheus.HistogramVec); ok {
 			name += " histogram"
 		}
-		out[name] = with
+		out[name] = labels
 	}
 	return out
 }
 
-// labelValues are the values of the labels, as the code has them.
+// labelValues returns the possible values of each label, taken from the code. Where metrics differ, the key is "LABEL of METRIC".
 func labelValues(t *testing.T) map[string]sets.Set[string] {
 	t.Helper()
 	out := map[string]sets.Set[string]{
 		"kind":      sets.New(profiles.name, workflows.name),
 		"operation": sets.New("other"),
 		"decision":  sets.New("allow", "deny"),
-		"passed":    constants(t, "pass").Insert(""),
+		"passed":    stringConstants(t, "pass").Insert(""),
 		"dry_run":   sets.New("true", "false"),
 		"rule":      sets.New(validators.RuleIDs()...),
 		"certainty": sets.New(validators.Unknown.String(), validators.Possible.String(), validators.Certain.String()),
 		"effect":    sets.New[string](),
-		"resource":  lookedUp(t),
+		"resource":  resourceLabels(t),
 		"result":    sets.New("applied", "refused"),
 
-		"result of kfp_preflight_dry_runs_total": constants(t, "dryRun"),
+		"result of kfp_preflight_dry_runs_total": stringConstants(t, "dryRun"),
 
-		"reason of kfp_preflight_lookup_errors_total": literals(t, "lookupError", 0),
-		"reason of kfp_preflight_bad_requests_total":  literals(t, "badRequest", 1).Union(constants(t, "bad")),
+		"reason of kfp_preflight_lookup_errors_total": literalStrings(t, "lookupError", 0),
+		"reason of kfp_preflight_bad_requests_total":  literalStrings(t, "badRequest", 1).Union(stringConstants(t, "bad")),
 	}
 	for _, k := range []kind{profiles, workflows} {
 		for _, operation := range k.operations {
@@ -97,17 +97,17 @@ func labelValues(t *testing.T) map[string]sets.Set[string] {
 	return out
 }
 
-// lookedUp asks for everything that facts can be asked for, and returns what was counted.
-func lookedUp(t *testing.T) sets.Set[string] {
+// resourceLabels performs each kind of lookup and returns the resource labels that the metrics have after that.
+func resourceLabels(t *testing.T) sets.Set[string] {
 	t.Helper()
-	b := newBench(t, profiles, func(w http.ResponseWriter, r *http.Request) {
+	h := newTestHandler(t, profiles, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/apis" {
 			fmt.Fprint(w, `{"apiVersion":"v1","kind":"APIGroupList","groups":[{"name":"bitnami.com","preferredVersion":{"version":"v1alpha1"}}]}`)
 			return
 		}
 		lookuptest.NotFound(w)
 	})
-	session := b.lookups.NewSession(t.Context())
+	session := h.lookups.NewSession(t.Context())
 	facts := session.Facts()
 	_, _ = facts.NamespaceIsNew("a")
 	_, _ = facts.SecretSources("a")
@@ -127,7 +127,7 @@ func lookedUp(t *testing.T) sets.Set[string] {
 		facts.CheckObjects("a", []validators.ObjectQuery{{ObjectRef: validators.ObjectRef{Kind: kind, Name: "a"}}})
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(b.metrics.lookups.Collectors()[0])
+	registry.MustRegister(h.metrics.lookups.Collectors()[0])
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -139,11 +139,11 @@ func lookedUp(t *testing.T) sets.Set[string] {
 	return out
 }
 
-// constants are the values of the string constants of this package whose names begin so.
-func constants(t *testing.T, prefix string) sets.Set[string] {
+// stringConstants returns the values of string constants whose names are the prefix and an upper-case letter.
+func stringConstants(t *testing.T, prefix string) sets.Set[string] {
 	t.Helper()
 	out := sets.New[string]()
-	source(t, func(node ast.Node) {
+	inspectSource(t, func(node ast.Node) {
 		spec, ok := node.(*ast.ValueSpec)
 		if !ok || len(spec.Values) != 1 || !regexp.MustCompile("^"+prefix+"[A-Z]").MatchString(spec.Names[0].Name) {
 			return
@@ -156,19 +156,19 @@ func constants(t *testing.T, prefix string) sets.Set[string] {
 	return out
 }
 
-// literals are the strings that stand at a place in the literals of a type.
-func literals(t *testing.T, name string, at int) sets.Set[string] {
+// literalStrings returns the strings at an index in the composite literals of a type.
+func literalStrings(t *testing.T, name string, index int) sets.Set[string] {
 	t.Helper()
 	out := sets.New[string]()
-	source(t, func(node ast.Node) {
+	inspectSource(t, func(node ast.Node) {
 		literal, ok := node.(*ast.CompositeLit)
-		if !ok || len(literal.Elts) <= at {
+		if !ok || len(literal.Elts) <= index {
 			return
 		}
 		if named, ok := literal.Type.(*ast.Ident); !ok || named.Name != name {
 			return
 		}
-		if text, ok := literal.Elts[at].(*ast.BasicLit); ok {
+		if text, ok := literal.Elts[index].(*ast.BasicLit); ok {
 			value, _ := strconv.Unquote(text.Value)
 			out.Insert(value)
 		}
@@ -176,18 +176,18 @@ func literals(t *testing.T, name string, at int) sets.Set[string] {
 	return out
 }
 
-// source walks through the code of this package and of lookup.
-func source(t *testing.T, see func(ast.Node)) {
+// inspectSource visits all nodes of this package and of package lookup, without tests.
+func inspectSource(t *testing.T, visit func(ast.Node)) {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ofLookups, err := filepath.Glob("lookup/*.go")
-	if err != nil || len(ofLookups) == 0 {
+	lookupFiles, err := filepath.Glob("lookup/*.go")
+	if err != nil || len(lookupFiles) == 0 {
 		t.Fatal(err)
 	}
-	for _, file := range append(files, ofLookups...) {
+	for _, file := range append(files, lookupFiles...) {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
@@ -196,7 +196,7 @@ func source(t *testing.T, see func(ast.Node)) {
 			t.Fatal(err)
 		}
 		ast.Inspect(parsed, func(node ast.Node) bool {
-			see(node)
+			visit(node)
 			return true
 		})
 	}

@@ -82,8 +82,8 @@ func (d podDependency) endsItself(pod *forecast.Pod) bool {
 	return d.consumer == admission || d.consumer == argoController || d.consumer != imagePull && pod.HasOwnDeadline
 }
 
-// lowerAfterFailures lowers the certainty of what is missing in steps that may not be reached, or not be waited for: those that run after or
-// beside a step which ends without its own missing object, if the run may go on then.
+// lowerAfterFailures lowers the certainty of what is missing in steps that may not be reached, or not be waited for: those that run
+// after or beside a step which ends without its own missing object, if the run may go on then.
 func lowerAfterFailures(missing []missingObject, fc *forecast.Forecast) {
 	var ending []int
 	for _, m := range missing {

@@ -87,8 +87,8 @@ type LookupConfig struct {
 	Timeout metav1.Duration `json:"timeout"`
 	// Remember is how long an answer of the API server may be reused. A reused answer never leads to a denial.
 	Remember metav1.Duration `json:"remember"`
-	// NewNamespace is how long Kubeflow's controllers may take to create the objects of a new Profile's namespace. Nobody is denied in it before, because of an
-	// object that does not exist.
+	// NewNamespace is how long Kubeflow's controllers may take to create the objects of a new Profile's namespace. Until then, no run in
+	// it is denied because of an object that does not exist.
 	NewNamespace metav1.Duration `json:"newNamespace"`
 }
 

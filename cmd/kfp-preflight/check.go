@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,7 @@ import (
 
 func newCheckCommand() *cobra.Command {
 	var files []string
-	var state, output, configFile string
+	var state, output, configFile, dryRun string
 	var cluster clusterFlags
 	var evaluator report.Evaluator
 	cmd := &cobra.Command{
@@ -36,6 +37,9 @@ To tell it what else exists, name a cluster with --context or --kubeconfig, or s
 that describe the cluster. Without either, it evaluates only what does not depend on the cluster.
 Nothing is written to the cluster.
 
+With --dry-run=server, the API server confirms each denial about a pod: check creates that pod in a
+server-side dry run, with your permissions. So webhooks that change pods are taken into account.
+
 The exit code is 0 if nothing would be denied, 1 if something would, and 2 if something could not be
 evaluated.`,
 		Example: `  # Evaluate the files in a folder, without a cluster
@@ -43,6 +47,9 @@ evaluated.`,
 
   # Evaluate them with the Secrets, quotas and LimitRanges of a namespace
   kfp-preflight check -f pipelines/ --context production -n team-a
+
+  # The same in a cluster whose webhooks change pods
+  kfp-preflight check -f pipelines/ --context production -n team-a --dry-run=server
 
   # Annotate a pull request in GitHub Actions, with the manifests of the cluster
   kfp-preflight check -f pipelines/ --state cluster/ -n team-a -o github
@@ -57,7 +64,12 @@ evaluated.`,
 				return fmt.Errorf("-o must be one of %s, not %q", strings.Join(reportFormats, ", "), output)
 			case state != "" && cluster.isSet():
 				return errors.New("--state can't be combined with --context or --kubeconfig")
+			case !slices.Contains(dryRunModes, dryRun):
+				return fmt.Errorf("--dry-run must be one of %s, not %q", strings.Join(dryRunModes, ", "), dryRun)
+			case dryRun == "server" && !cluster.isSet():
+				return errors.New("--dry-run=server needs a cluster: set --context or --kubeconfig")
 			}
+			cluster.confirm = dryRun == "server"
 			if err := configure(cmd, &evaluator, &cluster, state, configFile); err != nil {
 				return err
 			}
@@ -77,10 +89,12 @@ evaluated.`,
 	flags.StringVarP(&evaluator.Namespace, "namespace", "n", "",
 		"namespace of objects that don't set one (default: that of the context, or \"default\")")
 	flags.StringVarP(&output, "output", "o", "text", "output format: "+strings.Join(reportFormats, ", "))
+	flags.StringVar(&dryRun, "dry-run", "none", `"server" lets the API server confirm denials about pods; or "none"`)
 	cluster.add(flags)
 	addConfig(cmd, &configFile)
 	_ = cmd.MarkFlagRequired("file")
 	completeWith(cmd, "output", reportFormats...)
+	completeWith(cmd, "dry-run", dryRunModes...)
 	return cmd
 }
 
@@ -102,6 +116,8 @@ func configure(cmd *cobra.Command, evaluator *report.Evaluator, cluster *cluster
 	evaluator.Facts = func() validators.Facts { return known }
 	return err
 }
+
+var dryRunModes = []string{"none", "server"}
 
 var reportFormats = []string{"text", "json", "sarif", "github"}
 

@@ -16,7 +16,11 @@ import (
 )
 
 // clusterFlags select a cluster, like the flags of kubectl.
-type clusterFlags struct{ kubeconfig, context string }
+type clusterFlags struct {
+	kubeconfig, context string
+	// confirm makes the API server confirm denials about pods by a dry run.
+	confirm bool
+}
 
 func (c *clusterFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "kubeconfig file of the cluster")
@@ -39,6 +43,12 @@ func (c *clusterFlags) connect(cmd *cobra.Command, evaluator *report.Evaluator, 
 	config.Lookups.Timeout.Duration, config.Lookups.Remember.Duration = 20*time.Second, time.Minute
 	lookups, err := lookup.Connect(client, config.LookupOptions())
 	evaluator.Facts = func() validators.Facts { return lookups.NewSession(cmd.Context()).Facts() }
+	if c.confirm {
+		evaluator.Confirm = func(namespace string, findings []validators.Finding) []validators.Finding {
+			denies := func(f validators.Finding) bool { return evaluator.Policy.Effect(f) == validators.Deny }
+			return lookups.NewSession(cmd.Context()).Confirm(namespace, findings, denies)
+		}
+	}
 	return client, err
 }
 

@@ -51,7 +51,8 @@ func TestCreatedObjects(t *testing.T) {
 		}
 		assertEqual(t, manifest, strings.Join(got, " "), want)
 	}
-	if got := createdObjects(&wfv1.ResourceTemplate{Action: "{{x}}", Manifest: "{kind: Secret, metadata: {name: a}}"}, "", noPod); len(got) != 1 {
+	anyAction := &wfv1.ResourceTemplate{Action: "{{x}}", Manifest: "{kind: Secret, metadata: {name: a}}"}
+	if got := createdObjects(anyAction, "", noPod); len(got) != 1 {
 		t.Errorf("an action known only at run time creates %v", got)
 	}
 	if got := createdObjects(&wfv1.ResourceTemplate{Action: "delete", Manifest: "kind: Secret"}, "", noPod); got != nil {

@@ -51,7 +51,8 @@ func TestReached(t *testing.T) {
 		"no such template":   {"entrypoint: loaf\ntemplates:\n" + leaf, []string{"loaf? there is no template loaf"}},
 		"suspended at first": {"suspend: true\nentrypoint: leaf\ntemplates:\n" + leaf, []string{"leaf: possible"}},
 		"after a step that waits for a person": {
-			"entrypoint: main\ntemplates:\n- {name: main, steps: [[{name: a, template: leaf}, {name: wait, template: wait}], [{name: b, template: leaf2}]]}\n" +
+			"entrypoint: main\ntemplates:\n" +
+				"- {name: main, steps: [[{name: a, template: leaf}, {name: wait, template: wait}], [{name: b, template: leaf2}]]}\n" +
 				"- {name: wait, suspend: {}}\n- {name: leaf2, container: {}}\n" + leaf,
 			[]string{"a: certain", "b: possible"},
 		},

@@ -167,7 +167,8 @@ var createsObjects = regexp.MustCompile(`(?i)kubectl|\boc\b|helm|namespaced_|V1S
 
 // createsUnnamedObjects matches commands that create objects which they don't name: from manifests in a
 // folder, a file, a repository or a chart, and with a name that a variable holds.
-var createsUnnamedObjects = regexp.MustCompile(`(?i)\b(kubectl|oc)\b[^|;&]*\b(apply|create|replace)\b[^|;&]*\s(-f|-k|-R|--filename|--kustomize)\b|` +
+var createsUnnamedObjects = regexp.MustCompile(`(?i)` +
+	`\b(kubectl|oc)\b[^|;&]*\b(apply|create|replace)\b[^|;&]*\s(-f|-k|-R|--filename|--kustomize)\b|` +
 	`\b(kubectl|oc)\b[^|;&]*\bcreate\s+(secret|configmap|cm|serviceaccount|sa)\b[^|;&]*["' ]\$|` +
 	`\bhelm\b[^|;&]*\b(install|upgrade)\b|\bhelmfile\b|\bhelm\s+template\b|\bkustomize\s+build\b|` +
 	`\bargocd\s+app\b|\bflux\s+(create|reconcile)\b|\bkapp\s+deploy\b|\bskaffold\s+(run|deploy)\b|\btk\s+apply\b|` +

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -67,8 +69,12 @@ func TestConfirmByDryRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := create()
-	if !denied(err) || !strings.Contains(err.Error(), "The API server refuses the pod: 'failed quota: compute: must specify cpu for: init,main,wait") {
+	const quoted = "The API server refuses the pod: 'failed quota: compute: must specify cpu for: init,main,wait"
+	if !denied(err) || !strings.Contains(err.Error(), quoted) {
 		t.Errorf("the denial does not quote the API server: %v", err)
+	}
+	if code, out := checkConfirmed(t, namespace); code != 1 || !strings.Contains(out, quoted) {
+		t.Errorf("check --dry-run=server exits with %d:\n%s", code, out)
 	}
 
 	setResources := newResourceSetter(t, namespace)
@@ -79,12 +85,17 @@ func TestConfirmByDryRun(t *testing.T) {
 		t.Errorf("%v disagreements counted, %d calls of the mutating webhook", confirmed("admitted"), setResources.calls())
 	}
 
+	if code, out := checkConfirmed(t, namespace); code != 0 {
+		t.Errorf("check --dry-run=server exits with %d:\n%s", code, out)
+	}
+
 	// The permission: dry runs only.
 	api, err := kubernetes.NewForConfig(env.cluster.Webhook)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "real"}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "a"}}}}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "real"}}
+	pod.Spec.Containers = []corev1.Container{{Name: "a", Image: "a"}}
 	pods := api.CoreV1().Pods(namespace)
 	if err := poll(20*time.Second, func() error {
 		_, err := pods.Create(t.Context(), pod, metav1.CreateOptions{})
@@ -141,6 +152,18 @@ type resourceSetter struct {
 }
 
 func (r *resourceSetter) calls() int { return len(r.count) }
+
+// checkConfirmed runs check for the Workflow, with --dry-run=server, and returns the exit code and the output.
+func checkConfirmed(t *testing.T, namespace string) (int, string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "run.yaml")
+	if err := os.WriteFile(file, []byte(fmt.Sprintf(plainWorkflow, namespace)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig := filepath.Join(env.cluster.Dir, "admin.kubeconfig")
+	out, errOut, code := runProgram(t, "check", "--kubeconfig", kubeconfig, "--dry-run=server", "-f", file)
+	return code, out + errOut
+}
 
 // newResourceSetter installs a resourceSetter for the pods of a namespace.
 func newResourceSetter(t *testing.T, namespace string) *resourceSetter {

@@ -155,7 +155,7 @@ func (cp controlPlane) compareQuotaVerdict(
 type quotaFacts struct{ clusterFacts }
 
 // ForRule implements validators.Facts.
-func (q quotaFacts) ForRule(string) validators.Facts { return q }
+func (e quotaFacts) ForRule(string) validators.Facts { return e }
 
 // SecretSources implements validators.Facts.
 func (quotaFacts) SecretSources(string) ([]validators.SecretSource, error) { return nil, nil }

@@ -27,7 +27,7 @@ type secretFacts struct {
 }
 
 // ForRule implements validators.Facts.
-func (s secretFacts) ForRule(string) validators.Facts { return s }
+func (w secretFacts) ForRule(string) validators.Facts { return w }
 
 // SecretSources implements validators.Facts.
 func (secretFacts) SecretSources(string) ([]validators.SecretSource, error) { return nil, nil }

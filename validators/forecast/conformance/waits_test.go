@@ -101,7 +101,8 @@ func generateWaits(random *rand.Rand, secret string) string {
 	if random.IntN(12) == 0 {
 		suspended = "suspend: true, "
 	}
-	return fmt.Sprintf("spec: {%sentrypoint: %s, templates: [%s%s]}", suspended, main, strings.Join(g.templates, ""), strings.Join(templates, ", "))
+	return fmt.Sprintf("spec: {%sentrypoint: %s, templates: [%s%s]}",
+		suspended, main, strings.Join(g.templates, ""), strings.Join(templates, ", "))
 }
 
 type waitsGenerator struct {

@@ -36,7 +36,7 @@ type charsetPlace struct {
 // scanWorkflow scans a Workflow in the form in which KFP stores it.
 // Source: kubeflow/pipelines 7b70c7b backend/src/common/util/workflow.go ToStringForStore.
 func (s *charsetScan) scanWorkflow(wf *wfv1.Workflow) error {
-	if !texts.Any(wf, mayNeedScan) {
+	if !texts.ContainsFunc(wf, mayNeedScan) {
 		return nil // most Workflows are ASCII
 	}
 	raw, err := json.Marshal(wf)

@@ -19,10 +19,13 @@ type workflowDependency struct {
 // stepConsumer is a dependency of one pod, and the steps that the pod runs.
 type stepConsumer struct {
 	podDependency
+	pod         int // index in Forecast.Pods; -1 for a header of an HTTP request
 	steps       []string
-	certainty   Certainty
-	unknown     string // why the pod may turn out not to have the dependency
+	certainty   Certainty // that the run fails or hangs without the object
+	condition   condition // why the missing object may not matter; set by missing
+	unknown     string    // why the pod may turn out not to have the dependency
 	hasDeadline bool
+	endsItself  bool // the step ends although the object is missing, and the run may go on
 }
 
 // maxObjects bounds how many objects one rule looks up for a Workflow.
@@ -48,18 +51,62 @@ func workflowDependencies(fc *forecast.Forecast) []workflowDependency {
 		pod := &fc.Pods[i]
 		hasDeadline := pod.DeadlineUnknown || pod.Spec.ActiveDeadlineSeconds != nil
 		for _, d := range podDependencies(pod) {
-			c := stepConsumer{d, pod.Origin.Steps, podCertainty(pod), pod.Unknown, hasDeadline}
-			if d.consumer == imagePull {
-				c.certainty = min(c.certainty, Possible)
-			}
-			add(c)
+			add(stepConsumer{d, i, pod.Origin.Steps, d.certainty(pod), unconditional, pod.Unknown, hasDeadline, d.endsItself(pod)})
 		}
 	}
 	for _, h := range fc.HeaderSecrets {
 		d := podDependency{ObjectRef{Secret, h.Secret}, h.Key, func() *field.Path { return h.Origin.Path }, httpRequest}
-		add(stepConsumer{d, h.Origin.Steps, h.Origin.Certainty, "", false})
+		certainty := min(h.Origin.EndsRun, h.Origin.EndsRunOnFailure)
+		add(stepConsumer{d, -1, h.Origin.Steps, certainty, unconditional, "", false, true})
 	}
 	return deps
+}
+
+// certainty is how certain it is that the run fails or hangs without the object. A pod that is refused ends its step in error, and a pod
+// with a deadline of its own fails; the run may then go on without it. A pod that waits without a deadline blocks the run.
+func (d podDependency) certainty(pod *forecast.Pod) Certainty {
+	c := podCertainty(pod)
+	switch {
+	case d.consumer == imagePull:
+		return min(c, Possible)
+	case d.consumer == admission || d.consumer == argoController:
+		return min(c, pod.Origin.EndsRun)
+	case pod.HasOwnDeadline:
+		return min(c, pod.Origin.EndsRunOnFailure)
+	}
+	return c
+}
+
+// endsItself reports whether a pod without the object ends its step, instead of blocking it.
+func (d podDependency) endsItself(pod *forecast.Pod) bool {
+	return d.consumer == admission || d.consumer == argoController || d.consumer != imagePull && pod.HasOwnDeadline
+}
+
+// lowerAfterFailures lowers the certainty of findings about steps that may not be reached, or not be waited for: steps that run after or
+// beside a step which ends because of its own missing object, if the run may go on then.
+func lowerAfterFailures(missing []missingObject, fc *forecast.Forecast) {
+	var ending []int
+	for _, m := range missing {
+		for _, c := range m.consumers {
+			if c.endsItself && c.certainty < Certain && c.pod >= 0 {
+				ending = append(ending, c.pod)
+			}
+		}
+	}
+	for i := range missing {
+		m := &missing[i]
+		if len(ending) == 0 || m.certainty < Certain {
+			continue
+		}
+		for j := range m.consumers {
+			c := &m.consumers[j]
+			mayEndBefore := func(pod int) bool { return fc.MayRunBefore(pod, c.pod) }
+			if c.certainty == Certain && slices.ContainsFunc(ending, mayEndBefore) {
+				c.certainty, c.condition = Possible, ifStepRuns
+			}
+		}
+		m.setFirst()
+	}
 }
 
 // judgeDependencies reports objects of these kinds that the Workflow's pods depend on and that don't exist or lack a key.
@@ -96,6 +143,8 @@ func judgeDependencies(rule string, subject WorkflowForecast, facts Facts, kinds
 			missing = append(missing, m)
 		}
 	}
+	lowerAfterFailures(missing, &subject.Forecast)
+	expectObjects(missing, namespace, &subject.Forecast, facts)
 	for _, group := range groupMissing(missing) {
 		f := group.finding(namespace)
 		f.Rule, f.Type = rule, metav1.CauseTypeFieldValueNotFound
@@ -115,6 +164,8 @@ type missingObject struct {
 	first     stepConsumer
 	certainty Certainty
 	condition condition
+	// expected says who may create the object; only for expectedSoon.
+	expected string
 }
 
 // condition is the reason why a missing object may not matter.
@@ -124,40 +175,50 @@ const (
 	unconditional condition = iota
 	ifStepRuns              // the step that needs it may not run
 	ifPodStays              // the pod may turn out not to need it
-	unlessCreated           // an earlier step may create it
+	unlessCreated           // a step of the Workflow may create it
+	expectedSoon            // something else may be about to create it
 )
 
-// missing returns what a dependency lacks; ok is false if it is satisfied.
+// missing returns what a dependency lacks; ok is false if it is satisfied. What the Workflow itself creates in time is not missing.
 func (d workflowDependency) missing(status ObjectStatus, fc *forecast.Forecast) (m missingObject, ok bool) {
-	consumers := d.consumers
-	if status.Exists {
-		consumers = slices.DeleteFunc(slices.Clone(consumers), func(c stepConsumer) bool {
-			return c.key == "" || forecast.HasTag(c.key) || status.Keys.Has(c.key)
-		})
+	m = missingObject{ObjectRef: d.ObjectRef, exists: status.Exists}
+	creators := fc.Creators(d.Kind, d.Name)
+	for _, c := range d.consumers {
+		if status.Exists && (c.key == "" || forecast.HasTag(c.key) || status.Keys.Has(c.key)) {
+			continue
+		}
+		switch {
+		case c.consumer == imagePull:
+		case c.unknown != "":
+			c.condition = ifPodStays
+		case c.certainty == Possible:
+			c.condition = ifStepRuns
+		}
+		switch creators.Provide(c.pod) {
+		case Certain:
+			continue
+		case Possible:
+			c.certainty, c.condition = min(c.certainty, Possible), unlessCreated
+		}
+		m.consumers = append(m.consumers, c)
 	}
-	if len(consumers) == 0 {
+	if len(m.consumers) == 0 {
 		return m, false
 	}
-	m = missingObject{ObjectRef: d.ObjectRef, exists: status.Exists, keys: keysOf(consumers), consumers: consumers, first: consumers[0]}
-	for _, c := range consumers {
-		if c.certainty > m.certainty || c.certainty == m.certainty && m.first.consumer == imagePull {
-			m.certainty, m.first = c.certainty, c
+	m.setFirst()
+	m.keys = keysOf(m.consumers)
+	return m, true
+}
+
+// setFirst chooses the consumer that the finding is about: the first of the surest ones, and rather not an image pull.
+func (m *missingObject) setFirst() {
+	m.first = m.consumers[0]
+	for _, c := range m.consumers[1:] {
+		if c.certainty > m.first.certainty || c.certainty == m.first.certainty && m.first.consumer == imagePull {
+			m.first = c
 		}
 	}
-	switch {
-	case m.first.consumer == imagePull:
-	case m.first.unknown != "":
-		m.condition = ifPodStays
-	case m.certainty == Possible:
-		m.condition = ifStepRuns
-	}
-	switch fc.Provides(d.Kind, d.Name) {
-	case Certain:
-		return m, false
-	case Possible:
-		m.certainty, m.condition = min(m.certainty, Possible), unlessCreated
-	}
-	return m, true
+	m.certainty, m.condition = m.first.certainty, m.first.condition
 }
 
 // keysOf returns the keys that consumers need, each once, in the Workflow's order.

@@ -16,12 +16,13 @@ func groupMissing(missing []missingObject) []missingGroup {
 		certainty     Certainty
 		condition     condition
 		unknown       string
+		expected      string
 		outcome       outcomeClass
 	}
 	var groups []missingGroup
 	index := map[groupKey]int{}
 	for _, m := range missing {
-		key := groupKey{m.Kind, m.tokenAccount(), m.exists, m.certainty, m.condition, "", m.first.outcomeClass()}
+		key := groupKey{m.Kind, m.tokenAccount(), m.exists, m.certainty, m.condition, "", m.expected, m.first.outcomeClass()}
 		if m.condition == ifPodStays {
 			key.unknown = m.first.unknown
 		}
@@ -207,6 +208,8 @@ func (g missingGroup) outcome(namespace, it string, steps int) string {
 		return fmt.Sprintf("If such a step runs without %s, %s", it, what)
 	case ifPodStays:
 		return fmt.Sprintf("Without %s %s. That may change: %s", it, what, c.unknown)
+	case expectedSoon:
+		return fmt.Sprintf("Until %s, %s. %s", map[string]string{"it": "it exists", "them": "they exist"}[it], what, capitalize(m.expected))
 	case unlessCreated:
 		return fmt.Sprintf("Unless a step creates %s first, %s", it, what)
 	}

@@ -2,8 +2,10 @@ package validators
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
@@ -33,6 +35,9 @@ type Finding struct {
 	// OtherFields are further places that the same fix applies to.
 	OtherFields []string
 
+	// Pod is a pod that the API server refuses according to the finding; nil if the finding is about something else.
+	Pod *corev1.Pod
+
 	// Fix says what to do, with the names. It begins in lower case: it follows the rule's ID.
 	Fix string
 	// Problem says what is wrong, and in which steps.
@@ -44,18 +49,20 @@ type Finding struct {
 // Message is the finding on one line: the rule, then the fix, because long texts are cut at their end. The line is ASCII without double
 // quotes, angle brackets, ampersands, backslashes and line breaks, because the KFP API embeds it in JSON within JSON.
 func (f Finding) Message() string {
-	return Plain(f.Rule + ": " + strings.Join(f.Sentences(), " "))
+	return Plain(f.Rule + ": " + strings.Join(f.Texts(), ". ") + ".")
 }
 
-// Sentences are what a finding says, the most important first, each with its period.
-func (f Finding) Sentences() []string {
-	var out []string
-	for _, text := range []string{f.Fix, f.Problem, f.Outcome} {
-		if text != "" {
-			out = append(out, text+".")
-		}
+// MapFields replaces all places of a finding, for a Workflow that is a part of another object.
+func (f *Finding) MapFields(place func(field string) string) {
+	f.Field = place(f.Field)
+	for i := range f.OtherFields {
+		f.OtherFields[i] = place(f.OtherFields[i])
 	}
-	return out
+}
+
+// Texts are what a finding says, the most important first.
+func (f Finding) Texts() []string {
+	return slices.DeleteFunc([]string{f.Fix, f.Problem, f.Outcome}, func(text string) bool { return text == "" })
 }
 
 // Plain replaces the characters of s that clients garble on their way to the user. See [Finding.Message].

@@ -56,6 +56,12 @@ func (p Policy) Under(ceiling Mode) Policy {
 	return p
 }
 
+// AtMost returns the policy with a ceiling that is not stricter than mode.
+func (p Policy) AtMost(mode Mode) Policy {
+	p.Ceiling = milder(cmp.Or(p.Ceiling, Deny), mode)
+	return p
+}
+
 // ModeLabel on a namespace caps the modes in it: deny, warn, audit or off. On a Profile it caps the modes for the Profile itself.
 const ModeLabel = "kfp-preflight.dev/mode"
 

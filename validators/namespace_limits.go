@@ -98,12 +98,12 @@ func hasSidecar(pod *forecast.Pod) bool {
 // certain reports whether a violation is independent of everything unknown about the pod and the cluster.
 func (n namespaceLimits) certain(violation quota.Violation, pod *forecast.Pod) bool {
 	if n.versionUnknown {
-		ofPod := violation.Gate == quota.LimitRanger && violation.Container == ""
+		ofPod := violation.Stage == quota.LimitRanger && violation.Container == ""
 		if hasPodLevelResources(pod) || hasSidecar(pod) && ofPod {
 			return false
 		}
 	}
-	if violation.Gate != quota.ResourceQuota {
+	if violation.Stage != quota.ResourceQuota {
 		return len(pod.RuntimeResources) == 0 // the amounts are unknown
 	}
 	i := slices.IndexFunc(n.desired.Quotas, func(q quota.Quota) bool { return q.Name == violation.Object })

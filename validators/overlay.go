@@ -2,6 +2,7 @@ package validators
 
 import (
 	"maps"
+	"slices"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
@@ -94,6 +95,18 @@ func (o Overlay) PriorityClasses() ([]schedulingv1.PriorityClass, error) {
 
 // ServerVersion implements Facts.
 func (o Overlay) ServerVersion() (string, error) { return o.Under.ServerVersion() }
+
+// NamespaceIsNew implements Facts.
+func (o Overlay) NamespaceIsNew(namespace string) (bool, error) {
+	return o.Under.NamespaceIsNew(namespace)
+}
+
+// SecretSources implements Facts.
+func (o Overlay) SecretSources(namespace string) ([]SecretSource, error) {
+	over, _ := o.Over.SecretSources(namespace)
+	under, err := o.Under.SecretSources(namespace)
+	return slices.Concat(over, under), err
+}
 
 // ForRule implements Facts.
 func (o Overlay) ForRule(id string) Facts { return Overlay{o.Over, o.Under.ForRule(id)} }

@@ -132,8 +132,8 @@ func (e *evaluation) addRun(run forecast.BaselineRun, limits namespaceLimits) (f
 		if i == 0 && run.Kind == forecast.KFPv2 {
 			e.excesses = limits.desired.Excesses(&pod.Spec)
 		}
-		for _, violation := range limits.desired.Decide(withPlaceholders(pod)).Violations {
-			if violation.Gate != quota.ResourceQuota {
+		for _, violation := range limits.desired.Evaluate(withPlaceholders(pod)).Violations {
+			if violation.Stage != quota.ResourceQuota {
 				continue
 			}
 			e.missing, fails = mergeMissing(e.missing, violation.Missing), true
@@ -177,7 +177,7 @@ func (r profileQuota) finding(e evaluation) Finding {
 			inWords(names), defaultsField, compute, r.profile.OwnNamespace()),
 		Problem: fmt.Sprintf("%s %s of %s %s no such value", capitalize(verb(len(containers), "container", "containers")),
 			inWords(containers), pods, verb(len(containers), "sets", "set")),
-		Outcome: fmt.Sprintf("The API server refuses such pods: 'failed quota: %s: %s'", ProfileQuota, quota.MustSpecify(e.missing)),
+		Outcome: fmt.Sprintf("The API server refuses such pods: 'failed quota: %s: %s'", ProfileQuota, quota.MustSpecifyMessage(e.missing)),
 	}
 }
 

@@ -71,7 +71,7 @@ func invalidQuota(profile *Profile, minor int) []Finding {
 	}
 	var out []Finding
 	for _, p := range quota.ValidateSpec(spec, path, minor) {
-		if last := len(out) - 1; last >= 0 && len(p.Known) > 0 && out[last].Field == p.Path.String() {
+		if last := len(out) - 1; last >= 0 && len(p.Supported) > 0 && out[last].Field == p.Path.String() {
 			continue // an invalid name has more than one reason
 		}
 		out = append(out, Finding{
@@ -85,9 +85,9 @@ func invalidQuota(profile *Profile, minor int) []Finding {
 }
 
 // quotaProblem words a problem of a quota.
-func quotaProblem(p quota.SpecProblem) string {
+func quotaProblem(p quota.SpecError) string {
 	switch {
-	case len(p.Known) > 0:
+	case len(p.Supported) > 0:
 		return fmt.Sprintf("'%s' is not valid in %s", shorten(p.Name, maxObjectName), shorten(p.Path.String(), maxObjectName))
 	case p.Message == "unsupported scope applied to resource":
 		return fmt.Sprintf("%s can't be combined with a limit on %s", p.Path, p.Name)
@@ -101,16 +101,16 @@ func quotaProblem(p quota.SpecProblem) string {
 const knownNamesBytes = 130
 
 // quotaFix words the fix for a problem of a quota. For an unknown name, it suggests the one that was probably meant.
-func quotaFix(p quota.SpecProblem) string {
+func quotaFix(p quota.SpecError) string {
 	switch {
-	case len(p.Known) > 0:
-		if meant := quota.Suggest(p.Name, p.Known); meant != "" {
+	case len(p.Supported) > 0:
+		if meant := quota.Suggest(p.Name, p.Supported); meant != "" {
 			return "use " + meant
 		}
 		if strings.Contains(p.Name, "/") {
 			return "use a name such as requests.nvidia.com/gpu"
 		}
-		return "use one of " + shortList(p.Known, knownNamesBytes)
+		return "use one of " + shortList(p.Supported, knownNamesBytes)
 	case p.Message == "unsupported scope applied to resource":
 		return fmt.Sprintf("remove the scope or the limit on %s", p.Name)
 	case p.Message == "conflicting scopes":

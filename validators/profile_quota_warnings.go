@@ -41,14 +41,14 @@ func tooSmallForDriver(change ProfileChange, e evaluation) []Finding {
 	var first corev1.ResourceName
 	for _, excess := range e.excesses {
 		if change.Old != nil {
-			if before, ok := change.Old.Spec.ResourceQuotaSpec.Hard[excess.Name]; ok && before.Cmp(excess.Hard) <= 0 {
+			if before, ok := change.Old.Spec.ResourceQuotaSpec.Hard[excess.Resource]; ok && before.Cmp(excess.Hard) <= 0 {
 				continue // it was no larger before
 			}
 		}
 		if first == "" {
-			first = excess.Name
+			first = excess.Resource
 		}
-		needs = append(needs, fmt.Sprintf("%s of %s (the quota has %s)", &excess.Needs, excess.Name, &excess.Hard))
+		needs = append(needs, fmt.Sprintf("%s of %s (the quota has %s)", &excess.Requested, excess.Resource, &excess.Hard))
 	}
 	if len(needs) == 0 {
 		return nil

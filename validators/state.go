@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
@@ -28,6 +29,7 @@ type State struct {
 	limitRanges      []corev1.LimitRange
 	quotas           []corev1.ResourceQuota
 	priorityClasses  []schedulingv1.PriorityClass
+	secretSources    map[string][]SecretSource // by namespace
 }
 
 var _ Facts = (*State)(nil)
@@ -54,6 +56,11 @@ func (s *State) Add(manifest []byte, namespace string) error {
 			return err
 		}
 	}
+	for _, kind := range SecretSourceKinds {
+		if group, _, _ := strings.Cut(meta.APIVersion, "/"); kind.Kind == meta.Kind && kind.Group == group {
+			return s.addSecretSource(kind, namespace, manifest)
+		}
+	}
 	switch meta.Kind {
 	case ConfigMap:
 		return addDecoded(&s.configMaps, key, manifest, decodeYAML)
@@ -75,6 +82,19 @@ func (s *State) Add(manifest []byte, namespace string) error {
 	case PriorityClass:
 		return appendDecoded(&s.priorityClasses, manifest, func(*schedulingv1.PriorityClass) {})
 	}
+	return nil
+}
+
+// addSecretSource adds an object whose controller creates Secrets.
+func (s *State) addSecretSource(kind SecretSourceKind, namespace string, manifest []byte) error {
+	var object map[string]any
+	if err := yaml.Unmarshal(manifest, &object); err != nil {
+		return err
+	}
+	if s.secretSources == nil {
+		s.secretSources = map[string][]SecretSource{}
+	}
+	s.secretSources[namespace] = append(s.secretSources[namespace], kind.Source(object))
 	return nil
 }
 
@@ -192,6 +212,18 @@ func (s *State) PriorityClasses() ([]schedulingv1.PriorityClass, error) {
 // ServerVersion implements Facts. It always fails: manifests don't have the version.
 func (s *State) ServerVersion() (string, error) {
 	return "", fmt.Errorf("the version of Kubernetes is %w", errNotGiven)
+}
+
+// NamespaceIsNew implements Facts. Manifests have no age.
+func (s *State) NamespaceIsNew(string) (bool, error) { return false, nil }
+
+// SecretSources implements Facts.
+func (s *State) SecretSources(namespace string) ([]SecretSource, error) {
+	var err error
+	if !s.Complete {
+		err = fmt.Errorf("objects that create Secrets are %w", errNotGiven)
+	}
+	return s.secretSources[namespace], err
 }
 
 // ForRule implements Facts.

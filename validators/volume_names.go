@@ -31,12 +31,13 @@ func judgeVolumeNames(pods []forecast.Pod) []Finding {
 				index[v.Name], steps[v.Name] = at, &orderedSet{}
 				out = append(out, Finding{
 					Rule: WorkflowSecretMissing, Type: metav1.CauseTypeFieldValueInvalid, Field: pod.VolumePath(v.Name, child("name")).String(),
+					Pod: pod.DryRun(withPlaceholders(pod)),
 					Fix: fmt.Sprintf("copy Secret '%s' to a Secret whose name has no dots and at most 63 characters, and use that", v.Name),
 					Outcome: fmt.Sprintf("The API server refuses the pod (spec.volumes.name: Invalid value: '%s': %s)",
 						v.Name, withoutRegex(reasons[0])),
 				})
 			}
-			out[at].Certainty = max(out[at].Certainty, podCertainty(pod))
+			out[at].Certainty = max(out[at].Certainty, min(podCertainty(pod), pod.Origin.EndsRun))
 			steps[v.Name].add(pod.Origin.Steps...)
 		}
 	}

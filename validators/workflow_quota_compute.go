@@ -60,22 +60,22 @@ func (r *workflowQuota) judge(pod *forecast.Pod) {
 		return // the pod's resources are unknown
 	}
 	spec := withPlaceholders(pod)
-	enforced := r.enforced.Decide(spec)
+	enforced := r.enforced.Evaluate(spec)
 	desired := enforced
 	if r.syncing {
-		desired = r.desired.Decide(spec)
+		desired = r.desired.Evaluate(spec)
 	}
 	refused := enforced.CertainFor(func(v quota.Violation) bool { return r.certain(v, pod) })
 	for _, violation := range desired.Violations {
 		certainty := pod.Origin.EndsRun
 		alreadyRefused := slices.ContainsFunc(enforced.Violations, func(v quota.Violation) bool {
 			// A quota that will require more values refuses the pod already if it requires any now.
-			return v.Is(violation) || v.Gate == quota.ResourceQuota && violation.Gate == v.Gate && v.Object == violation.Object
+			return v.Equal(violation) || v.Stage == quota.ResourceQuota && violation.Stage == v.Stage && v.Object == violation.Object
 		})
 		if !refused || !alreadyRefused || !r.certain(violation, pod) {
 			certainty = min(certainty, Possible)
 		}
-		if violation.Gate != quota.ResourceQuota && len(pod.RuntimeResources) > 0 {
+		if violation.Stage != quota.ResourceQuota && len(pod.RuntimeResources) > 0 {
 			continue // the amounts are unknown
 		}
 		r.add(violation, certainty, pod)
@@ -84,17 +84,17 @@ func (r *workflowQuota) judge(pod *forecast.Pod) {
 
 // add adds a violation to its group. All violations of one quota are one group, whatever each pod lacks, because they have one fix.
 func (r *workflowQuota) add(violation quota.Violation, certainty Certainty, pod *forecast.Pod) {
-	if violation.Gate == quota.Validation {
-		// The index of the container in its pod makes no difference to the user.
+	if violation.Stage == quota.Validation && violation.Container != "" {
+		// The index of a container that has a name makes no difference to the user.
 		if _, reason, ok := strings.Cut(violation.Message, ": "); ok {
 			violation.Message = reason
 		}
 	}
 	i := slices.IndexFunc(r.groups, func(g violationGroup) bool {
-		if g.Gate != violation.Gate || g.Object != violation.Object {
+		if g.Stage != violation.Stage || g.Object != violation.Object {
 			return false
 		}
-		return g.Gate == quota.ResourceQuota ||
+		return g.Stage == quota.ResourceQuota ||
 			g.Resource == violation.Resource && g.Defaulted == violation.Defaulted && g.Message == violation.Message
 	})
 	if i < 0 {
@@ -130,13 +130,14 @@ func (g violationGroup) finding(namespace string) Finding {
 		Rule: WorkflowQuotaCompute, Certainty: g.certainty,
 		Type: metav1.CauseTypeFieldValueInvalid, Field: g.first.Origin.Path.String(),
 	}
+	f.Pod = g.first.DryRun(withPlaceholders(g.first))
 	steps := len(g.steps.list)
 	f.Outcome = fmt.Sprintf("The API server refuses the %s: '%s'", verb(steps, "pod", "pods"), g.Message)
 	if g.certainty == Possible {
 		f.Outcome = fmt.Sprintf("If such a step runs, the API server may refuse its pod: '%s'", g.Message)
 	}
 	where := fmt.Sprintf("%s of %s", g.containerNames(), plural("step", g.steps.list))
-	switch g.Gate {
+	switch g.Stage {
 	case quota.ResourceQuota:
 		names, defaultsField := resourceNames(g.Missing)
 		f.Fix = g.fixMissing(namespace, defaultsField)
@@ -149,6 +150,10 @@ func (g violationGroup) finding(namespace string) Finding {
 			f.Problem += ", which come from a LimitRange"
 		}
 	case quota.Validation:
+		if g.Resource == "" {
+			f.Fix = "correct the podSpecPatch that leaves no valid container in the pod of " + plural("step", g.steps.list)
+			break
+		}
 		f.Fix = fmt.Sprintf("correct the requests or limits of %s%s", where, g.inConfigMap())
 		if g.Defaulted {
 			f.Fix = fmt.Sprintf("set the %s limit of %s, too%s", g.Resource, where, g.inConfigMap())

@@ -30,9 +30,9 @@ func BenchmarkReview(b *testing.B) {
 	for _, p := range payload.All() {
 		for verdict, object := range map[string][]byte{"allowed": p.Allowed, "denied": p.Denied} {
 			body := p.Review(object)
-			handlers := map[string]http.Handler{"own": newPayloadHandler(b, p), "yes": floor.Yes()}
+			handlers := map[string]http.Handler{"own": newPayloadHandler(b, p), "yes": floor.AllowAll()}
 			if p.Kind.Kind == "Workflow" {
-				handlers["argo-types"] = floor.ArgoTypes()
+				handlers["argo-types"] = floor.DecodeArgoTypes()
 			}
 			for _, name := range []string{"own", "argo-types", "yes"} {
 				if handlers[name] == nil || name != "own" && verdict == "denied" {

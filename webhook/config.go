@@ -19,6 +19,12 @@ type Config struct {
 	validators.Policy `json:",inline"`
 	// Exempt lists requests that are not judged.
 	Exempt Exemptions `json:"exempt"`
+	// WarnOnly lists requests that are answered with warnings instead of denials.
+	WarnOnly WarnOnly `json:"warnOnly"`
+	// Confirm says who has the last word before a denial about a pod: the forecast if empty, the API server if dry-run.
+	Confirm Confirmation `json:"confirm,omitempty"`
+	// SecretSources are kinds of objects that create Secrets, in addition to the well-known ones.
+	SecretSources []validators.SecretSourceKind `json:"secretSources,omitempty"`
 	// IgnoreSkips ignores the skip annotation of objects.
 	IgnoreSkips bool `json:"ignoreSkips,omitempty"`
 	// KFP describes the installation of Kubeflow Pipelines.
@@ -42,10 +48,37 @@ type Exemptions struct {
 
 // exempts reports whether a request is exempt.
 func (e Exemptions) exempts(req *admissionv1.AdmissionRequest) bool {
-	return slices.Contains(e.Namespaces, cmp.Or(req.Namespace, req.Name)) ||
-		slices.Contains(e.Users, req.UserInfo.Username) ||
-		slices.ContainsFunc(req.UserInfo.Groups, func(group string) bool { return slices.Contains(e.Groups, group) })
+	return slices.Contains(e.Namespaces, cmp.Or(req.Namespace, req.Name)) || isUserOf(req, e.Users, e.Groups)
 }
+
+// WarnOnly selects requests that are answered with warnings instead of denials, such as those of a GitOps tool, which may apply a
+// Secret after the Workflow that needs it.
+type WarnOnly struct {
+	// DryRun selects server-side dry runs.
+	DryRun bool `json:"dryRun,omitempty"`
+	// Users and Groups of the client that makes the request.
+	Users  []string `json:"users,omitempty"`
+	Groups []string `json:"groups,omitempty"`
+}
+
+// selects reports whether a request is answered with warnings.
+func (w WarnOnly) selects(req *admissionv1.AdmissionRequest) bool {
+	return w.DryRun && isDryRun(req) || isUserOf(req, w.Users, w.Groups)
+}
+
+func isDryRun(req *admissionv1.AdmissionRequest) bool { return req.DryRun != nil && *req.DryRun }
+
+// isUserOf reports whether a request is made by one of these users, or by a member of one of these groups.
+func isUserOf(req *admissionv1.AdmissionRequest, users, groups []string) bool {
+	return slices.Contains(users, req.UserInfo.Username) ||
+		slices.ContainsFunc(req.UserInfo.Groups, func(group string) bool { return slices.Contains(groups, group) })
+}
+
+// Confirmation is how a denial about a pod is confirmed before it is answered.
+type Confirmation string
+
+// ConfirmByDryRun creates the pod in a dry run. Only the API server's refusal denies then.
+const ConfirmByDryRun Confirmation = "dry-run"
 
 // LookupConfig configures the requests to the API server.
 type LookupConfig struct {
@@ -54,6 +87,9 @@ type LookupConfig struct {
 	Timeout metav1.Duration `json:"timeout"`
 	// Remember is how long an answer of the API server may be reused. A reused answer never leads to a denial.
 	Remember metav1.Duration `json:"remember"`
+	// NewNamespace is how long Kubeflow's controllers may take to create the objects of a new Profile's namespace. Nobody is denied in it before, because of an
+	// object that does not exist.
+	NewNamespace metav1.Duration `json:"newNamespace"`
 }
 
 // DefaultConfig is the configuration for a stock Kubeflow.
@@ -65,11 +101,15 @@ func DefaultConfig() Config {
 		}},
 		Lookups: LookupConfig{
 			Timeout: metav1.Duration{Duration: 3 * time.Second}, Remember: metav1.Duration{Duration: 5 * time.Second},
+			NewNamespace: metav1.Duration{Duration: time.Minute},
 		},
 	}
 }
 
 // LookupOptions are the options of a lookup.Client under this configuration, without metrics and log.
 func (c Config) LookupOptions() lookup.Options {
-	return lookup.Options{Argo: c.Argo, Timeout: c.Lookups.Timeout.Duration, CacheTTL: c.Lookups.Remember.Duration}
+	return lookup.Options{
+		Argo: c.Argo, SecretSources: c.SecretSources,
+		Timeout: c.Lookups.Timeout.Duration, CacheTTL: c.Lookups.Remember.Duration, NewNamespaceAge: c.Lookups.NewNamespace.Duration,
+	}
 }

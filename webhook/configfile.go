@@ -64,6 +64,17 @@ func (c Config) validate() field.ErrorList {
 	if r := c.Lookups.Remember.Duration; r < 0 || r > time.Minute {
 		errs = append(errs, field.Invalid(lookups.Child("remember"), r.String(), "must be between 0s and 1m"))
 	}
+	if n := c.Lookups.NewNamespace.Duration; n < 0 || n > time.Hour {
+		errs = append(errs, field.Invalid(lookups.Child("newNamespace"), n.String(), "must be between 0s and 1h"))
+	}
+	if c.Confirm != "" && c.Confirm != ConfirmByDryRun {
+		errs = append(errs, field.NotSupported(field.NewPath("confirm"), c.Confirm, []Confirmation{"", ConfirmByDryRun}))
+	}
+	for i, kind := range c.SecretSources {
+		if err := kind.Validate(); err != nil {
+			errs = append(errs, field.Invalid(field.NewPath("secretSources").Index(i), kind.Kind, err.Error()))
+		}
+	}
 	return errs
 }
 

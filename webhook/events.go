@@ -35,7 +35,7 @@ const maxEventMessage = 1024
 // record records the outcome of a review. The Event names neither the client nor the object: every run has a new name, and
 // Events could not be merged. The log has both.
 func (e *events) record(k kind, req *admissionv1.AdmissionRequest, a *answer) {
-	if req.DryRun != nil && *req.DryRun || k.name == profiles.name && req.Operation == admissionv1.Create {
+	if isDryRun(req) || k.name == profiles.name && req.Operation == admissionv1.Create {
 		return // the namespace of a new Profile does not exist yet
 	}
 	namespace := cmp.Or(req.Namespace, req.Name)

@@ -119,11 +119,14 @@ func (h *handler) review(ctx context.Context, req *admissionv1.AdmissionRequest,
 		return answer{passed: passed}
 	}
 	policy := h.policy(object, &a)
+	if h.config.WarnOnly.selects(req) {
+		policy = policy.AtMost(validators.Warn)
+	}
 	if policy.Ceiling == validators.Off {
 		return answer{passed: passMode}
 	}
 	enabled := func(rule string) bool { return policy.On(rule) && !slices.Contains(a.skipped, rule) }
-	a.decide(policy, h.judge(ctx, object, enabled))
+	a.decide(policy, h.judge(ctx, object, policy, enabled))
 	return a
 }
 
@@ -180,14 +183,20 @@ func (h *handler) policy(object subject, a *answer) validators.Policy {
 }
 
 // judge applies the enabled rules to an object. While a finding may be based on stale facts, it refreshes them and judges the
-// object again.
-func (h *handler) judge(ctx context.Context, object subject, enabled func(rule string) bool) []validators.Finding {
+// object again. If so configured, the API server confirms what would be denied.
+func (h *handler) judge(
+	ctx context.Context, object subject, policy validators.Policy, enabled func(rule string) bool,
+) []validators.Finding {
 	ctx, cancel := context.WithTimeout(ctx, h.config.Lookups.Timeout.Duration)
 	defer cancel()
 	session := h.lookups.NewSession(ctx)
 	findings := object.judge(session.Facts(), h.config, enabled)
 	for len(findings) > 0 && session.Refresh(rulesOf(findings)) {
 		findings = object.judge(session.Facts(), h.config, enabled)
+	}
+	if h.config.Confirm == ConfirmByDryRun {
+		denies := func(f validators.Finding) bool { return policy.Effect(f) == validators.Deny }
+		findings = session.Confirm(object.object().GetNamespace(), findings, denies)
 	}
 	return findings
 }
@@ -215,7 +224,7 @@ func (h *handler) record(req *admissionv1.AdmissionRequest, a *answer, took time
 		"namespace", req.Namespace, "name", req.Name, "user", req.UserInfo.Username)
 	switch {
 	case a.denied():
-		log.Info("denied", "rules", a.rules(validators.Deny), "message", a.message(), "dryRun", req.DryRun != nil && *req.DryRun)
+		log.Info("denied", "rules", a.rules(validators.Deny), "message", a.message(), "dryRun", isDryRun(req))
 	case len(a.withEffect(validators.Audit)) > 0:
 		log.Info("audited", "rules", a.rules(validators.Audit), "message", a.joinMessages(validators.Audit))
 	case a.failure != nil:

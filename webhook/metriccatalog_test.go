@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/kfp-preflight/kfp-preflight/validators"
@@ -77,6 +79,8 @@ func labelValues(t *testing.T) map[string]sets.Set[string] {
 		"resource":  resourceLabels(t),
 		"result":    sets.New("applied", "refused"),
 
+		"result of kfp_preflight_dry_runs_total": stringConstants(t, "dryRun"),
+
 		"reason of kfp_preflight_lookup_errors_total": literalStrings(t, "lookupError", 0),
 		"reason of kfp_preflight_bad_requests_total":  literalStrings(t, "badRequest", 1).Union(stringConstants(t, "bad")),
 	}
@@ -96,10 +100,20 @@ func labelValues(t *testing.T) map[string]sets.Set[string] {
 // resourceLabels performs each kind of lookup and returns the resource labels that the metrics have after that.
 func resourceLabels(t *testing.T) sets.Set[string] {
 	t.Helper()
-	h := newTestHandler(t, profiles, func(w http.ResponseWriter, _ *http.Request) {
+	const groups = `{"apiVersion":"v1","kind":"APIGroupList",
+		"groups":[{"name":"bitnami.com","preferredVersion":{"version":"v1alpha1"}}]}`
+	h := newTestHandler(t, profiles, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/apis" {
+			fmt.Fprint(w, groups)
+			return
+		}
 		lookuptest.NotFound(w)
 	})
-	facts := h.lookups.NewSession(t.Context()).Facts()
+	session := h.lookups.NewSession(t.Context())
+	facts := session.Facts()
+	_, _ = facts.NamespaceIsNew("a")
+	_, _ = facts.SecretSources("a")
+	session.Confirm("a", []validators.Finding{{Pod: &corev1.Pod{}}}, func(validators.Finding) bool { return true })
 	_, _ = facts.ControllerConfig("")
 	_, _ = facts.WorkflowTemplate("a", "a")
 	_, _ = facts.ClusterWorkflowTemplate("a")

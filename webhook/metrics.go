@@ -106,7 +106,7 @@ func (m *metrics) observe(k kind, req *admissionv1.AdmissionRequest, a *answer, 
 	if slices.Contains(k.operations, req.Operation) {
 		operation = string(req.Operation)
 	}
-	dryRun := req.DryRun != nil && *req.DryRun
+	dryRun := isDryRun(req)
 	m.reviews.WithLabelValues(k.name, operation, decision, a.passed, strconv.FormatBool(dryRun)).Inc()
 	m.durations.WithLabelValues(k.name, decision).Observe(took.Seconds())
 	for _, f := range a.findings {

@@ -15,23 +15,24 @@ type reviewMux struct {
 	*http.ServeMux
 	prototype handler
 	api       rest.Interface
+	lookups   *lookup.Client                      // of the newest configuration
 	handlers  map[string]*atomic.Pointer[handler] // by path
 }
 
 // newReviewMux returns a mux without routes. prototype has the fields that all handlers share. Lookups go through api.
 func newReviewMux(prototype handler, api rest.Interface) *reviewMux {
-	return &reviewMux{http.NewServeMux(), prototype, api, map[string]*atomic.Pointer[handler]{}}
+	return &reviewMux{ServeMux: http.NewServeMux(), prototype: prototype, api: api, handlers: map[string]*atomic.Pointer[handler]{}}
 }
 
 // configure applies a configuration to all later reviews. It must not be called concurrently.
 func (m *reviewMux) configure(config Config) {
 	options := config.LookupOptions()
 	options.Metrics, options.Log = m.prototype.metrics.lookups, m.prototype.log
-	lookups := lookup.NewClient(m.api, options)
+	m.lookups = lookup.NewClient(m.api, options)
 	for _, k := range []kind{profiles, workflows} {
 		for path, ceiling := range k.paths() {
 			h := m.prototype
-			h.kind, h.config, h.lookups = k, config, lookups
+			h.kind, h.config, h.lookups = k, config, m.lookups
 			h.config.Policy = config.Under(ceiling)
 			current, ok := m.handlers[path]
 			if !ok {

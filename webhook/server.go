@@ -39,7 +39,7 @@ type Server struct {
 	// CertDir holds tls.crt and tls.key. It is not used if SelfSigned is set.
 	CertDir string
 	// SelfSigned creates the certificates. The server sets its client and its log.
-	SelfSigned *selfsigned.Rotation
+	SelfSigned *selfsigned.Rotator
 	// Clients restricts which clients may send reviews.
 	Clients ClientCheck
 	// StopDelay is how long the server keeps serving reviews after ctx is done, while it is not ready. It must be long enough for API
@@ -99,7 +99,9 @@ func (s Server) Run(ctx context.Context) error {
 		address: s.WebhookAddress, handler: reviews, certificates: certificates, clients: s.Clients,
 		stopDelay: s.StopDelay, log: s.Log.WithName("listener"),
 	}
-	for _, part := range []manager.Runnable{certificates, listener, s.configWatcher(serverMetrics, reviews.configure)} {
+	for _, part := range []manager.Runnable{
+		certificates, listener, s.configWatcher(serverMetrics, reviews.configure), controllerCheck(reviews.lookups, s.Config.Argo, reviews.prototype.log),
+	} {
 		if err := server.Add(part); err != nil {
 			return err
 		}

@@ -35,7 +35,9 @@ func TestServer(t *testing.T) {
 			lookupStarted <- struct{}{}
 			<-release
 		}
-		lookuptest.NotFound(w)
+		if !serveNoLimits(w, r) {
+			withControllerConfig(func(w http.ResponseWriter, _ *http.Request) { lookuptest.NotFound(w) })(w, r)
+		}
 	}))
 	defer api.Close()
 

@@ -3,12 +3,14 @@ package webhook
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 
 	"github.com/kfp-preflight/kfp-preflight/hack/payload"
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
 )
 
@@ -22,17 +24,39 @@ func serveEmptyCluster(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveNoLimits answers lists of ResourceQuotas and LimitRanges with an empty list. It reports whether the request was one.
+// serveNoLimits answers requests for ResourceQuotas, LimitRanges and API groups with empty lists. It reports whether the request was one.
 func serveNoLimits(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/resourcequotas"):
 		fmt.Fprint(w, `{"apiVersion":"v1","kind":"ResourceQuotaList","items":[]}`)
+	case r.URL.Path == "/apis":
+		fmt.Fprint(w, `{"apiVersion":"v1","kind":"APIGroupList","groups":[]}`)
 	case strings.HasSuffix(r.URL.Path, "/limitranges"):
 		fmt.Fprint(w, `{"apiVersion":"v1","kind":"LimitRangeList","items":[]}`)
 	default:
 		return false
 	}
 	return true
+}
+
+// withControllerConfig answers like api, and adds an empty workflow-controller's ConfigMap if api has none. Without one, no finding is
+// certain.
+func withControllerConfig(api http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/configmaps/"+lookup.DefaultConfigMap) {
+			api(w, r)
+			return
+		}
+		answer := httptest.NewRecorder()
+		api(answer, r)
+		if answer.Code == http.StatusNotFound && strings.Contains(answer.Header().Get("Content-Type"), "json") {
+			lookuptest.Object(w, r, configMapWith(nil))
+			return
+		}
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		_, _ = answer.Body.WriteTo(w)
+	}
 }
 
 // emptyClusterTransport is serveEmptyCluster without a network.

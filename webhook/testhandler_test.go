@@ -30,18 +30,21 @@ type testHandler struct {
 	timeout string
 }
 
-// newTestHandler returns a handler of a kind. api answers its lookups, except those for limits of a Workflow's namespace: there are
-// none. If api is nil, any other lookup fails the test.
+// newTestHandler returns a handler of a kind. api answers its lookups. For Workflows, serveNoLimits and withControllerConfig come first. If
+// api is nil, any other lookup fails the test.
 func newTestHandler(t *testing.T, k kind, api http.HandlerFunc) testHandler {
 	t.Helper()
 	if api == nil {
 		api = func(w http.ResponseWriter, r *http.Request) { t.Errorf("unexpected lookup of %s", r.URL) }
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if k.name == workflows.name && serveNoLimits(w, r) {
+		if k.name != workflows.name {
+			api(w, r)
 			return
 		}
-		api(w, r)
+		if !serveNoLimits(w, r) {
+			withControllerConfig(api)(w, r)
+		}
 	}))
 	t.Cleanup(server.Close)
 	client, err := corev1client.NewForConfig(&rest.Config{Host: server.URL, QPS: -1})

@@ -9,59 +9,65 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/report"
 )
 
-func newAudit() *cobra.Command {
-	var namespace, output, config string
+func newAuditCommand() *cobra.Command {
+	var namespace, output, configFile string
 	var cluster clusterFlags
-	var judge report.Judge
+	var evaluator report.Evaluator
 	cmd := &cobra.Command{
 		Use:   "audit",
-		Short: "Judge what is in a cluster already",
-		Long: `Judge the Profiles, the Workflows that have not ended, and the CronWorkflows, WorkflowTemplates, ClusterWorkflowTemplates and
-ScheduledWorkflows of a cluster, as the webhook would if they were created now. It shows what the webhook would deny, before
-it may, and finds each night what has broken since.
+		Short: "Evaluate the objects in a cluster",
+		Long: `Evaluate the objects that are already in a cluster, as the webhook would if they were created now.
 
-The cluster is that of the current context, of --kubeconfig and --context or, in a pod, the pod's own. Nothing is written to it. The permissions
-that are needed, all of them to read, are those of manifests/components/audit. Namespaces have the modes that their labels say.
+Run it before you let the webhook deny, to see what it would deny. Run it every night, to see what has
+broken since.
 
-The exit code is 0 if nothing would be denied, 1 if something would, and 2 if something could not be judged.`,
-		Example: `  # all namespaces, before the webhook may deny
+It evaluates Profiles, Workflows that have not finished, CronWorkflows, WorkflowTemplates,
+ClusterWorkflowTemplates and ScheduledWorkflows. The label of a namespace decides its mode.
+
+The cluster is that of the current context. To use another one, set --context or --kubeconfig. In a
+pod, it is the cluster of the pod. Nothing is written to the cluster. manifests/components/audit has
+the permissions that are needed.
+
+The exit code is 0 if nothing would be denied, 1 if something would, and 2 if something could not be
+evaluated.`,
+		Example: `  # Evaluate all namespaces
   kfp-preflight audit
 
-  # one namespace, for a program
+  # Evaluate one namespace and its Profile, and print JSON
   kfp-preflight audit -n team-a -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			write, ok := auditWriters[output]
 			if !ok {
-				return fmt.Errorf("-o is text or json, not %q", output)
+				return fmt.Errorf("-o must be text or json, not %q", output)
 			}
 			if namespace == "all" {
 				namespace = ""
 			}
-			config, err := readConfig(config)
+			config, err := readConfig(configFile)
 			if err != nil {
 				return err
 			}
-			judge.Policy, judge.Options = config.Policy, config.KFP
-			reach, err := cluster.ask(cmd, &judge, config)
+			evaluator.Policy, evaluator.Options = config.Policy, config.KFP
+			client, err := cluster.connect(cmd, &evaluator, config)
 			if err != nil {
 				return err
 			}
 			progress := newProgress(cmd.ErrOrStderr())
-			r, err := judgeCluster(cmd.Context(), reach, namespace, config.Exempt.Namespaces, judge, progress.say)
-			progress.end()
+			r, err := evaluateCluster(cmd.Context(), client, namespace, config.Exempt.Namespaces, evaluator, progress.update)
+			progress.clear()
 			if err != nil {
 				return err
 			}
-			return conclude(cmd, r, write)
+			return finish(cmd, r, write)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&namespace, "namespace", "n", "all", "namespace to judge, with the Profile that it belongs to")
-	flags.StringVarP(&output, "output", "o", "text", "text or json")
+	flags.StringVarP(&namespace, "namespace", "n", "all", "namespace to evaluate, with its Profile")
+	flags.StringVarP(&output, "output", "o", "text", "output format: text or json")
 	cluster.add(flags)
-	addConfig(cmd, &config)
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	addConfig(cmd, &configFile)
+	completeWith(cmd, "output", "text", "json")
 	return cmd
 }
 
@@ -70,7 +76,7 @@ var auditWriters = map[string]func(io.Writer, report.Report) error{
 	"json": report.JSON,
 }
 
-// progress keeps a person informed on a terminal.
+// progress shows the progress of an audit on a terminal. It writes nothing elsewhere.
 type progress struct {
 	out   io.Writer
 	shown bool
@@ -83,12 +89,12 @@ func newProgress(out io.Writer) *progress {
 	return &progress{out: out}
 }
 
-func (p *progress) say(what string, judged int) {
+func (p *progress) update(object string, evaluated int) {
 	p.shown = true
-	_, _ = fmt.Fprintf(p.out, "\r\x1b[K%d objects judged, now %s", judged, what)
+	_, _ = fmt.Fprintf(p.out, "\r\x1b[K%d objects evaluated, last: %s", evaluated, object)
 }
 
-func (p *progress) end() {
+func (p *progress) clear() {
 	if p.shown {
 		_, _ = fmt.Fprint(p.out, "\r\x1b[K")
 	}

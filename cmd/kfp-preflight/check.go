@@ -15,81 +15,91 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/source"
 )
 
-func newCheck() *cobra.Command {
+func newCheckCommand() *cobra.Command {
 	var files []string
-	var state, output, config string
+	var state, output, configFile string
 	var cluster clusterFlags
-	var judge report.Judge
+	var evaluator report.Evaluator
 	cmd := &cobra.Command{
 		Use:   "check -f FILE|DIR...",
-		Short: "Judge files as the webhook would judge their objects",
-		Long: `Judge the Workflows and Profiles in files as the webhook would, and the Workflows that come out of CronWorkflows,
-WorkflowTemplates, ClusterWorkflowTemplates, KFP's ScheduledWorkflows, and pipelines as the KFP SDK v2 compiles them, with the
-default values of their parameters. Other objects in the files, such as Secrets and ConfigMaps, count as there: they are
-about to be applied.
+		Short: "Evaluate files before you apply them",
+		Long: `Evaluate the objects in files, as the webhook would if you applied them now.
 
-What else is there is asked of a cluster, if --kubeconfig or --context is given, or looked for in the manifests of
---state. Without either, only what needs no knowledge of a cluster is judged. Nothing is ever written to a cluster.
+Run it in an editor, before a commit, or in CI.
 
-The exit code is 0 if nothing would be denied, 1 if something would, and 2 if something could not be judged.`,
-		Example: `  # in an editor, or before a commit
+It evaluates Workflows and Profiles. It also evaluates the Workflows that CronWorkflows,
+WorkflowTemplates, ClusterWorkflowTemplates, KFP's ScheduledWorkflows and pipelines compiled by the KFP
+SDK v2 create, with the default values of their parameters. Other objects in the files, such as Secrets
+and ConfigMaps, count as existing.
+
+To tell it what else exists, name a cluster with --context or --kubeconfig, or set --state to manifests
+that describe the cluster. Without either, it evaluates only what does not depend on the cluster.
+Nothing is written to the cluster.
+
+The exit code is 0 if nothing would be denied, 1 if something would, and 2 if something could not be
+evaluated.`,
+		Example: `  # Evaluate the files in a folder, without a cluster
   kfp-preflight check -f pipelines/
 
-  # with the Secrets, quotas and LimitRanges of a namespace
+  # Evaluate them with the Secrets, quotas and LimitRanges of a namespace
   kfp-preflight check -f pipelines/ --context production -n team-a
 
-  # in GitHub Actions, with the cluster's manifests beside the pipelines
-  kfp-preflight check -f pipelines/ --state cluster/ -n team-a -o github`,
+  # Annotate a pull request in GitHub Actions, with the manifests of the cluster
+  kfp-preflight check -f pipelines/ --state cluster/ -n team-a -o github
+
+  # Evaluate a Workflow from standard input
+  cat workflow.yaml | kfp-preflight check -f -`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			write, ok := reportWriters[output]
 			switch {
 			case !ok:
-				return fmt.Errorf("-o is one of %s, not %q", strings.Join(reportFormats, ", "), output)
-			case state != "" && cluster.given():
-				return errors.New("give either --state or a cluster, not both")
+				return fmt.Errorf("-o must be one of %s, not %q", strings.Join(reportFormats, ", "), output)
+			case state != "" && cluster.isSet():
+				return errors.New("--state can't be combined with --context or --kubeconfig")
 			}
-			if err := findFacts(cmd, &judge, &cluster, state, config); err != nil {
+			if err := configure(cmd, &evaluator, &cluster, state, configFile); err != nil {
 				return err
 			}
 			documents, errs := source.Read(cmd.InOrStdin(), files)
-			r := judge.Documents(documents)
+			r := evaluator.EvaluateDocuments(documents)
 			r.Errors = append(errs, r.Errors...)
-			r.Alone = state == "" && !cluster.given()
+			r.Offline = state == "" && !cluster.isSet()
 			if len(r.Objects) == 0 && len(r.Errors) == 0 {
-				return errors.New("there is nothing to judge in the files that were given: no Workflow or Profile, and nothing that Workflows come out of")
+				return errors.New("the files contain nothing to evaluate: no Workflow, no Profile, and no object that creates Workflows")
 			}
-			return conclude(cmd, r, write)
+			return finish(cmd, r, write)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVarP(&files, "file", "f", nil, "file or folder, - for standard input; may be given again")
-	flags.StringVar(&state, "state", "", "file or folder with manifests that stand for the cluster")
-	flags.StringVarP(&judge.Namespace, "namespace", "n", "", "namespace of objects that name none (default: that of the context, or default)")
-	flags.StringVarP(&output, "output", "o", "text", strings.Join(reportFormats, ", "))
+	flags.StringArrayVarP(&files, "file", "f", nil, "file or folder to evaluate, or - for standard input; can be repeated")
+	flags.StringVar(&state, "state", "", "file or folder with manifests that describe the cluster")
+	flags.StringVarP(&evaluator.Namespace, "namespace", "n", "",
+		"namespace of objects that don't set one (default: that of the context, or \"default\")")
+	flags.StringVarP(&output, "output", "o", "text", "output format: "+strings.Join(reportFormats, ", "))
 	cluster.add(flags)
-	addConfig(cmd, &config)
+	addConfig(cmd, &configFile)
 	_ = cmd.MarkFlagRequired("file")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(reportFormats, cobra.ShellCompDirectiveNoFileComp))
+	completeWith(cmd, "output", reportFormats...)
 	return cmd
 }
 
-// findFacts gives the judge its configuration, and lets it ask the cluster that was named, or the manifests in its place.
-func findFacts(cmd *cobra.Command, judge *report.Judge, cluster *clusterFlags, state, file string) error {
-	config, err := readConfig(file)
+// configure sets up the evaluator: its configuration, and the facts from a cluster or from manifests.
+func configure(cmd *cobra.Command, evaluator *report.Evaluator, cluster *clusterFlags, state, configFile string) error {
+	config, err := readConfig(configFile)
 	if err != nil {
 		return err
 	}
-	judge.Policy, judge.Options = config.Policy, config.KFP
-	if cluster.given() {
-		_, err := cluster.ask(cmd, judge, config)
+	evaluator.Policy, evaluator.Options = config.Policy, config.KFP
+	if cluster.isSet() {
+		_, err := cluster.connect(cmd, evaluator, config)
 		return err
 	}
-	if judge.Namespace == "" {
-		judge.Namespace = "default"
+	if evaluator.Namespace == "" {
+		evaluator.Namespace = "default"
 	}
-	known, err := readState(cmd.InOrStdin(), state, judge.Namespace)
-	judge.Facts = func() validators.Facts { return known }
+	known, err := readState(cmd.InOrStdin(), state, evaluator.Namespace)
+	evaluator.Facts = func() validators.Facts { return known }
 	return err
 }
 
@@ -102,18 +112,18 @@ var reportWriters = map[string]func(io.Writer, report.Report) error{
 	"github": report.GitHub,
 }
 
-// conclude tells what became of the objects, and ends the program accordingly.
-func conclude(cmd *cobra.Command, r report.Report, write func(io.Writer, report.Report) error) error {
+// finish prints the report and its errors. It returns the error that sets the exit code.
+func finish(cmd *cobra.Command, r report.Report, write func(io.Writer, report.Report) error) error {
 	for _, err := range r.Errors {
 		cmd.PrintErrln("kfp-preflight:", err)
 	}
 	if err := write(cmd.OutOrStdout(), r); err != nil {
 		return err
 	}
-	return exit(r.ExitCode())
+	return exitError(r.ExitCode())
 }
 
-// isTerminal reports whether colours reach a person, who has not asked for none.
+// isTerminal reports whether out is a terminal whose user has not disabled colours with NO_COLOR.
 func isTerminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
 	if !ok || os.Getenv("NO_COLOR") != "" {

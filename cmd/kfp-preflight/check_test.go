@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	deniedFile = "../../testdata/workflow/workflow-secret-missing/deny-template-ref.yaml"
-	warnedFile = "../../testdata/workflow/workflow-secret-missing/warn-behind-when.yaml"
+	deniedWorkflow = "../../testdata/workflow/workflow-secret-missing/deny-template-ref.yaml"
+	warnedWorkflow = "../../testdata/workflow/workflow-secret-missing/warn-behind-when.yaml"
 )
 
-// code is the exit code that an error of the program leads to.
-func code(err error) int {
+// exitCodeOf returns the exit code for an error of a command.
+func exitCodeOf(err error) int {
 	var e exitCode
 	switch {
 	case errors.As(err, &e):
@@ -32,43 +32,44 @@ func TestCheckExitCodes(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("a: b: c\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	empty := t.TempDir()
 	for name, test := range map[string]struct {
-		args []string
-		want int
-		says string // in what is printed, or in the error
+		args       []string
+		wantCode   int
+		wantOutput string // a part of the output or of the error
 	}{
-		"nothing is known of a cluster": {[]string{"-f", deniedFile}, 0, "nothing is known of the cluster"},
-		"denied":                        {[]string{"-f", deniedFile, "--state", t.TempDir()}, 1, "would be denied"},
-		"denied, for programs":          {[]string{"-f", deniedFile, "--state", t.TempDir(), "-o", "json"}, 1, `"denied": true`},
-		"denied, in code scanning":      {[]string{"-f", deniedFile, "--state", t.TempDir(), "-o", "sarif"}, 1, `"level": "error"`},
-		"denied, in a pull request":     {[]string{"-f", deniedFile, "--state", t.TempDir(), "-o", "github"}, 1, "::error file="},
-		"warned":                        {[]string{"-f", warnedFile, "--state", t.TempDir()}, 0, "1 has warnings"},
-		"a file that can't be read":     {[]string{"-f", deniedFile, "-f", broken, "--state", t.TempDir()}, 2, "this is no YAML"},
-		"no such file":                  {[]string{"-f", "nowhere.yaml"}, 2, "no such file"},
-		"nothing to judge":              {[]string{"-f", t.TempDir()}, 2, "there is nothing to judge"},
-		"another format":                {[]string{"-f", deniedFile, "-o", "x"}, 2, `-o is one of text, json, sarif, github, not "x"`},
-		"two clusters":                  {[]string{"-f", deniedFile, "--state", ".", "--context", "x"}, 2, "not both"},
-		"no such cluster":               {[]string{"-f", deniedFile, "--kubeconfig", "nowhere"}, 2, "how to reach the cluster is not known"},
-		"no file":                       {nil, 2, `required flag(s) "file" not set`},
+		"offline":                {[]string{"-f", deniedWorkflow}, 0, "no cluster was given"},
+		"denied":                 {[]string{"-f", deniedWorkflow, "--state", empty}, 1, "would be denied"},
+		"denied, as JSON":        {[]string{"-f", deniedWorkflow, "--state", empty, "-o", "json"}, 1, `"denied": true`},
+		"denied, as SARIF":       {[]string{"-f", deniedWorkflow, "--state", empty, "-o", "sarif"}, 1, `"level": "error"`},
+		"denied, for GitHub":     {[]string{"-f", deniedWorkflow, "--state", empty, "-o", "github"}, 1, "::error file="},
+		"warned":                 {[]string{"-f", warnedWorkflow, "--state", empty}, 0, "1 has warnings"},
+		"an unreadable file":     {[]string{"-f", deniedWorkflow, "-f", broken, "--state", empty}, 2, "invalid YAML"},
+		"no such file":           {[]string{"-f", "nowhere.yaml"}, 2, "no such file"},
+		"nothing to evaluate":    {[]string{"-f", empty}, 2, "the files contain nothing to evaluate"},
+		"an unknown format":      {[]string{"-f", deniedWorkflow, "-o", "x"}, 2, `-o must be one of text, json, sarif, github, not "x"`},
+		"state and cluster":      {[]string{"-f", deniedWorkflow, "--state", ".", "--context", "x"}, 2, "can't be combined"},
+		"no such kubeconfig":     {[]string{"-f", deniedWorkflow, "--kubeconfig", "nowhere"}, 2, "the kubeconfig can't be loaded"},
+		"the flag -f is missing": {nil, 2, `required flag(s) "file" not set`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out, trouble, err := run(t, "", append([]string{"check"}, test.args...)...)
-			if got := code(err); got != test.want {
-				t.Errorf("exit code %d, want %d", got, test.want)
+			out, stderr, err := run(t, "", append([]string{"check"}, test.args...)...)
+			if got := exitCodeOf(err); got != test.wantCode {
+				t.Errorf("exit code %d, want %d", got, test.wantCode)
 			}
-			said := out + trouble
+			printed := out + stderr
 			if err != nil {
-				said += err.Error()
+				printed += err.Error()
 			}
-			if !strings.Contains(said, test.says) {
-				t.Errorf("no %q in\n%s", test.says, said)
+			if !strings.Contains(printed, test.wantOutput) {
+				t.Errorf("no %q in\n%s", test.wantOutput, printed)
 			}
 		})
 	}
 }
 
-// examples is the folder with the Workflows that Argo ships as examples.
-func examples(t testing.TB) string {
+// argoExamples returns the folder with the example Workflows of Argo.
+func argoExamples(t testing.TB) string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-workflows/v3").Output()
 	if err != nil {
@@ -77,22 +78,22 @@ func examples(t testing.TB) string {
 	return filepath.Join(strings.TrimSpace(string(out)), "examples")
 }
 
-// TestCheckExamples judges what Argo ships: nothing is wrong with it, as far as can be said without a cluster.
+// TestCheckExamples evaluates the examples of Argo offline. There are no findings.
 func TestCheckExamples(t *testing.T) {
-	out, trouble, err := run(t, "", "check", "-f", examples(t))
-	if err != nil || trouble != "" || strings.Contains(out, "warning:") {
-		t.Errorf("%v\n%s\n%s", err, trouble, out)
+	out, stderr, err := run(t, "", "check", "-f", argoExamples(t))
+	if err != nil || stderr != "" || strings.Contains(out, "warning:") {
+		t.Errorf("%v\n%s\n%s", err, stderr, out)
 	}
-	if !strings.Contains(out, " objects judged: 0 would be denied, 0 have warnings\n") {
+	if !strings.Contains(out, " objects evaluated: 0 would be denied, 0 have warnings\n") {
 		t.Errorf("%s", out)
 	}
 }
 
-// BenchmarkCheck judges the more than two hundred files that Argo ships.
+// BenchmarkCheck evaluates the examples of Argo, which are more than two hundred files.
 func BenchmarkCheck(b *testing.B) {
-	dir := examples(b)
+	dir := argoExamples(b)
 	for b.Loop() {
-		root := newRoot()
+		root := newRootCommand()
 		root.SetOut(io.Discard)
 		root.SetErr(io.Discard)
 		root.SetArgs([]string{"check", "-f", dir})
@@ -103,17 +104,63 @@ func BenchmarkCheck(b *testing.B) {
 }
 
 func TestVersion(t *testing.T) {
-	out, trouble, err := run(t, "", "version")
-	if err != nil || trouble != "" || !strings.HasPrefix(out, "kfp-preflight ") || !strings.Contains(out, "(go1.") {
-		t.Errorf("%v %q %q", err, out, trouble)
+	out, stderr, err := run(t, "", "version")
+	if err != nil || stderr != "" || !strings.HasPrefix(out, "kfp-preflight ") || !strings.Contains(out, "(go1.") {
+		t.Errorf("%v %q %q", err, out, stderr)
 	}
 }
 
-// TestHelpTeaches looks for an example with every command.
-func TestHelpTeaches(t *testing.T) {
-	for _, cmd := range newRoot().Commands() {
-		if cmd.Example == "" || cmd.Short == "" {
-			t.Errorf("%s has no example", cmd.Name())
+// TestHelp checks that every command has a help text and examples, that the lines fit on a terminal, and that the program accepts the
+// arguments of the examples.
+func TestHelp(t *testing.T) {
+	root := newRootCommand()
+	for _, cmd := range append(root.Commands(), root) {
+		if cmd.Example == "" || cmd.Short == "" || cmd.Long == "" {
+			t.Errorf("the help of %s is incomplete", cmd.Name())
+		}
+		for line := range strings.Lines(cmd.Long) {
+			if len(line) > 105 {
+				t.Errorf("the help of %s has a line of %d characters: %s", cmd.Name(), len(line), line)
+			}
+		}
+		for _, args := range exampleArguments(cmd.Example) {
+			if err := acceptsArguments(args); err != nil {
+				t.Errorf("an example of %s: %v: %v", cmd.Name(), args, err)
+			}
 		}
 	}
+}
+
+// exampleArguments returns the arguments of each call of the program in an example.
+func exampleArguments(example string) [][]string {
+	var calls [][]string
+	for line := range strings.Lines(example) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") {
+			continue
+		}
+		for part := range strings.SplitSeq(line, "|") {
+			if _, call, ok := strings.Cut(part, "kfp-preflight "); ok {
+				call, _, _ = strings.Cut(call, ")")
+				calls = append(calls, strings.Fields(call))
+			}
+		}
+	}
+	return calls
+}
+
+// acceptsArguments parses arguments as the program does, and checks that the required flags are set.
+func acceptsArguments(args []string) error {
+	root := newRootCommand()
+	root.InitDefaultCompletionCmd(args...)
+	cmd, rest, err := root.Find(args)
+	if err != nil {
+		return err
+	}
+	if err := cmd.ParseFlags(rest); err != nil {
+		return err
+	}
+	if err := cmd.ValidateArgs(cmd.Flags().Args()); err != nil {
+		return err
+	}
+	return cmd.ValidateRequiredFlags()
 }

@@ -15,34 +15,35 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 )
 
-// clusterFlags say which cluster to ask, as kubectl's do.
+// clusterFlags select a cluster, like the flags of kubectl.
 type clusterFlags struct{ kubeconfig, context string }
 
 func (c *clusterFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "kubeconfig file of the cluster")
-	flags.StringVar(&c.context, "context", "", "context of the kubeconfig")
+	flags.StringVar(&c.context, "context", "", "context in the kubeconfig")
 }
 
-// given reports whether a cluster was named.
-func (c *clusterFlags) given() bool { return c.kubeconfig != "" || c.context != "" }
+// isSet reports whether the user selected a cluster.
+func (c *clusterFlags) isSet() bool { return c.kubeconfig != "" || c.context != "" }
 
-// ask lets the judge ask the cluster, and judge for the namespace of its context if none was given.
-func (c *clusterFlags) ask(cmd *cobra.Command, judge *report.Judge, config webhook.Config) (*rest.Config, error) {
-	reach, namespace, err := c.load()
+// connect makes the evaluator look up its facts in the cluster. If the user set no namespace, it becomes that of the context.
+func (c *clusterFlags) connect(cmd *cobra.Command, evaluator *report.Evaluator, config webhook.Config) (*rest.Config, error) {
+	client, namespace, err := c.clientConfig()
 	if err != nil {
 		return nil, err
 	}
-	if judge.Namespace == "" {
-		judge.Namespace = namespace
+	if evaluator.Namespace == "" {
+		evaluator.Namespace = namespace
 	}
-	config.Lookups.Timeout.Duration, config.Lookups.Remember.Duration = 20*time.Second, time.Minute // nobody waits at an API server
-	lookups, err := lookup.Connect(reach, config.LookupOptions())
-	judge.Facts = func() validators.Facts { return lookups.NewSession(cmd.Context()).Facts() }
-	return reach, err
+	// No request of an API server is waiting, so the deadlines are longer than those of the webhook.
+	config.Lookups.Timeout.Duration, config.Lookups.Remember.Duration = 20*time.Second, time.Minute
+	lookups, err := lookup.Connect(client, config.LookupOptions())
+	evaluator.Facts = func() validators.Facts { return lookups.NewSession(cmd.Context()).Facts() }
+	return client, err
 }
 
-// load says how to reach the cluster, and which namespace its context is about.
-func (c *clusterFlags) load() (config *rest.Config, namespace string, err error) {
+// clientConfig returns the configuration of a client for the cluster, and the namespace of the context.
+func (c *clusterFlags) clientConfig() (config *rest.Config, namespace string, err error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = c.kubeconfig
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.context})
@@ -50,8 +51,8 @@ func (c *clusterFlags) load() (config *rest.Config, namespace string, err error)
 		namespace, _, err = loader.Namespace()
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("how to reach the cluster is not known: %w", err)
+		return nil, "", fmt.Errorf("the kubeconfig can't be loaded: %w", err)
 	}
-	config.QPS = -1 // how many calls there are at once is bounded
+	config.QPS = -1 // the number of concurrent requests is bounded instead
 	return config, namespace, nil
 }

@@ -6,13 +6,13 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook"
 )
 
-// addConfig adds the flag that names the configuration.
+// addConfig adds the flag --config.
 func addConfig(cmd *cobra.Command, file *string) {
-	cmd.Flags().StringVar(file, "config", "", "file with the configuration of the webhook; the defaults without")
+	cmd.Flags().StringVar(file, "config", "", "configuration file of the webhook (default: the built-in configuration)")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 }
 
-// readConfig reads the configuration, or returns the defaults where no file is named.
+// readConfig reads a configuration file. Without a file, it returns the default configuration.
 func readConfig(file string) (webhook.Config, error) {
 	if file == "" {
 		return webhook.DefaultConfig(), nil

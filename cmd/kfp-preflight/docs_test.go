@@ -11,8 +11,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/hack/transcript"
 )
 
-// TestDocs runs the commands of the program that the documentation shows, as a shell would at the top of the repository, and compares
-// what they print.
+// TestDocs runs the commands of the program in the documentation, with a shell at the top of the repository, and compares their output
+// with the documentation.
 func TestDocs(t *testing.T) {
 	bin := t.TempDir()
 	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "kfp-preflight"), ".").CombinedOutput(); err != nil {
@@ -25,7 +25,7 @@ func TestDocs(t *testing.T) {
 	shown := 0
 	for _, page := range append(pages, "../../README.md") {
 		if filepath.Base(page) == "rollout.md" {
-			continue // needs a cluster: webhook/e2e/install runs it
+			continue // webhook/e2e/install runs its commands, with a cluster
 		}
 		text, err := os.ReadFile(page)
 		if err != nil {
@@ -44,13 +44,13 @@ func TestDocs(t *testing.T) {
 				if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
 					t.Fatalf("%v\n%s", err, out)
 				}
-				if !step.Shows(string(out)) {
-					t.Fatalf("it prints\n%s\nand the page has\n%s", out, step.Prints)
+				if !step.Matches(string(out)) {
+					t.Fatalf("the command prints\n%s\nbut the page shows\n%s", out, step.Output)
 				}
 			})
 		}
 	}
 	if shown < 10 {
-		t.Errorf("only %d commands were found", shown)
+		t.Errorf("found only %d commands", shown)
 	}
 }

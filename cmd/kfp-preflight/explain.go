@@ -14,26 +14,34 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/explain"
 )
 
-func newExplain() *cobra.Command {
+func newExplainCommand() *cobra.Command {
 	var list bool
 	var output string
 	cmd := &cobra.Command{
 		Use:   "explain [TEXT | ID | -]",
-		Short: "Say which known failure an error is, and what to do",
-		Long: `Say which known failures an error shows, what they mean, how to check, and how to fix them.
+		Short: "Explain an error, and how to fix it",
+		Long: `Explain which known failures an error contains, what they mean, how to check them, and how to fix them.
 
-The error may be pasted as it is: a whole Python traceback, the body of an HTTP response, what the dashboard says, an event
-of a pod, a line of a log; escaped, wrapped, cut off, or several errors in one text. Without an argument, and with -, it is
-read from standard input. The ID of a rule of kfp-preflight or of a failure explains that.
+Paste the error as you have it: a Python traceback, an HTTP response, a message in the dashboard, an
+event of a pod, or a line of a log. It may be escaped, wrapped or cut off, and contain several errors.
+Without an argument, or with -, the command reads standard input. To read about a rule or a known
+failure, pass its ID. The command needs no cluster.
 
-The exit code is 0 if the error is known, and 1 if it is not.`,
-		Example: `  kfp-preflight explain 'failed quota: kf-resource-quota: must specify cpu,memory'
+The exit code is 0 if the error is known, 1 if it is not, and 2 if the command failed.`,
+		Example: `  # Explain an error
+  kfp-preflight explain 'failed quota: kf-resource-quota: must specify cpu,memory'
+
+  # Explain the output of a program
   python3 run.py 2>&1 | kfp-preflight explain
+
+  # Explain a rule
   kfp-preflight explain workflow-secret-missing
+
+  # List all known failures and rules
   kfp-preflight explain --list`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output != "text" && output != "json" {
-				return fmt.Errorf("-o is text or json, not %q", output)
+				return fmt.Errorf("-o must be text or json, not %q", output)
 			}
 			catalogue, err := explain.Load()
 			if err != nil {
@@ -41,7 +49,7 @@ The exit code is 0 if the error is known, and 1 if it is not.`,
 			}
 			if list {
 				if len(args) > 0 {
-					return errors.New("--list takes no text")
+					return errors.New("--list can't be combined with a text")
 				}
 				return listFailures(cmd.OutOrStdout(), catalogue, output)
 			}
@@ -50,15 +58,15 @@ The exit code is 0 if the error is known, and 1 if it is not.`,
 				return err
 			}
 			found := []explain.Explanation{}
-			if byName, ok := catalogue.Find(strings.TrimSpace(text)); ok {
-				found = append(found, byName)
+			if byID, ok := catalogue.Find(strings.TrimSpace(text)); ok {
+				found = append(found, byID)
 			} else {
 				found = append(found, catalogue.Explain(text)...)
 			}
 			if len(found) > 0 {
 				return printExplanations(cmd.OutOrStdout(), found, nil, output)
 			}
-			if err := printExplanations(cmd.OutOrStdout(), found, catalogue.WhatNext(text), output); err != nil {
+			if err := printExplanations(cmd.OutOrStdout(), found, catalogue.NextSteps(text), output); err != nil {
 				return err
 			}
 			return exitCode(1)
@@ -77,28 +85,30 @@ The exit code is 0 if the error is known, and 1 if it is not.`,
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&list, "list", false, "list the known failures and the rules")
-	flags.StringVarP(&output, "output", "o", "text", "text or json")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	flags.StringVarP(&output, "output", "o", "text", "output format: text or json")
+	completeWith(cmd, "output", "text", "json")
 	return cmd
 }
 
-// maxText is far more than any error has, and little enough to be read at once.
-const maxText = 1 << 20
+// maxTextBytes bounds the text to explain. Errors are much shorter.
+const maxTextBytes = 1 << 20
 
+// textToExplain returns the text from the arguments or from standard input.
 func textToExplain(stdin io.Reader, args []string) (string, error) {
-	text := strings.Join(args, " ") // of an error without quotes around it, the shell makes several arguments
+	text := strings.Join(args, " ") // without quotes around the error, the shell splits it into several arguments
 	if text == "" || text == "-" {
 		if file, ok := stdin.(*os.File); ok && text == "" && term.IsTerminal(int(file.Fd())) {
-			return "", errors.New("there is no text to explain: give it as an argument, in quotes, or on standard input (- reads what is typed, until Ctrl-D)")
+			return "", errors.New("no text to explain: pass it as an argument in quotes, or on standard input " +
+				"(to type it, pass - and end with Ctrl-D)")
 		}
-		read, err := io.ReadAll(io.LimitReader(stdin, maxText+1))
+		read, err := io.ReadAll(io.LimitReader(stdin, maxTextBytes+1))
 		if err != nil {
 			return "", fmt.Errorf("standard input: %w", err)
 		}
 		text = string(read)
 	}
-	if len(text) > maxText {
-		return "", fmt.Errorf("the text has more than %d bytes; give the part with the error", maxText)
+	if len(text) > maxTextBytes {
+		return "", fmt.Errorf("the text has more than %d bytes; pass only the part with the error", maxTextBytes)
 	}
 	if strings.TrimSpace(text) == "" {
 		return "", errors.New("the text to explain is empty")
@@ -125,32 +135,32 @@ func printExplanations(out io.Writer, found []explain.Explanation, next []explai
 			Next     []explain.Step        `json:"next,omitempty"`
 		}{found, next})
 	}
-	width := readingWidth(out)
+	width := textWidth(out)
 	var texts []string
 	for _, e := range found {
 		texts = append(texts, e.Text(width))
 	}
 	if len(found) == 0 {
-		texts = append(texts, "None of the failures that kfp-preflight knows is in this text.\n\n  What to do next\n"+explain.Steps(next, width))
+		texts = append(texts, "kfp-preflight does not know this error.\n\n  What to do next\n"+explain.Steps(next, width))
 	}
 	_, err := io.WriteString(out, strings.Join(texts, "\n"))
 	return err
 }
 
-// readingWidth is the width of the terminal, within what can be read.
-func readingWidth(out io.Writer) int {
-	const most, least = 100, 40
+// textWidth returns the width of the terminal, limited to a readable range.
+func textWidth(out io.Writer) int {
+	const maxWidth, minWidth = 100, 40
 	if file, ok := out.(*os.File); ok {
 		if width, _, err := term.GetSize(int(file.Fd())); err == nil {
-			return min(max(width, least), most)
+			return min(max(width, minWidth), maxWidth)
 		}
 	}
-	return most
+	return maxWidth
 }
 
 func printJSON(out io.Writer, value any) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false) // commands have < and >
+	encoder.SetEscapeHTML(false) // commands contain < and >
 	return encoder.Encode(value)
 }

@@ -11,19 +11,19 @@ import (
 const missingKey = "couldn't find key slack_token in Secret team-a/client-secrets"
 
 func TestExplainText(t *testing.T) {
-	out, trouble, err := run(t, "", "explain", missingKey)
-	if err != nil || trouble != "" {
-		t.Fatal(err, trouble)
+	out, stderr, err := run(t, "", "explain", missingKey)
+	if err != nil || stderr != "" {
+		t.Fatal(err, stderr)
 	}
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil || !strings.Contains(string(readme), "$ kfp-preflight explain \""+missingKey+"\"\n"+out) {
-		t.Errorf("the README shows something else than this (%v):\n%s", err, out)
+		t.Errorf("the README shows other text than this (%v):\n%s", err, out)
 	}
 	for name, args := range map[string][]string{
-		"-":                   {"explain", "-"},
-		"no argument":         {"explain"},
-		"several arguments":   append([]string{"explain"}, strings.Fields(missingKey)...),
-		"its own explanation": {"explain", missingKey},
+		"-":                 {"explain", "-"},
+		"no argument":       {"explain"},
+		"several arguments": append([]string{"explain"}, strings.Fields(missingKey)...),
+		"one argument":      {"explain", missingKey},
 	} {
 		if got, _, err := run(t, missingKey+"\n", args...); err != nil || got != out {
 			t.Errorf("%s: %v\n%s", name, err, got)
@@ -32,11 +32,11 @@ func TestExplainText(t *testing.T) {
 }
 
 func TestExplainByID(t *testing.T) {
-	for id, says := range map[string]string{
+	for id, want := range map[string]string{
 		"workflow-secret-missing": "kfp-preflight.dev/skip: workflow-secret-missing",
 		"quota-exceeded":          "kubectl -n NAMESPACE describe resourcequota QUOTA",
 	} {
-		if out, _, err := run(t, "", "explain", id); err != nil || !strings.Contains(out, says) {
+		if out, _, err := run(t, "", "explain", id); err != nil || !strings.Contains(out, want) {
 			t.Errorf("%s: %v\n%s", id, err, out)
 		}
 	}
@@ -71,7 +71,8 @@ func TestExplainStructured(t *testing.T) {
 		t.Fatal(err, out)
 	}
 	f := got.Failures[0]
-	if f.ID != "secret-key-missing" || f.Title == "" || f.Meaning == "" || len(f.Found) != 3 || f.Fix[0].Run == "" || f.Rules[0] != "workflow-secret-missing" {
+	if f.ID != "secret-key-missing" || f.Title == "" || f.Meaning == "" || len(f.Found) != 3 ||
+		f.Fix[0].Run == "" || f.Rules[0] != "workflow-secret-missing" {
 		t.Errorf("%+v", f)
 	}
 	var list []struct{ ID, Title string }
@@ -85,29 +86,29 @@ func TestExplainStructured(t *testing.T) {
 }
 
 func TestExplainUnknown(t *testing.T) {
-	for format, says := range map[string]string{"text": "kubectl -n team-a describe pod POD", "json": `"failures": []`} {
-		out, trouble, err := run(t, "", "explain", "something in namespace=team-a", "-o", format)
+	for format, want := range map[string]string{"text": "kubectl -n team-a describe pod POD", "json": `"failures": []`} {
+		out, stderr, err := run(t, "", "explain", "something in namespace=team-a", "-o", format)
 		var code exitCode
-		if !errors.As(err, &code) || code != 1 || trouble != "" || !strings.Contains(out, says) {
-			t.Errorf("%v %s\n%s", err, trouble, out)
+		if !errors.As(err, &code) || code != 1 || stderr != "" || !strings.Contains(out, want) {
+			t.Errorf("%v %s\n%s", err, stderr, out)
 		}
 	}
 }
 
-func TestExplainSaysWhatIsWrong(t *testing.T) {
-	for says, args := range map[string][]string{
-		"is empty":                       {"explain", " "},
-		"--list takes no text":           {"explain", "--list", "quota"},
-		`-o is text or json, not "yaml"`: {"explain", "quota", "-o", "yaml"},
-		"more than 1048576 bytes":        {"explain", strings.Repeat("x", maxText+1)},
+func TestExplainRejects(t *testing.T) {
+	for want, args := range map[string][]string{
+		"is empty":                            {"explain", " "},
+		"--list can't be combined":            {"explain", "--list", "quota"},
+		`-o must be text or json, not "yaml"`: {"explain", "quota", "-o", "yaml"},
+		"more than 1048576 bytes":             {"explain", strings.Repeat("x", maxTextBytes+1)},
 	} {
 		_, _, err := run(t, "", args...)
 		var code exitCode
-		if err == nil || errors.As(err, &code) || !strings.Contains(err.Error(), says) {
-			t.Errorf("%v, want %s", err, says)
+		if err == nil || errors.As(err, &code) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
-	if _, _, err := run(t, strings.Repeat("x", maxText+1), "explain"); err == nil || !strings.Contains(err.Error(), "more than") {
+	if _, _, err := run(t, strings.Repeat("x", maxTextBytes+1), "explain"); err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Error(err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func main() {
-	err := newRoot().ExecuteContext(ctrl.SetupSignalHandler())
+	err := newRootCommand().ExecuteContext(ctrl.SetupSignalHandler())
 	var code exitCode
 	switch {
 	case errors.As(err, &code):
@@ -22,38 +22,46 @@ func main() {
 	}
 }
 
-// exitCode ends the program when all has been said.
+// exitCode is an error that only sets the exit code, after a command has printed its result.
 type exitCode int
 
-// Error is for nobody: the code says it.
+// Error returns the exit code as text. The program never prints it.
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// exit is the error that ends the program with a code; none for 0.
-func exit(code int) error {
+// exitError returns the error for an exit code, which is nil for 0.
+func exitError(code int) error {
 	if code == 0 {
 		return nil
 	}
 	return exitCode(code)
 }
 
-func newRoot() *cobra.Command {
+func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kfp-preflight",
-		Short: "Tells at admission what Kubeflow Pipelines would find out hours later",
-		Long: `kfp-preflight works out which pods a Kubeflow Profile or an Argo Workflow would lead to, and rejects the object while
-its author is still looking when these pods certainly can't run: a quota that no pipeline pod satisfies, a Secret that
-is not there. The same judgement can be had of files and of what is in a cluster already, and known errors are explained.`,
-		Example: `  # before anything reaches a cluster
+		Short: "Reject Kubeflow Pipelines runs that can't work, before they start",
+		Long: `kfp-preflight finds out which pods a Kubeflow Profile or an Argo Workflow leads to. If these pods
+certainly can't run, it rejects the object at once and says how to fix it. For example, a quota may
+reject every pipeline pod, or a Secret may be missing.
+
+The webhook ("serve") does this at admission. You can also evaluate files ("check") and the objects in
+a cluster ("audit"), and look up an error that you already have ("explain").`,
+		Example: `  # Evaluate files before you apply them
   kfp-preflight check -f pipelines/ --context production -n team-a
 
-  # an error that somebody has
+  # Explain an error
   kfp-preflight explain 'failed quota: kf-resource-quota: must specify cpu,memory'
 
-  # completion for the shell
+  # Load the completion for bash
   source <(kfp-preflight completion bash)`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServe(), newCheck(), newAudit(), newExplain(), newPods(), newVersion())
+	root.AddCommand(newServeCommand(), newCheckCommand(), newAuditCommand(), newExplainCommand(), newPodsCommand(), newVersionCommand())
 	return root
+}
+
+// completeWith lets the shell complete a flag with a list of values.
+func completeWith(cmd *cobra.Command, flag string, values ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }

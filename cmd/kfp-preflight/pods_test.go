@@ -15,16 +15,16 @@ import (
 const templateRef = "../../testdata/workflow/workflow-secret-missing/deny-template-ref.yaml"
 
 // run runs the program with a text as its standard input.
-func run(t *testing.T, stdin string, args ...string) (out, trouble string, err error) {
+func run(t *testing.T, stdin string, args ...string) (out, stderr string, err error) {
 	t.Helper()
-	root := newRoot()
-	var stdout, stderr bytes.Buffer
+	root := newRootCommand()
+	var outBuffer, errBuffer bytes.Buffer
 	root.SetIn(strings.NewReader(stdin))
-	root.SetOut(&stdout)
-	root.SetErr(&stderr)
+	root.SetOut(&outBuffer)
+	root.SetErr(&errBuffer)
 	root.SetArgs(args)
 	err = root.ExecuteContext(t.Context())
-	return stdout.String(), stderr.String(), err
+	return outBuffer.String(), errBuffer.String(), err
 }
 
 func TestPodsText(t *testing.T) {
@@ -45,7 +45,7 @@ func TestPodsText(t *testing.T) {
 	}
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil || !strings.Contains(string(readme), strings.ReplaceAll(want, "../../", "")) {
-		t.Errorf("the README shows something else (%v)", err)
+		t.Errorf("the README shows other text (%v)", err)
 	}
 	out, _, err = run(t, "", "pods", "-f", templateRef)
 	if err != nil || !strings.Contains(out, "? main/prepare: WorkflowTemplate team-a/tools is not among the manifests that were given") {
@@ -61,9 +61,9 @@ func TestPodsStructured(t *testing.T) {
 	for format, parse := range map[string]func([]byte, any) error{
 		"json": json.Unmarshal, "yaml": func(b []byte, v any) error { return yaml.Unmarshal(b, v) },
 	} {
-		out, trouble, err := run(t, string(text), "pods", "-f", "-", "--state", templateRef, "-o", format)
-		if err != nil || trouble != "" {
-			t.Fatal(err, trouble)
+		out, stderr, err := run(t, string(text), "pods", "-f", "-", "--state", templateRef, "-o", format)
+		if err != nil || stderr != "" {
+			t.Fatal(err, stderr)
 		}
 		var list struct {
 			Kind  string
@@ -77,7 +77,8 @@ func TestPodsStructured(t *testing.T) {
 		}
 		pod := list.Items[0]
 		for annotation, want := range map[string]string{
-			"workflow": "example", "template": "download", "steps": "prepare/download", "certainty": "certain", "field": "spec.templates[0].steps[0][0].templateRef",
+			"workflow": "example", "template": "download", "steps": "prepare/download", "certainty": "certain",
+			"field": "spec.templates[0].steps[0][0].templateRef",
 		} {
 			if got := pod.Annotations["kfp-preflight.dev/"+annotation]; got != want {
 				t.Errorf("%s: %q, want %q", annotation, got, want)
@@ -89,22 +90,22 @@ func TestPodsStructured(t *testing.T) {
 	}
 }
 
-func TestPodsSaysWhatIsWrong(t *testing.T) {
+func TestPodsRejects(t *testing.T) {
 	dir := t.TempDir()
 	broken := filepath.Join(dir, "broken.yaml")
 	if err := os.WriteFile(broken, []byte("kind: Workflow\n---\nkind: Workflow\nspec: 7\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for says, args := range map[string][]string{
-		`required flag(s) "file" not set`:   {"pods"},
-		"no such file":                      {"pods", "-f", "nowhere.yaml"},
-		"broken.yaml, document 2":           {"pods", "-f", broken},
-		"there is no Workflow":              {"pods", "-f", t.TempDir()},
-		`-o is text, json or yaml, not "x"`: {"pods", "-f", templateRef, "-o", "x"},
-		"--state":                           {"pods", "-f", templateRef, "--state", "nowhere"},
+	for want, args := range map[string][]string{
+		`required flag(s) "file" not set`:        {"pods"},
+		"no such file":                           {"pods", "-f", "nowhere.yaml"},
+		"broken.yaml, document 2":                {"pods", "-f", broken},
+		"the files contain no Workflow":          {"pods", "-f", t.TempDir()},
+		`-o must be text, json or yaml, not "x"`: {"pods", "-f", templateRef, "-o", "x"},
+		"--state":                                {"pods", "-f", templateRef, "--state", "nowhere"},
 	} {
-		if _, _, err := run(t, "", args...); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%v: %v, want %s", args, err, says)
+		if _, _, err := run(t, "", args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %s", args, err, want)
 		}
 	}
 }

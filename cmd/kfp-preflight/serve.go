@@ -21,33 +21,38 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/selfsigned"
 )
 
-func newServe() *cobra.Command {
+func newServeCommand() *cobra.Command {
 	var server webhook.Server
 	var kubeconfig, level, caSecret, configuration string
 	var printConfig bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the admission webhook",
-		Long: `Run the admission webhook until SIGTERM or SIGINT, then answer what has come in and stop.
+		Long: `Run the admission webhook until SIGTERM or SIGINT. It finishes open requests before it stops.
 
-The webhook needs a certificate that the API server trusts: tls.crt and tls.key in --tls-dir, as cert-manager writes them, which
-are read again when they change. With --self-signed-secret it makes its own, renews it, and keeps the CA in the webhook configuration.
+The webhook needs a certificate that the API server trusts. It reads tls.crt and tls.key in --tls-dir,
+as cert-manager writes them, and reloads them when they change. With --self-signed-secret, it creates
+and renews the certificate itself, and writes the CA to the webhook configuration.
 
-The configuration is read again when it changes: a wrong one stops the start, or is refused while the webhook runs on with the one
-before. Denials and trouble go to the log as JSON, one line each. Memory is kept below GOMEMLIMIT or, where that is not set, four
-tenths of what the cgroup allows.
+It reloads the configuration when it changes. With an invalid configuration it does not start. If the
+configuration becomes invalid later, the previous one stays active. Denials and errors are logged as
+JSON lines. The memory limit is GOMEMLIMIT or, if that is not set, 40 % of the memory limit of the
+cgroup.
 
-On the webhook address:
+Paths on the webhook address:
   /validate-profile         AdmissionReviews of Profiles (kubeflow.org)
   /validate-workflow        AdmissionReviews of Workflows (argoproj.io)
-  /validate-workflow/MODE   the same, of namespaces that are labelled kfp-preflight.dev/mode: MODE
-On the probe address:   /healthz, /readyz
-On the metrics address: /metrics`,
-		Example: `  # in a cluster, as the manifests do
+  /validate-workflow/MODE   the same for namespaces with the label kfp-preflight.dev/mode: MODE
+Paths on the probe address:   /healthz, /readyz
+Paths on the metrics address: /metrics`,
+		Example: `  # Run in a cluster, as the manifests do
   kfp-preflight serve
 
-  # on a laptop, against the cluster of the current kubeconfig
-  kfp-preflight serve --kubeconfig ~/.kube/config --tls-dir ./certs --log-level debug`,
+  # Run on your machine, with the cluster of a kubeconfig
+  kfp-preflight serve --kubeconfig ~/.kube/config --tls-dir ./certs --log-level debug
+
+  # Print the configuration, including its defaults
+  kfp-preflight serve --config config.yaml --print-config`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := readConfig(server.ConfigFile)
@@ -75,60 +80,69 @@ On the metrics address: /metrics`,
 			klog.SetLogger(log) // client-go's
 			limitMemory(log)
 			if server.Cluster, err = clientcmd.BuildConfigFromFlags("", kubeconfig); err != nil {
-				return fmt.Errorf("how to reach the API server is not known; outside of a cluster give --kubeconfig: %w", err)
+				return fmt.Errorf("no API server found (outside of a cluster, set --kubeconfig): %w", err)
 			}
 			return server.Run(cmd.Context())
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&server.WebhookAddress, "webhook-address", ":9443", "HOST:PORT to serve AdmissionReviews on; no HOST for all addresses")
-	flags.StringVar(&server.ProbeAddress, "probe-address", ":8081", "HOST:PORT to serve /healthz and /readyz on")
-	flags.StringVar(&server.MetricsAddress, "metrics-address", ":8080", "HOST:PORT to serve /metrics on; 0 for none")
-	flags.StringVar(&server.CertDir, "tls-dir", "/etc/kfp-preflight/tls", "directory with tls.crt and tls.key")
-	flags.StringVar(&caSecret, "self-signed-secret", "", "NAMESPACE/NAME of the Secret for a CA of our own; empty to read certificates from --tls-dir")
-	flags.StringVar(&configuration, "webhook-configuration", "kfp-preflight", "name of the ValidatingWebhookConfiguration that gets that CA")
-	flags.StringVar(&server.Clients.CAFile, "client-ca-file", "", "file with the CAs of the clients that may connect; empty for all clients")
-	flags.StringSliceVar(&server.Clients.Names, "client-name", nil, "name that a client's certificate must be for; all that the CAs have signed without")
-	flags.BoolVar(&server.MetricsAuth, "metrics-auth", false, "serve metrics over TLS, and only to those whom the API server lets get /metrics")
-	flags.DurationVar(&server.StopDelay, "stop-delay", 0, "how long to go on, unready, after SIGTERM, until no API server calls any more")
+	flags.StringVar(&server.WebhookAddress, "webhook-address", ":9443",
+		"`HOST:PORT` on which to serve AdmissionReviews; without HOST, all addresses")
+	flags.StringVar(&server.ProbeAddress, "probe-address", ":8081", "`HOST:PORT` on which to serve /healthz and /readyz")
+	flags.StringVar(&server.MetricsAddress, "metrics-address", ":8080", "`HOST:PORT` on which to serve /metrics, or 0 to disable metrics")
+	flags.StringVar(&server.CertDir, "tls-dir", "/etc/kfp-preflight/tls", "folder with tls.crt and tls.key")
+	flags.StringVar(&caSecret, "self-signed-secret", "",
+		"`NAMESPACE/NAME` of the Secret for a self-signed CA; if empty, certificates are read from --tls-dir")
+	flags.StringVar(&configuration, "webhook-configuration", "kfp-preflight",
+		"name of the ValidatingWebhookConfiguration to which the self-signed CA is written")
+	flags.StringVar(&server.Clients.CAFile, "client-ca-file", "",
+		"file with the CAs of the clients that may connect; if empty, all clients may connect")
+	flags.StringSliceVar(&server.Clients.Names, "client-name", nil,
+		"name that a client certificate must have; if empty, any certificate signed by the CAs")
+	flags.BoolVar(&server.MetricsAuth, "metrics-auth", false,
+		"serve metrics over TLS, only to clients that the API server allows to get /metrics")
+	flags.DurationVar(&server.StopDelay, "stop-delay", 0,
+		"how long to keep serving after SIGTERM, while not ready, until API servers no longer send requests")
 	addConfig(cmd, &server.ConfigFile)
-	flags.BoolVar(&printConfig, "print-config", false, "print the configuration, with its defaults, and end")
-	flags.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig file; empty for the ServiceAccount of the pod")
-	flags.StringVar(&level, "log-level", "info", "what to log: debug, info or error")
+	flags.BoolVar(&printConfig, "print-config", false, "print the configuration with its defaults, and exit")
+	flags.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig file; if empty, the ServiceAccount of the pod is used")
+	flags.StringVar(&level, "log-level", "info", "log level: debug, info or error")
 	_ = cmd.MarkFlagDirname("tls-dir")
-	_ = cmd.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "error"}, cobra.ShellCompDirectiveNoFileComp))
+	completeWith(cmd, "log-level", "debug", "info", "error")
 	return cmd
 }
 
-// selfSigned is how certificates are made; nil if they are not.
-func selfSigned(secret, configuration string) (*selfsigned.Rotation, error) {
+// selfSigned returns the settings of self-signed certificates, or nil if the flag --self-signed-secret is empty.
+func selfSigned(secret, configuration string) (*selfsigned.Rotator, error) {
 	if secret == "" {
 		return nil, nil
 	}
 	namespace, name, ok := strings.Cut(secret, "/")
 	if !ok || namespace == "" || name == "" {
-		return nil, fmt.Errorf("--self-signed-secret is NAMESPACE/NAME, not %q", secret)
+		return nil, fmt.Errorf("--self-signed-secret must be NAMESPACE/NAME, not %q", secret)
 	}
-	return &selfsigned.Rotation{Namespace: namespace, Secret: name, Configuration: configuration, Times: selfsigned.DefaultTimes()}, nil
+	return &selfsigned.Rotator{
+		Namespace: namespace, Secret: name, WebhookConfiguration: configuration, Schedule: selfsigned.DefaultSchedule(),
+	}, nil
 }
 
-// limitMemory lets the collector rest as long as there is memory, and makes it work before the kernel kills: a review leaves much behind,
-// and what stays is little. What GOMEMLIMIT and GOGC say is left as it is.
+// limitMemory tunes the garbage collector for reviews, which produce much garbage and keep little. It runs rarely while memory is
+// available, and often near the limit, before the kernel kills the process. GOGC and GOMEMLIMIT take precedence.
 func limitMemory(log logr.Logger) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(300)
 	}
 	limit, err := memlimit.Set(memlimit.WithRatio(0.4))
 	if err != nil {
-		log.Info("what the cgroup allows could not be found out; GOMEMLIMIT sets a limit", "why", err.Error())
+		log.Info("could not read the memory limit of the cgroup; to set a limit, use GOMEMLIMIT", "error", err.Error())
 	}
-	log.V(1).Info("memory is limited", "bytes", limit)
+	log.V(1).Info("memory limit set", "bytes", limit)
 }
 
-// newLogger writes JSON lines to standard error.
+// newLogger returns a logger that writes JSON lines to standard error.
 func newLogger(level string) (logr.Logger, error) {
 	config := zap.NewProductionConfig()
-	config.Sampling = nil // every denial counts
+	config.Sampling = nil // log every denial
 	config.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
 	config.DisableCaller = true
 	config.DisableStacktrace = true
@@ -140,7 +154,7 @@ func newLogger(level string) (logr.Logger, error) {
 		}
 		config.Level = parsed
 	default:
-		return logr.Logger{}, fmt.Errorf("--log-level is debug, info or error, not %q", level)
+		return logr.Logger{}, fmt.Errorf("--log-level must be debug, info or error, not %q", level)
 	}
 	logger, err := config.Build()
 	if err != nil {

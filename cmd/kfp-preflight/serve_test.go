@@ -13,9 +13,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestDeploymentFitsFlags holds the shipped Deployment to what the program does by default: its arguments are understood,
-// its ports and its certificate are where the program looks.
-func TestDeploymentFitsFlags(t *testing.T) {
+// TestDeploymentMatchesFlags compares the shipped Deployment with the flags of the program: its arguments are valid, and its ports and
+// volumes are those that the program uses by default.
+func TestDeploymentMatchesFlags(t *testing.T) {
 	text, err := os.ReadFile("../../manifests/base/deployment.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +25,7 @@ func TestDeploymentFitsFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	container := deployment.Spec.Template.Spec.Containers[0]
-	cmd, rest, err := newRoot().Find(container.Args)
+	cmd, rest, err := newRootCommand().Find(container.Args)
 	if err != nil || cmd.Name() != "serve" {
 		t.Fatalf("%v: %v", container.Args, err)
 	}
@@ -50,7 +50,7 @@ func TestDeploymentFitsFlags(t *testing.T) {
 		t.Errorf("the certificate is mounted at %s", mount)
 	}
 	if dir, mount := filepath.Dir(cmd.Flag("config").Value.String()), container.VolumeMounts[1].MountPath; dir != mount {
-		t.Errorf("the configuration is looked for in %s and mounted at %s", dir, mount)
+		t.Errorf("the program reads the configuration in %s, but it is mounted at %s", dir, mount)
 	}
 }
 
@@ -78,32 +78,34 @@ func TestShippedConfig(t *testing.T) {
 	if err := os.WriteFile(file, []byte(shipped.Data["config.yaml"]+"possible: off\nunchecked: never\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := run(t, "", "serve", "--config", file); err == nil || !strings.Contains(err.Error(), file+": unchecked: Unsupported value: \"never\"") {
-		t.Errorf("a wrong configuration starts: %v", err)
+	want := file + `: unchecked: Unsupported value: "never"`
+	if _, _, err := run(t, "", "serve", "--config", file); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("serve starts with an invalid configuration: %v", err)
 	}
 }
 
-func TestServeSaysWhatIsWrong(t *testing.T) {
-	for args, says := range map[string]string{
-		"serve --log-level loud":       `--log-level is debug, info or error, not "loud"`,
-		"serve --kubeconfig /nowhere":  "give --kubeconfig",
+func TestServeRejects(t *testing.T) {
+	for args, want := range map[string]string{
+		"serve --log-level loud":       `--log-level must be debug, info or error, not "loud"`,
+		"serve --kubeconfig /nowhere":  "set --kubeconfig",
 		"serve now":                    `unknown command "now"`,
 		"sevre":                        "Did you mean this?\n\tserve",
 		"serve --webhook-adress :9443": "unknown flag: --webhook-adress",
-		"serve --kubeconfig " + kubeconfig(t) + " --webhook-address 9443": "missing port in address",
+		"serve --kubeconfig " + unreachableKubeconfig(t) + " --webhook-address 9443": "missing port in address",
 	} {
-		root := newRoot()
+		root := newRootCommand()
 		root.SetArgs(strings.Fields(args))
-		if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v, want %s", args, err, says)
+		if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", args, err, want)
 		}
 	}
 }
 
-// kubeconfig writes a kubeconfig of a cluster that is not there.
-func kubeconfig(t *testing.T) string {
+// unreachableKubeconfig writes the kubeconfig of a cluster that does not exist.
+func unreachableKubeconfig(t *testing.T) string {
 	file := t.TempDir() + "/kubeconfig"
-	const text = `{apiVersion: v1, kind: Config, clusters: [{name: a, cluster: {server: "http://127.0.0.1:1"}}], contexts: [{name: a, context: {cluster: a}}], current-context: a}`
+	const text = `{apiVersion: v1, kind: Config, current-context: a, contexts: [{name: a, context: {cluster: a}}],
+		clusters: [{name: a, cluster: {server: "http://127.0.0.1:1"}}]}`
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/source"
 )
 
-// readState reads the manifests that stand for a cluster. Without a path nothing is known of one.
+// readState reads the manifests of --state, which describe a cluster. Without a path, the state of the cluster is unknown.
 func readState(stdin io.Reader, path, namespace string) (*validators.State, error) {
 	state := &validators.State{Complete: path != ""}
 	if path == "" {

@@ -8,23 +8,25 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func newVersion() *cobra.Command {
+func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Say which version this is, and what it was built from",
+		Short:   "Print the version",
+		Long:    "Print the version of kfp-preflight, the version of Go that built it, and the platform.",
 		Example: "  kfp-preflight version",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "kfp-preflight %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "kfp-preflight %s (%s, %s/%s)\n",
+				version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
 		},
 	}
 }
 
-// release is the version that make build found out.
+// release is the version that "make build" sets.
 var release string
 
-// version is that of the release or, of what go install built, that of the module.
+// version returns the version of the release or, if the program was built with "go install", of the module.
 func version() string {
 	if release != "" {
 		return release

@@ -1,4 +1,4 @@
-// The versions of what kfp-preflight is installed beside: the tests take the CRDs out of these modules.
+// The projects that kfp-preflight is installed beside. The tests use the CRDs in these modules.
 module github.com/kfp-preflight/kfp-preflight/hack/addons
 
 go 1.26

@@ -1,5 +1,5 @@
-// Builds Argo's workflow-controller for the test control plane: see ../../Makefile, target controlplane. A module of its own,
-// because this Argo needs an older client-go than the project.
+// Builds Argo's workflow-controller for the test control plane: see the target controlplane in ../../Makefile. This
+// version of Argo needs an older client-go than the project, so it has a separate module.
 module github.com/kfp-preflight/kfp-preflight/hack/argo
 
 go 1.26.0

@@ -1,6 +1,9 @@
-// Package cluster starts a real control plane for the tests and the demo: etcd and kube-apiserver as processes of their
-// own, Argo's and Kubeflow's CRDs, and the manifests that kfp-preflight ships, with nothing changed but the address of the
-// webhook.
+// Package cluster starts a real control plane for tests, benchmarks and the demo.
+//
+// Start runs etcd and kube-apiserver as processes and installs the CRDs of Argo and Kubeflow. Install
+// applies the shipped manifests and only changes the address of the webhook. StartControllers adds
+// controllers of kube-controller-manager, Node adds a node that runs kfp-preflight as pods do, and
+// StartLoad creates Workflows.
 package cluster
 
 import (
@@ -28,31 +31,33 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
-// ServiceAccount that the shipped manifests run kfp-preflight as.
+// The ServiceAccount of the shipped Deployment, and its namespace.
 const serviceAccount, namespace = "kfp-preflight", "kfp-preflight"
 
 // Cluster is a running control plane.
 type Cluster struct {
-	// Admin may do everything.
+	// Admin is the client configuration of a cluster admin.
 	Admin *rest.Config
-	// Webhook may do what the shipped RBAC allows: it is the ServiceAccount of the shipped Deployment.
+	// Webhook is the client configuration of the shipped ServiceAccount, with the permissions of the shipped
+	// RBAC rules. Install sets it.
 	Webhook *rest.Config
-	// WebhookAddress is where the shipped webhook configuration expects the webhook, as HOST:PORT, with the certificate
-	// in CertDir.
+	// WebhookAddress is the HOST:PORT at which the API server calls the webhook. The webhook must serve with
+	// the certificate in CertDir. Install sets both.
 	WebhookAddress, CertDir string
-	// Dir holds the kubeconfig files admin.kubeconfig and webhook.kubeconfig.
+	// Dir contains the files admin.kubeconfig and webhook.kubeconfig, and logs. Stop removes it.
 	Dir string
 
-	root     string
-	stops    []func() error // what runs beside the control plane
-	env      *envtest.Environment
-	webhooks envtest.WebhookInstallOptions
+	root           string
+	cleanups       []func() error // run in reverse order by Stop
+	env            *envtest.Environment
+	webhookInstall envtest.WebhookInstallOptions
 }
 
-// Option changes a cluster that is about to start.
+// Option changes the configuration of a cluster before it starts.
 type Option func(*Cluster) error
 
-// Start starts a control plane of the repository at root. Call Stop, also after an error.
+// Start starts the control plane that was built in the repository at root, or the one in KUBEBUILDER_ASSETS.
+// The caller must call Stop, even if Start returns an error.
 func Start(ctx context.Context, root string, options ...Option) (*Cluster, error) {
 	c := &Cluster{root: root}
 	crds, err := argoCRDs(ctx, root)
@@ -64,7 +69,7 @@ func Start(ctx context.Context, root string, options ...Option) (*Cluster, error
 		assets = filepath.Join(root, "bin")
 	}
 	if _, err := os.Stat(filepath.Join(assets, "kube-apiserver")); err != nil {
-		return c, fmt.Errorf("there is no control plane in %s; 'make controlplane' builds it: %w", assets, err)
+		return c, fmt.Errorf("no control plane in %s (run 'make controlplane' to build it): %w", assets, err)
 	}
 	if c.Dir, err = os.MkdirTemp("", "kfp-preflight-"); err != nil {
 		return c, err
@@ -73,7 +78,7 @@ func Start(ctx context.Context, root string, options ...Option) (*Cluster, error
 		BinaryAssetsDirectory: assets,
 		CRDDirectoryPaths:     []string{crds, filepath.Join(root, "hack", "crds")},
 		ErrorIfCRDPathMissing: true,
-		// A machine that has just built all of this may be slow for a moment.
+		// The machine may be slow right after it has built the programs.
 		ControlPlaneStartTimeout: time.Minute,
 		ControlPlaneStopTimeout:  time.Minute,
 	}
@@ -89,58 +94,58 @@ func Start(ctx context.Context, root string, options ...Option) (*Cluster, error
 	return c, writeKubeconfig(c.Admin, filepath.Join(c.Dir, "admin.kubeconfig"))
 }
 
-// argoCRDs is the folder of the CRDs in Argo's own module.
+// argoCRDs returns the directory of the CRDs in Argo's own module.
 func argoCRDs(ctx context.Context, root string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-workflows/v3")
 	cmd.Dir, cmd.Stderr = root, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("looking for Argo's module: %w", err)
+		return "", fmt.Errorf("finding Argo's module: %w", err)
 	}
 	return filepath.Join(strings.TrimSpace(string(out)), "manifests", "base", "crds", "minimal"), nil
 }
 
-// Kubectl is the kubectl of this control plane.
+// Kubectl returns the path of the kubectl that belongs to this control plane.
 func (c *Cluster) Kubectl() string { return filepath.Join(c.env.BinaryAssetsDirectory, "kubectl") }
 
-// Install applies a kustomization that the repository ships, such as manifests/base. The webhook configuration in it gets
-// the address of a webhook on this machine; everything else is applied as it is.
+// Install applies a kustomization of the repository, such as manifests/base. It replaces the Service in the
+// webhook configuration by an address on this machine, and applies everything else unchanged.
 func (c *Cluster) Install(ctx context.Context, kustomization string) error {
-	// Argo's namespace is there before kfp-preflight comes.
+	// Argo is installed before kfp-preflight.
 	if err := c.apply(ctx, []byte("{apiVersion: v1, kind: Namespace, metadata: {name: kubeflow}}")); err != nil {
 		return err
 	}
-	shipped, err := c.Render(ctx, kustomization)
+	documents, err := c.Render(ctx, kustomization)
 	if err != nil {
 		return err
 	}
-	var rest bytes.Buffer
-	for _, document := range shipped {
+	var others bytes.Buffer
+	for _, document := range documents {
 		var configuration admissionregistrationv1.ValidatingWebhookConfiguration
 		if err := sigsyaml.Unmarshal(document, &configuration); err != nil {
 			return err
 		}
 		if configuration.Kind == "ValidatingWebhookConfiguration" {
-			c.webhooks.ValidatingWebhooks = append(c.webhooks.ValidatingWebhooks, &configuration)
+			c.webhookInstall.ValidatingWebhooks = append(c.webhookInstall.ValidatingWebhooks, &configuration)
 			continue
 		}
-		fmt.Fprintf(&rest, "---\n%s\n", document)
+		fmt.Fprintf(&others, "---\n%s\n", document)
 	}
-	if err := c.apply(ctx, rest.Bytes()); err != nil {
+	if err := c.apply(ctx, others.Bytes()); err != nil {
 		return err
 	}
-	if err := c.webhooks.Install(c.Admin); err != nil {
+	if err := c.webhookInstall.Install(c.Admin); err != nil {
 		return fmt.Errorf("installing the webhook configuration: %w", err)
 	}
-	c.WebhookAddress = fmt.Sprintf("%s:%d", c.webhooks.LocalServingHost, c.webhooks.LocalServingPort)
-	c.CertDir = c.webhooks.LocalServingCertDir
+	c.WebhookAddress = fmt.Sprintf("%s:%d", c.webhookInstall.LocalServingHost, c.webhookInstall.LocalServingPort)
+	c.CertDir = c.webhookInstall.LocalServingCertDir
 	if c.Webhook, err = c.asServiceAccount(ctx, serviceAccount); err != nil {
 		return err
 	}
 	return writeKubeconfig(c.Webhook, filepath.Join(c.Dir, "webhook.kubeconfig"))
 }
 
-// Render builds a kustomization of the repository and returns its objects as YAML.
+// Render builds a kustomization of the repository and returns each of its objects as YAML.
 func (c *Cluster) Render(ctx context.Context, kustomization string) ([][]byte, error) {
 	cmd := exec.CommandContext(ctx, c.Kubectl(), "kustomize", filepath.Join(c.root, kustomization))
 	cmd.Stderr = os.Stderr
@@ -151,16 +156,16 @@ func (c *Cluster) Render(ctx context.Context, kustomization string) ([][]byte, e
 	return Documents(out)
 }
 
-// Apply applies a kustomization of the repository as it is.
+// Apply applies a kustomization of the repository unchanged.
 func (c *Cluster) Apply(ctx context.Context, kustomization string) error {
-	shipped, err := c.Render(ctx, kustomization)
+	documents, err := c.Render(ctx, kustomization)
 	if err != nil {
 		return err
 	}
-	return c.apply(ctx, bytes.Join(shipped, []byte("\n---\n")))
+	return c.apply(ctx, bytes.Join(documents, []byte("\n---\n")))
 }
 
-// Documents splits YAML into its documents.
+// Documents splits a YAML stream into its documents.
 func Documents(text []byte) ([][]byte, error) {
 	reader := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
 	var out [][]byte
@@ -176,7 +181,7 @@ func Documents(text []byte) ([][]byte, error) {
 	}
 }
 
-// apply applies manifests as the API server's own validation lets them in.
+// apply applies manifests server-side, with strict field validation.
 func (c *Cluster) apply(ctx context.Context, manifests []byte) error {
 	cmd := exec.CommandContext(ctx, c.Kubectl(), "--kubeconfig", filepath.Join(c.Dir, "admin.kubeconfig"),
 		"apply", "--server-side", "--validate=strict", "-f", "-")
@@ -187,7 +192,8 @@ func (c *Cluster) apply(ctx context.Context, manifests []byte) error {
 	return nil
 }
 
-// Kubeconfig writes a kubeconfig for a shipped ServiceAccount and returns the file's name.
+// Kubeconfig writes a kubeconfig for a ServiceAccount in the namespace of kfp-preflight, and returns the file
+// name.
 func (c *Cluster) Kubeconfig(ctx context.Context, serviceAccount string) (string, error) {
 	config, err := c.asServiceAccount(ctx, serviceAccount)
 	if err != nil {
@@ -197,8 +203,8 @@ func (c *Cluster) Kubeconfig(ctx context.Context, serviceAccount string) (string
 	return file, writeKubeconfig(config, file)
 }
 
-// asServiceAccount is the configuration of a client that runs as a shipped ServiceAccount, with a token that the API
-// server issued for it.
+// asServiceAccount returns a client configuration with a token that the API server issued for the
+// ServiceAccount.
 func (c *Cluster) asServiceAccount(ctx context.Context, serviceAccount string) (*rest.Config, error) {
 	client, err := kubernetes.NewForConfig(c.Admin)
 	if err != nil {
@@ -227,21 +233,21 @@ func writeKubeconfig(config *rest.Config, path string) error {
 	}, path)
 }
 
-// WebhookConfiguration is the shipped configuration with the address of this machine.
+// WebhookConfiguration returns a copy of the installed webhook configuration, with the address on this machine.
 func (c *Cluster) WebhookConfiguration() *admissionregistrationv1.ValidatingWebhookConfiguration {
-	return c.webhooks.ValidatingWebhooks[0].DeepCopy()
+	return c.webhookInstall.ValidatingWebhooks[0].DeepCopy()
 }
 
-// Stop stops the control plane and removes what it left.
+// Stop stops everything that was started and removes all files.
 func (c *Cluster) Stop() error {
 	var errs []error
-	for i := range c.stops {
-		errs = append(errs, c.stops[len(c.stops)-1-i]())
+	for i := range c.cleanups {
+		errs = append(errs, c.cleanups[len(c.cleanups)-1-i]())
 	}
 	if c.env != nil {
 		errs = append(errs, c.env.Stop())
 	}
-	errs = append(errs, c.webhooks.Cleanup())
+	errs = append(errs, c.webhookInstall.Cleanup())
 	if c.Dir != "" {
 		errs = append(errs, os.RemoveAll(c.Dir))
 	}

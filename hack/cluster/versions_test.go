@@ -7,12 +7,13 @@ import (
 	"testing"
 )
 
-// TestVersionsAgree holds the go.mod files to each other: the types that the project is built with are those of the
-// programs that it is tested against.
+// TestVersionsAgree checks that the project uses the API types of exactly those programs that it is tested
+// against: the versions in the go.mod files agree.
 func TestVersionsAgree(t *testing.T) {
 	project, kubernetes, argo := read(t, "../../go.mod"), read(t, "../kubernetes/go.mod"), read(t, "../argo/go.mod")
-	if got, want := required(t, argo, "github.com/argoproj/argo-workflows/v3"), required(t, project, "github.com/argoproj/argo-workflows/v3"); got != want {
-		t.Errorf("the workflow-controller is %s, the types are %s", got, want)
+	const argoModule = "github.com/argoproj/argo-workflows/v3"
+	if got, want := required(t, argo, argoModule), required(t, project, argoModule); got != want {
+		t.Errorf("workflow-controller is %s, the API types are %s", got, want)
 	}
 	server := required(t, kubernetes, "k8s.io/kubernetes")
 	staging := "v0" + strings.TrimPrefix(server, "v1")
@@ -26,11 +27,12 @@ func TestVersionsAgree(t *testing.T) {
 	}
 }
 
+// required returns the version of module that the text of a go.mod file requires.
 func required(t *testing.T, mod, module string) string {
 	t.Helper()
 	m := regexp.MustCompile(`(?m)^(?:require )?\s*` + regexp.QuoteMeta(module) + ` (v\S+)`).FindStringSubmatch(mod)
 	if m == nil {
-		t.Fatalf("%s is not required", module)
+		t.Fatalf("no version of %s is required", module)
 	}
 	return m[1]
 }

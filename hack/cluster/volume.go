@@ -14,40 +14,41 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// volume is a mounted Secret or ConfigMap. As with the kubelet's, all of its files change at the same time.
+// volume is a mounted Secret or ConfigMap. As in the kubelet, all files of a volume change atomically.
 type volume struct {
-	dir  string
-	have map[string][]byte
+	dir   string
+	files map[string][]byte // as last written
 }
 
-// sync brings the files up to date with what the API server has.
+// sync updates the files to the current data of the Secret or ConfigMap.
 func (v *volume) sync(ctx context.Context, api kubernetes.Interface, namespace string, source corev1.Volume) error {
-	want := map[string][]byte{}
+	files := map[string][]byte{}
 	switch {
 	case source.Secret != nil:
 		secret, err := api.CoreV1().Secrets(namespace).Get(ctx, source.Secret.SecretName, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
-		want = secret.Data
+		files = secret.Data
 	case source.ConfigMap != nil:
 		cm, err := api.CoreV1().ConfigMaps(namespace).Get(ctx, source.ConfigMap.Name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
 		for name, text := range cm.Data {
-			want[name] = []byte(text)
+			files[name] = []byte(text)
 		}
 	default:
-		return fmt.Errorf("volume %s is neither of a Secret nor of a ConfigMap", source.Name)
+		return fmt.Errorf("volume %s: only Secrets and ConfigMaps are supported", source.Name)
 	}
-	if v.have != nil && maps.EqualFunc(v.have, want, bytes.Equal) {
+	if v.files != nil && maps.EqualFunc(v.files, files, bytes.Equal) {
 		return nil
 	}
-	return v.write(want)
+	return v.write(files)
 }
 
-// write makes a folder with all files, and lets a link that the files are found through point to it.
+// write writes all files to a new directory, then switches the symbolic link ..data to it. The files are
+// links into ..data.
 func (v *volume) write(files map[string][]byte) error {
 	data := fmt.Sprintf("..%d", time.Now().UnixNano())
 	if err := os.MkdirAll(filepath.Join(v.dir, data), 0o700); err != nil {
@@ -65,6 +66,6 @@ func (v *volume) write(files map[string][]byte) error {
 	if err := os.Symlink(data, next); err != nil {
 		return err
 	}
-	v.have = files
+	v.files = files
 	return os.Rename(next, filepath.Join(v.dir, "..data"))
 }

@@ -1,5 +1,5 @@
-// Command demo plays kfp-preflight's story on a real API server: what kubectl is told, at once, about mistakes that
-// otherwise take hours to find. Run it with make demo.
+// Command demo shows kfp-preflight on a real API server: kubectl immediately reports mistakes that otherwise take hours to
+// find. Run it with 'make demo'.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 )
 
 func main() {
-	hold := flag.Bool("hold", false, "leave everything running until Ctrl-C")
+	hold := flag.Bool("hold", false, "keep everything running until Ctrl-C")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -45,14 +45,14 @@ func run(ctx context.Context, hold bool) (err error) {
 	if err := c.Install(ctx, "manifests/base"); err != nil {
 		return err
 	}
-	stop, err := serve(ctx, c)
+	stop, err := startWebhook(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	say("Ready after %.0f s.", time.Since(began).Seconds())
 
-	if err := play(ctx, player{c}); err != nil {
+	if err := playStory(ctx, kubectlRunner{c}); err != nil {
 		return err
 	}
 	if hold {
@@ -60,17 +60,17 @@ func run(ctx context.Context, hold bool) (err error) {
 		if err != nil {
 			return err
 		}
-		say("\nEverything stays up until Ctrl-C. To play with it:\n\n  export KUBECONFIG=%s\n  export PATH=%s:$PATH",
+		say("\nEverything keeps running until Ctrl-C. To try your own objects:\n\n  export KUBECONFIG=%s\n  export PATH=%s:$PATH",
 			filepath.Join(c.Dir, "admin.kubeconfig"), filepath.Dir(kubectl))
 		<-ctx.Done()
 		return nil
 	}
-	say("\nThat was all. make demo HOLD=1 leaves it running for you.")
+	say("\nDone. 'make demo HOLD=1' keeps the cluster running.")
 	return nil
 }
 
-// serve starts the real program against the cluster and waits until it takes calls.
-func serve(ctx context.Context, c *cluster.Cluster) (stop func() error, err error) {
+// startWebhook starts bin/kfp-preflight and waits until it accepts connections.
+func startWebhook(ctx context.Context, c *cluster.Cluster) (stop func() error, err error) {
 	log, err := os.Create(filepath.Join(c.Dir, "kfp-preflight.log"))
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func serve(ctx context.Context, c *cluster.Cluster) (stop func() error, err erro
 		"--kubeconfig", filepath.Join(c.Dir, "webhook.kubeconfig"), "--tls-dir", c.CertDir,
 		"--webhook-address", c.WebhookAddress, "--probe-address", "127.0.0.1:0", "--metrics-address", "0")
 	cmd.Stdout, cmd.Stderr = log, log
-	// Ctrl-C is for the demo, which stops it in order.
+	// Ctrl-C must reach only the demo, which then stops the program before the API server.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func serve(ctx context.Context, c *cluster.Cluster) (stop func() error, err erro
 		select {
 		case err := <-done:
 			text, _ := os.ReadFile(log.Name())
-			return nil, fmt.Errorf("kfp-preflight stopped: %w\n%s", err, text)
+			return nil, fmt.Errorf("kfp-preflight exited: %w\n%s", err, text)
 		case <-ctx.Done():
 			return nil, errors.Join(ctx.Err(), stop())
 		case <-time.After(50 * time.Millisecond):
@@ -108,31 +108,31 @@ func serve(ctx context.Context, c *cluster.Cluster) (stop func() error, err erro
 	}
 }
 
-// play tells the story. A step that does not end as the story says is an error.
-func play(ctx context.Context, p player) error {
+// playStory runs all steps. It returns an error if a step does not end as expected.
+func playStory(ctx context.Context, k kubectlRunner) error {
 	const profiles, workflows = "testdata/profile/profile-quota-compute/", "testdata/workflow/workflow-secret-missing/"
-	if err := p.quietly(ctx, "create", "configmap", "workflow-controller-configmap", "-n", "kubeflow"); err != nil {
+	if err := k.mustSucceed(ctx, "create", "configmap", "workflow-controller-configmap", "-n", "kubeflow"); err != nil {
 		return err
 	}
 	for _, step := range []step{
-		{"1. An admin copies a quota with cpu and memory into a Profile. Every pipeline of the namespace would fail.",
+		{"1. An admin adds a quota on cpu and memory to a Profile. Every pipeline in the namespace would fail.",
 			"apply -f " + profiles + "deny-cpu-and-memory.yaml", "must specify cpu for: init,main,wait"},
-		{"2. Without the quota it is fine.",
+		{"2. Without the quota, the Profile is accepted.",
 			"apply -f " + profiles + "allow-empty.yaml", ""},
-		{"3. So is a quota on GPUs and storage, which asks nothing of containers.",
+		{"3. A quota on GPUs and storage is accepted too: it requires nothing of containers.",
 			"apply -f " + profiles + "allow-gpu-and-storage.yaml", ""},
-		{"4. The Profile controller would now make the namespace. (The colleagues have theirs already.)",
+		{"4. In a real cluster, the Profile controller now creates the namespace.",
 			"create namespace team-a", ""},
 		{"", "create namespace team-b", ""},
-		{"5. A pipeline whose four steps read 13 keys of a Secret. Somebody has put the Secret into the wrong namespace.",
-			"apply -f " + workflows + "deny-secret-absent.yaml", "has no Secret 'client-secrets'"},
-		{"6. The Secret comes to the right namespace, with one key too few.",
-			"apply -f " + workflows + "deny-key-absent.yaml", "has no key slack_token"},
-		{"7. And now with all of them.",
+		{"5. Four steps of a pipeline read 13 keys of a Secret, but the Secret is in another namespace.",
+			"apply -f " + workflows + "deny-secret-absent.yaml", "create Secret 'client-secrets' in namespace 'team-a'"},
+		{"6. The Secret is created in the right namespace, but one key is missing.",
+			"apply -f " + workflows + "deny-key-absent.yaml", "add key 'slack_token' to Secret 'client-secrets'"},
+		{"7. With all keys, the pipeline is accepted.",
 			"apply -f " + workflows + "allow-secret-present.yaml", ""},
 		{"", "get workflows,secrets -n team-a", ""},
 	} {
-		if err := p.step(ctx, step); err != nil {
+		if err := k.runStep(ctx, step); err != nil {
 			return err
 		}
 	}
@@ -143,45 +143,47 @@ func play(ctx context.Context, p player) error {
 type step struct {
 	title   string
 	command string // kubectl's arguments
-	denied  string // what the denial says; empty if the command succeeds
+	denied  string // text in the denial; empty if the command must succeed
 }
 
-// player runs kubectl as the cluster's admin.
-type player struct{ cluster *cluster.Cluster }
+// kubectlRunner runs kubectl as cluster admin.
+type kubectlRunner struct{ cluster *cluster.Cluster }
 
-func (p player) step(ctx context.Context, s step) error {
+// runStep prints and runs one step, and checks its result.
+func (k kubectlRunner) runStep(ctx context.Context, s step) error {
 	if s.title != "" {
 		say("\n%s", s.title)
 	}
 	fmt.Printf("$ kubectl %s\n", s.command)
-	out, err := p.kubectl(ctx, strings.Fields(s.command)...)
+	out, err := k.kubectl(ctx, strings.Fields(s.command)...)
 	fmt.Print(out)
 	switch denied := strings.Contains(out, "is invalid:") && strings.Contains(out, s.denied); {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case s.denied == "" && err != nil:
-		return fmt.Errorf("this should have been accepted: %w", err)
+		return fmt.Errorf("the command should have succeeded: %w", err)
 	case s.denied != "" && (err == nil || !denied):
-		return fmt.Errorf("this should have been rejected with %q", s.denied)
+		return fmt.Errorf("the command should have been denied with %q", s.denied)
 	}
 	return nil
 }
 
-func (p player) quietly(ctx context.Context, args ...string) error {
-	if out, err := p.kubectl(ctx, args...); err != nil {
+// mustSucceed runs kubectl and discards its output.
+func (k kubectlRunner) mustSucceed(ctx context.Context, args ...string) error {
+	if out, err := k.kubectl(ctx, args...); err != nil {
 		return fmt.Errorf("kubectl %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return nil
 }
 
-func (p player) kubectl(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, p.cluster.Kubectl(), args...)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(p.cluster.Dir, "admin.kubeconfig"))
+func (k kubectlRunner) kubectl(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, k.cluster.Kubectl(), args...)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(k.cluster.Dir, "admin.kubeconfig"))
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
-// say prints a line of the demo's own, in bold on a terminal.
+// say prints a line of the narration, in bold on a terminal.
 func say(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if info, err := os.Stdout.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {

@@ -1,5 +1,5 @@
-// Package floor has webhooks that do less than kfp-preflight and say yes: what an admission webhook costs at the least, as it is usually
-// written.
+// Package floor contains admission webhooks that do less than kfp-preflight and allow everything. Benchmarks compare
+// kfp-preflight with them: they are the lower bound of what a webhook costs.
 package floor
 
 import (
@@ -12,27 +12,29 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
-// Transport reads the request and answers.
-func Transport() http.Handler {
+// FixedAnswer returns a handler that reads the request and always sends the same answer. It shows the cost of the
+// transport.
+func FixedAnswer() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","response":{"uid":"705ab4f5-6393-11e8-b7cc-42010a800002","allowed":true}}`)
+		_, _ = io.WriteString(w, `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1",`+
+			`"response":{"uid":"705ab4f5-6393-11e8-b7cc-42010a800002","allowed":true}}`)
 	})
 }
 
-// Yes is controller-runtime's handler around a yes that does not look at the object.
-func Yes() http.Handler {
+// AllowAll returns a controller-runtime webhook that allows every request without a look at the object.
+func AllowAll() http.Handler {
 	return &admission.Webhook{Handler: admission.HandlerFunc(func(context.Context, admission.Request) admission.Response {
 		return admission.Allowed("")
 	})}
 }
 
-// ArgoTypes is controller-runtime's handler around one that decodes the object into Argo's types.
-func ArgoTypes() http.Handler {
+// DecodeArgoTypes returns a controller-runtime webhook that decodes the object into Argo's types and allows it.
+func DecodeArgoTypes() http.Handler {
 	scheme := runtime.NewScheme()
 	if err := wfv1.AddToScheme(scheme); err != nil {
-		panic(err) // the types are those of the library
+		panic(err) // Argo's types always register
 	}
 	decoder := admission.NewDecoder(scheme)
 	return &admission.Webhook{Handler: admission.HandlerFunc(func(_ context.Context, req admission.Request) admission.Response {

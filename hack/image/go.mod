@@ -1,4 +1,4 @@
-// The image, as a module of its own so that the project depends on nothing that it takes to build one.
+// Builds the container image. A separate module keeps the dependencies for this out of the project.
 module github.com/kfp-preflight/kfp-preflight/hack/image
 
 go 1.26.0

@@ -19,22 +19,23 @@ import (
 
 const (
 	program = "kfp-preflight"
-	// user is nobody in particular; the manifests say the same, and Pod Security's level restricted wants it not to be root.
+	// user is not root, as the Pod Security level restricted requires. The manifests set the same user.
 	user = "65532:65532"
 )
 
-// release is all that goes into an image beside the programs.
+// release describes what an image is built from. Together with the programs, it determines every byte of the image.
 type release struct {
 	version  string
 	revision string
 	created  time.Time
 }
 
-// annotations are on the index, the images and, as labels, in their configurations: different tools look in different places.
+// annotations returns the OCI annotations. They are set on the index and the images, and as labels in
+// the image configurations, because different tools read different places.
 func (r release) annotations() map[string]string {
 	all := map[string]string{
 		"org.opencontainers.image.title":       program,
-		"org.opencontainers.image.description": "Tells at admission what Kubeflow Pipelines would find out hours later",
+		"org.opencontainers.image.description": "Rejects Kubeflow Pipelines runs at admission that could never succeed",
 		"org.opencontainers.image.licenses":    "Apache-2.0",
 		"org.opencontainers.image.source":      "https://github.com/kfp-preflight/kfp-preflight",
 		"org.opencontainers.image.version":     r.version,
@@ -49,33 +50,39 @@ func (r release) annotations() map[string]string {
 	return all
 }
 
-// index is the image for all platforms. The programs are in the directory, each by the name of its platform.
+// index builds the multi-platform image. The directory programs contains one program per platform, see
+// programFile.
 func (r release) index(programs string, platforms []v1.Platform) (v1.ImageIndex, error) {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, platform := range platforms {
-		image, err := r.image(filepath.Join(programs, name(platform)), platform)
+		image, err := r.image(filepath.Join(programs, programFile(platform)), platform)
 		if err != nil {
 			return nil, err
 		}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: plain{image}, Descriptor: v1.Descriptor{Platform: &platform}})
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{
+			Add: withoutArtifactType{image}, Descriptor: v1.Descriptor{Platform: &platform},
+		})
 	}
 	return mutate.Annotations(index, r.annotations()).(v1.ImageIndex), nil
 }
 
-// plain is an image that the index does not give an artifact type: it belongs to what is no image, and some tools skip that.
-type plain struct{ v1.Image }
+// withoutArtifactType is an image whose descriptor in the index gets no artifact type. An artifact type
+// marks content that is not an image, and some tools skip it.
+type withoutArtifactType struct{ v1.Image }
 
-// ArtifactType is none: what is packed is an image.
-func (plain) ArtifactType() (string, error) { return "", nil }
+// ArtifactType returns "", which omits the field from the descriptor.
+func (withoutArtifactType) ArtifactType() (string, error) { return "", nil }
 
-// name is what make calls the program for a platform.
-func name(platform v1.Platform) string {
+// programFile returns the file name that 'make programs' gives the program for a platform.
+func programFile(platform v1.Platform) string {
 	return fmt.Sprintf("%s-%s-%s", program, platform.OS, platform.Architecture)
 }
 
-// image holds the program and nothing else. It speaks TLS only with API servers, whose CA is in the token of its ServiceAccount.
+// image builds the image for one platform. It contains the program and nothing else, not even CA
+// certificates: the program only talks to the API server, whose CA is mounted with the ServiceAccount
+// token.
 func (r release) image(file string, platform v1.Platform) (v1.Image, error) {
-	if err := fits(file, platform); err != nil {
+	if err := checkBuild(file, platform); err != nil {
 		return nil, err
 	}
 	layer, err := r.layer(file)
@@ -105,8 +112,9 @@ func (r release) image(file string, platform v1.Platform) (v1.Image, error) {
 	return mutate.Annotations(image, r.annotations()).(v1.Image), nil
 }
 
-// fits says why a program would not run in an image for the platform that has nothing else in it.
-func fits(file string, platform v1.Platform) error {
+// checkBuild returns an error if the program was built for another platform, or with cgo and thus needs
+// libraries that the image does not contain.
+func checkBuild(file string, platform v1.Platform) error {
 	info, err := buildinfo.ReadFile(file)
 	if err != nil {
 		return err
@@ -123,7 +131,8 @@ func fits(file string, platform v1.Platform) error {
 	return nil
 }
 
-// layer is an archive with the program in it. Nothing of the file but its content gets there.
+// layer returns a layer with the program as its only file. Only the content of the file matters, not its
+// mode, owner or modification time.
 func (r release) layer(file string) (v1.Layer, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -131,7 +140,9 @@ func (r release) layer(file string) (v1.Layer, error) {
 	}
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
-	header := &tar.Header{Name: program, Typeflag: tar.TypeReg, Mode: 0o555, Size: int64(len(content)), ModTime: r.created, Format: tar.FormatUSTAR}
+	header := &tar.Header{
+		Name: program, Typeflag: tar.TypeReg, Mode: 0o555, Size: int64(len(content)), ModTime: r.created, Format: tar.FormatUSTAR,
+	}
 	if err := w.WriteHeader(header); err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 	"syscall"
 	"testing"
 
-	containers "github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
@@ -30,23 +30,23 @@ import (
 
 const version = "v1.2.3"
 
-// TestTheSameTwice: all is built twice, in directories of different names.
-func TestTheSameTwice(t *testing.T) {
-	one, _ := packed(t, programs(t))
-	two, _ := packed(t, build(t, filepath.Join(t.TempDir(), "elsewhere")))
+// TestReproducible builds program and image twice, in directories with different names, and compares the digests.
+func TestReproducible(t *testing.T) {
+	one, _ := packImage(t, builtPrograms(t))
+	two, _ := packImage(t, buildPrograms(t, filepath.Join(t.TempDir(), "elsewhere")))
 	if one != two {
-		t.Errorf("%s, then %s", one, two)
+		t.Errorf("the digest is %s, then %s", one, two)
 	}
 }
 
-func TestWhatIsInIt(t *testing.T) {
-	digest, dir := packed(t, programs(t))
-	index := read(t, dir)
+func TestContents(t *testing.T) {
+	digest, dir := packImage(t, builtPrograms(t))
+	index := readIndex(t, dir)
 	if err := validate.Index(index); err != nil {
 		t.Error(err)
 	}
 	if got, err := index.Digest(); err != nil || got.String() != digest {
-		t.Errorf("%s (%v) instead of %s", got, err, digest)
+		t.Errorf("digest %s (%v), want %s", got, err, digest)
 	}
 
 	manifest, err := index.IndexManifest()
@@ -68,13 +68,14 @@ func TestWhatIsInIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		if file.Architecture != descriptor.Platform.Architecture || file.OS != descriptor.Platform.OS {
-			t.Errorf("%s/%s where %s should be", file.OS, file.Architecture, descriptor.Platform)
+			t.Errorf("the image is for %s/%s, want %s", file.OS, file.Architecture, descriptor.Platform)
 		}
-		if got := file.Config; got.User != "65532:65532" || !slices.Equal(got.Entrypoint, []string{"/kfp-preflight"}) || len(got.Cmd)+len(got.Env) > 0 {
-			t.Errorf("%+v", got)
+		if got := file.Config; got.User != "65532:65532" || !slices.Equal(got.Entrypoint, []string{"/kfp-preflight"}) ||
+			len(got.Cmd)+len(got.Env) > 0 {
+			t.Errorf("the configuration is %+v", got)
 		}
 		if got := file.Config.Labels["org.opencontainers.image.version"]; got != version {
-			t.Errorf("labelled as %q", got)
+			t.Errorf("labelled with version %q", got)
 		}
 		if got := file.Created.Unix(); got != 1700000000 {
 			t.Errorf("created at %d", got)
@@ -84,32 +85,34 @@ func TestWhatIsInIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := archive.ConfigFile(); err != nil || got.RootFS.DiffIDs[0] != file.RootFS.DiffIDs[0] {
-			t.Errorf("the archive for %s holds something else (%v)", descriptor.Platform, err)
+			t.Errorf("the archive for %s contains another layer (%v)", descriptor.Platform, err)
 		}
-		if got, err := os.ReadFile(filepath.Join(dir, file.OS+"-"+file.Architecture+".digest")); err != nil || string(got) != descriptor.Digest.String()+"\n" {
-			t.Errorf("%q (%v) instead of %s", got, err, descriptor.Digest)
+		got, err := os.ReadFile(filepath.Join(dir, file.OS+"-"+file.Architecture+".digest"))
+		if err != nil || string(got) != descriptor.Digest.String()+"\n" {
+			t.Errorf("digest %q (%v), want %s", got, err, descriptor.Digest)
 		}
-		if got := files(t, image, t.TempDir()); !slices.Equal(got, []string{"kfp-preflight -r-xr-xr-x 0:0"}) {
-			t.Errorf("%s holds %v", descriptor.Platform, got)
+		if got := extract(t, image, t.TempDir()); !slices.Equal(got, []string{"kfp-preflight -r-xr-xr-x 0:0"}) {
+			t.Errorf("the image for %s contains %v", descriptor.Platform, got)
 		}
 	}
 	if want := []string{"linux/amd64", "linux/arm64"}; !slices.Equal(platforms, want) {
-		t.Errorf("%v instead of %v", platforms, want)
+		t.Errorf("platforms %v, want %v", platforms, want)
 	}
 }
 
-// TestItRuns with nothing around it: as root, in a directory that is the whole world.
-func TestItRuns(t *testing.T) {
+// TestProgramRuns runs the program with nothing but the files of the image. This takes a chroot, so only root
+// gets the full test.
+func TestProgramRuns(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
 	}
-	_, dir := packed(t, programs(t))
+	_, dir := packImage(t, builtPrograms(t))
 	image, err := tarball.ImageFromPath(filepath.Join(dir, "linux-"+runtime.GOARCH+".tar"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	root := t.TempDir()
-	files(t, image, root)
+	extract(t, image, root)
 
 	cmd := exec.Command(filepath.Join(root, "kfp-preflight"), "version")
 	if os.Getuid() == 0 {
@@ -119,7 +122,7 @@ func TestItRuns(t *testing.T) {
 	cmd.Dir, cmd.Env = "/", []string{}
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), "kfp-preflight "+version+" ") {
-		t.Errorf("%v: %s", err, out)
+		t.Errorf("the program printed: %v: %s", err, out)
 	}
 }
 
@@ -127,9 +130,9 @@ func TestPush(t *testing.T) {
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer server.Close()
 	reference := strings.TrimPrefix(server.URL, "http://") + "/some/kfp-preflight:" + version
-	digest, _ := packed(t, programs(t), "-push", reference)
+	digest, _ := packImage(t, builtPrograms(t), "-push", reference)
 
-	ref, err := containers.ParseReference(reference)
+	ref, err := name.ParseReference(reference)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,13 +141,14 @@ func TestPush(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := index.Digest(); err != nil || got.String() != digest {
-		t.Errorf("%s (%v) instead of %s", got, err, digest)
+		t.Errorf("pushed %s (%v), want %s", got, err, digest)
 	}
 }
 
-func TestWhatWouldNotRun(t *testing.T) {
+// TestWrongArchitecture packs a program that was built for another architecture, which must fail.
+func TestWrongArchitecture(t *testing.T) {
 	dir := t.TempDir()
-	compile(t, dir, "amd64")
+	buildStandIn(t, dir, "amd64")
 	if err := os.Rename(filepath.Join(dir, "kfp-preflight-linux-amd64"), filepath.Join(dir, "kfp-preflight-linux-arm64")); err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +158,7 @@ func TestWhatWouldNotRun(t *testing.T) {
 	}
 }
 
-// TestManifestsAgree: the image's user is the manifests' too, and the archives are tagged with their name for the image.
+// TestManifestsAgree checks that the manifests use the user and the name of the image.
 func TestManifestsAgree(t *testing.T) {
 	deployment, err := os.ReadFile("../../manifests/base/deployment.yaml")
 	if err != nil {
@@ -168,38 +172,43 @@ func TestManifestsAgree(t *testing.T) {
 	}
 }
 
-// shared is a directory for all the tests; built is the same, once there is something in it.
-var shared, built string
+// programsDir is where the tests share one build; programsBuilt reports whether it is complete.
+var (
+	programsDir   string
+	programsBuilt bool
+)
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "kfp-preflight-image-")
 	if err != nil {
 		log.Fatal(err)
 	}
-	shared = dir
+	programsDir = dir
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
 }
 
-// programs are built once for all the tests that don't mind.
-func programs(t *testing.T) string {
+// builtPrograms returns the directory with the programs. It builds them once for all tests.
+func builtPrograms(t *testing.T) string {
 	t.Helper()
-	if built == "" {
-		built = build(t, shared)
+	if !programsBuilt {
+		buildPrograms(t, programsDir)
+		programsBuilt = true
 	}
-	return built
+	return programsDir
 }
 
-// build makes the program for the platform of the test, and a stand-in for the other one.
-func build(t *testing.T, dir string) string {
+// buildPrograms builds the program for the test's own platform and a stand-in for the other one, and returns dir.
+func buildPrograms(t *testing.T, dir string) string {
 	t.Helper()
 	for _, arch := range []string{"amd64", "arm64"} {
 		if arch != runtime.GOARCH {
-			compile(t, dir, arch)
+			buildStandIn(t, dir, arch)
 			continue
 		}
-		out, err := exec.Command("make", "-s", "-C", "../..", "programs", "PLATFORMS=linux/"+arch, "PROGRAMS="+dir, "VERSION="+version).CombinedOutput()
+		cmd := exec.Command("make", "-s", "-C", "../..", "programs", "PLATFORMS=linux/"+arch, "PROGRAMS="+dir, "VERSION="+version)
+		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("make programs: %v\n%s", err, out)
 		}
@@ -207,8 +216,8 @@ func build(t *testing.T, dir string) string {
 	return dir
 }
 
-// compile makes the stand-in for a platform.
-func compile(t *testing.T, dir, arch string) {
+// buildStandIn builds the stand-in for a platform, which compiles faster than the program.
+func buildStandIn(t *testing.T, dir, arch string) {
 	t.Helper()
 	cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "kfp-preflight-linux-"+arch), "./testdata/stand-in")
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
@@ -217,8 +226,8 @@ func compile(t *testing.T, dir, arch string) {
 	}
 }
 
-// packed is the digest that was printed, and where the image is.
-func packed(t *testing.T, programs string, more ...string) (digest, dir string) {
+// packImage packs an image from programs, and returns the digest that was printed and the image's directory.
+func packImage(t *testing.T, programs string, more ...string) (digest, dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	var stdout, stderr bytes.Buffer
@@ -227,17 +236,17 @@ func packed(t *testing.T, programs string, more ...string) (digest, dir string) 
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
 	if !regexp.MustCompile(`^sha256:[0-9a-f]{64}\n$`).MatchString(stdout.String()) {
-		t.Fatalf("%q is no digest", stdout.String())
+		t.Fatalf("printed %q, want a digest", stdout.String())
 	}
 	file, err := os.ReadFile(filepath.Join(dir, "digest"))
 	if err != nil || !bytes.Equal(file, stdout.Bytes()) {
-		t.Fatalf("%q (%v) instead of %q", file, err, stdout.String())
+		t.Fatalf("the file digest contains %q (%v), want %q", file, err, stdout.String())
 	}
 	return strings.TrimSpace(stdout.String()), dir
 }
 
-// read is the index inside the layout.
-func read(t *testing.T, dir string) v1.ImageIndex {
+// readIndex returns the index of the OCI layout in dir.
+func readIndex(t *testing.T, dir string) v1.ImageIndex {
 	t.Helper()
 	all, err := layout.ImageIndexFromPath(filepath.Join(dir, "layout"))
 	if err != nil {
@@ -254,8 +263,8 @@ func read(t *testing.T, dir string) v1.ImageIndex {
 	return index
 }
 
-// files extracts an image, and describes what was in it.
-func files(t *testing.T, image v1.Image, root string) []string {
+// extract writes the files of an image to root, and describes each as NAME MODE UID:GID.
+func extract(t *testing.T, image v1.Image, root string) []string {
 	t.Helper()
 	content := mutate.Extract(image)
 	defer content.Close()

@@ -1,4 +1,5 @@
-// Command image packs programs that make has built into a container image for several platforms, without a container runtime.
+// Command image packs the programs of 'make programs' into a multi-platform container image. It needs no
+// container runtime and no base image.
 package main
 
 import (
@@ -12,7 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
-	containers "github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
@@ -20,13 +21,18 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-const usage = `Packs bin/release/kfp-preflight-OS-ARCH into a container image. Most call it through make image.
+const usage = `Packs bin/release/kfp-preflight-OS-ARCH into a container image. Usually called by 'make image'.
 
   image [-o DIR] [-push REFERENCE] ...
 
-DIR gets what every tool for images can read: layout/ is the image for all platforms as an OCI layout, OS-ARCH.tar the one
-for a platform, as docker load, podman load and kind load image-archive take it, OS-ARCH.digest names it and digest the
-whole. That one is also printed. Digests depend on the programs, on the flags -version, -revision and -created, and on the version of Go.
+It writes to DIR:
+
+  layout/          the image for all platforms, as an OCI layout
+  digest           its digest, which is also printed
+  OS-ARCH.tar      the image for one platform, for docker load, podman load and kind load image-archive
+  OS-ARCH.digest   its digest
+
+The digests depend on the programs, on -version, -revision and -created, and on the version of Go.
 
 `
 
@@ -46,21 +52,21 @@ func run(args []string, stdout, stderr io.Writer) error {
 		fmt.Fprint(stderr, usage)
 		flags.PrintDefaults()
 	}
-	programs := flags.String("programs", "bin/release", "`directory` of the programs")
-	output := flags.String("o", "bin/image", "`directory` for the image")
-	platforms := flags.String("platforms", "linux/amd64,linux/arm64", "`list` of platforms, with commas or spaces")
+	programs := flags.String("programs", "bin/release", "`directory` that contains the programs")
+	output := flags.String("o", "bin/image", "`directory` to write the image to")
+	platforms := flags.String("platforms", "linux/amd64,linux/arm64", "`list` of platforms, separated by commas or spaces")
 	version := flags.String("version", "devel", "`version` of the program, and the tag of the archives")
-	revision := flags.String("revision", "", "`commit` that the program was built from")
-	created := flags.Int64("created", 0, "time of the image in `seconds` since 1970, usually that of the commit")
-	push := flags.String("push", "", "`reference` to push the image to, with the credentials that docker login or podman login left")
+	revision := flags.String("revision", "", "`commit` that the programs were built from")
+	created := flags.Int64("created", 0, "creation time of the image in `seconds` since 1970, usually the time of the commit")
+	push := flags.String("push", "", "`reference` to push the image to, with the credentials of docker login or podman login")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("%q is no flag", flags.Arg(0))
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 
-	list, err := parse(*platforms)
+	list, err := parsePlatforms(*platforms)
 	if err != nil {
 		return err
 	}
@@ -69,7 +75,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := write(index, *output, r.version); err != nil {
+	if err := writeImage(index, *output, r.version); err != nil {
 		return err
 	}
 	digest, err := index.Digest()
@@ -77,7 +83,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if *push != "" {
-		reference, err := containers.ParseReference(*push, containers.StrictValidation)
+		reference, err := name.ParseReference(*push, name.StrictValidation)
 		if err != nil {
 			return err
 		}
@@ -89,7 +95,8 @@ func run(args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-func parse(list string) ([]v1.Platform, error) {
+// parsePlatforms parses a list such as linux/amd64,linux/arm64, separated by commas or spaces.
+func parsePlatforms(list string) ([]v1.Platform, error) {
 	var platforms []v1.Platform
 	for _, one := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' }) {
 		platform, err := v1.ParsePlatform(one)
@@ -102,13 +109,14 @@ func parse(list string) ([]v1.Platform, error) {
 		platforms = append(platforms, *platform)
 	}
 	if len(platforms) == 0 {
-		return nil, errors.New("an image needs a platform")
+		return nil, errors.New("-platforms is empty")
 	}
 	return platforms, nil
 }
 
-// write leaves alone what else is in the directory.
-func write(index v1.ImageIndex, dir, version string) error {
+// writeImage writes the layout, the archives and the digests to dir, and removes those of a previous run.
+// It keeps all other files.
+func writeImage(index v1.ImageIndex, dir, version string) error {
 	images := filepath.Join(dir, "layout")
 	stale, err := filepath.Glob(filepath.Join(dir, "linux-*.*"))
 	if err != nil {
@@ -127,23 +135,24 @@ func write(index v1.ImageIndex, dir, version string) error {
 	if err := all.AppendIndex(index, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": version})); err != nil {
 		return err
 	}
-	if err := archives(index, dir, version); err != nil {
+	if err := writeArchives(index, dir, version); err != nil {
 		return err
 	}
 	digest, err := index.Digest()
 	if err != nil {
 		return err
 	}
-	return note(digest, filepath.Join(dir, "digest"))
+	return writeDigest(digest, filepath.Join(dir, "digest"))
 }
 
-func note(digest v1.Hash, file string) error {
+func writeDigest(digest v1.Hash, file string) error {
 	return os.WriteFile(file, []byte(digest.String()+"\n"), 0o644)
 }
 
-// archives writes what a container runtime loads: one platform, by the name that the manifests use. Its digest stands beside it.
-func archives(index v1.ImageIndex, dir, version string) error {
-	tag, err := containers.NewTag(program + ":" + version)
+// writeArchives writes, for each platform, an archive that a container runtime can load, and its digest. The
+// archive is tagged with the image name that the manifests use.
+func writeArchives(index v1.ImageIndex, dir, version string) error {
+	tag, err := name.NewTag(program + ":" + version)
 	if err != nil {
 		return err
 	}
@@ -160,7 +169,7 @@ func archives(index v1.ImageIndex, dir, version string) error {
 		if err := tarball.WriteToFile(file+".tar", tag, image); err != nil {
 			return err
 		}
-		if err := note(descriptor.Digest, file+".digest"); err != nil {
+		if err := writeDigest(descriptor.Digest, file+".digest"); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-// Builds the Kubernetes half of the test control plane: see ../../Makefile, target controlplane.
+// Builds the Kubernetes programs and etcd for the test control plane: see the target controlplane in ../../Makefile.
 module github.com/kfp-preflight/kfp-preflight/hack/kubernetes
 
 go 1.26.0

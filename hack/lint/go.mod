@@ -1,4 +1,4 @@
-// The linters and the scan for vulnerabilities, as a module of its own so that the project depends on none of them.
+// The linters and the vulnerability scanner. A separate module keeps them out of the dependencies of the project.
 module github.com/kfp-preflight/kfp-preflight/hack/lint
 
 go 1.26.0

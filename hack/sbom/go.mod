@@ -1,4 +1,4 @@
-// What lists the modules of a program, as a module of its own so that the project depends on none of it.
+// The SBOM generator. A separate module keeps it out of the dependencies of the project.
 module github.com/kfp-preflight/kfp-preflight/hack/sbom
 
 go 1.26.0

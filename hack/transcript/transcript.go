@@ -1,4 +1,5 @@
-// Package transcript reads the commands that a page of documentation shows, with what they print, so that tests can run them.
+// Package transcript extracts commands and their expected output from Markdown pages, so that tests can run the
+// documentation.
 package transcript
 
 import (
@@ -6,21 +7,23 @@ import (
 	"strings"
 )
 
-// Step is something that the reader of a page does: run a command, or write a file.
+// Step is one step that the page tells its reader to do: run a command, or write a file.
 type Step struct {
-	// Command is a line for a shell; empty for a file.
+	// Command is a shell command. It is empty if the step writes a file.
 	Command string
-	// Prints is what the command prints. Three dots stand for the rest of a line or, on a line of their own, for any number of lines.
-	Prints string
-	// File and Text are what to write where.
+	// Output is the expected output. Three dots match the rest of a line or, on a line of their own, any
+	// number of lines.
+	Output string
+	// File is the name of the file to write, and Text its content.
 	File, Text string
 }
 
-// fence is a block of code. A line with nothing but a file's name before it says that it is the file's text.
+// fence matches a fenced code block, together with a preceding paragraph such as "`values.yaml`:", which says that
+// the block is the content of that file.
 var fence = regexp.MustCompile("(?m)(?:^`([^`\n]+)`:\n\n)?^```[a-z]*\n((?s:.*?))^```$")
 
-// Parse returns the steps of a page in Markdown, in order. A block of code is a file's, or has commands after '$ ', or is neither and
-// left out.
+// Parse returns the steps of a Markdown page in order. A code block is a step if it is the content of a file, or if
+// it starts with "$ "; each line that starts with "$ " is a command. Parse ignores all other blocks.
 func Parse(page string) []Step {
 	var out []Step
 	for _, block := range fence.FindAllStringSubmatch(page, -1) {
@@ -33,26 +36,26 @@ func Parse(page string) []Step {
 			continue
 		}
 		for part := range strings.SplitSeq(text[len("$ "):], "\n$ ") {
-			command, prints, _ := strings.Cut(part, "\n")
-			if prints != "" && !strings.HasSuffix(prints, "\n") {
-				prints += "\n"
+			command, output, _ := strings.Cut(part, "\n")
+			if output != "" && !strings.HasSuffix(output, "\n") {
+				output += "\n"
 			}
-			out = append(out, Step{Command: command, Prints: prints})
+			out = append(out, Step{Command: command, Output: output})
 		}
 	}
 	return out
 }
 
-// Shows reports whether what the page has is a part of what the command printed.
-func (s Step) Shows(printed string) bool {
-	pattern := regexp.QuoteMeta(s.Prints)
-	pattern = lines.ReplaceAllString(pattern, "(?:.*\n)*?")
-	pattern = rest.ReplaceAllString(pattern, ".*")
-	return regexp.MustCompile("(?m)^" + pattern).MatchString(printed)
+// Matches reports whether the output of the command contains the expected output, beginning at the start of a line.
+func (s Step) Matches(output string) bool {
+	pattern := regexp.QuoteMeta(s.Output)
+	pattern = elidedLines.ReplaceAllString(pattern, "(?:.*\n)*?")
+	pattern = elidedRest.ReplaceAllString(pattern, ".*")
+	return regexp.MustCompile("(?m)^" + pattern).MatchString(output)
 }
 
-// Dots, quoted for a pattern.
+// Three dots in Output, as QuoteMeta leaves them.
 var (
-	lines = regexp.MustCompile(`(?m)^\\.\\.\\.\n`)
-	rest  = regexp.MustCompile(`(?m)\\.\\.\\.$`)
+	elidedLines = regexp.MustCompile(`(?m)^\\.\\.\\.\n`)
+	elidedRest  = regexp.MustCompile(`(?m)\\.\\.\\.$`)
 )

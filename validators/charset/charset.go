@@ -1,7 +1,7 @@
-// Package charset knows which characters a database of KFP can store.
+// Package charset tells which characters a KFP database can store.
 //
-// KFP connects with charset=utf8 unless it is told otherwise, which MySQL and MariaDB take for utf8mb3: no character of four bytes
-// gets through, whatever the tables have. So what counts is the narrower of the connection's and the columns' character set.
+// By default KFP connects with charset=utf8, which MySQL and MariaDB take to mean utf8mb3: no character of four bytes gets through,
+// whatever the character set of the tables. What counts is the narrower character set of the connection and the columns.
 package charset
 
 import (
@@ -12,28 +12,28 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// Charset is a character set of MySQL and MariaDB. The zero value is [UTF8MB3].
+// Charset is a character set of MySQL or MariaDB. The zero value is [UTF8MB3].
 type Charset int
 
-// The character sets, from what a new installation of KFP has to the others that are met.
+// The character sets of KFP databases. A new installation has UTF8MB3.
 const (
-	// UTF8MB3 has the characters of up to three bytes: no emoji, none of the rarer Chinese characters.
+	// UTF8MB3 has the characters of up to three bytes in UTF-8: no emoji and no rare Chinese characters.
 	UTF8MB3 Charset = iota
 	// Latin1 has the characters of Windows-1252.
 	Latin1
-	// UTF8MB4 has all.
+	// UTF8MB4 has all characters.
 	UTF8MB4
 )
 
 var names = []string{UTF8MB3: "utf8mb3", Latin1: "latin1", UTF8MB4: "utf8mb4"}
 
-// Names are those that Parse knows.
+// Names returns the names that Parse accepts, sorted.
 func Names() []string { return slices.Sorted(slices.Values(names)) }
 
-// String is the name of the character set, as databases call it.
+// String returns the database's name of the character set, such as utf8mb3.
 func (c Charset) String() string { return names[c] }
 
-// Parse reads the name of a character set.
+// Parse returns the character set with the given name, in any case. It returns an error if there is none.
 func Parse(name string) (Charset, error) {
 	i := slices.Index(names, strings.ToLower(name))
 	if i < 0 {
@@ -51,7 +51,7 @@ func (c *Charset) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Stores reports whether a text with the character can be stored.
+// Stores reports whether a column of the character set can store the character.
 // Source: MariaDB/server 10.11 strings/ctype-latin1.c: its latin1 is Windows-1252, whose five unassigned bytes are the control
 // characters of the same number.
 func (c Charset) Stores(r rune) bool {
@@ -65,5 +65,5 @@ func (c Charset) Stores(r rune) bool {
 	return ok || strings.ContainsRune(unassigned, r)
 }
 
-// unassigned are the control characters in Windows-1252's five gaps.
+// unassigned holds the control characters for the five bytes that Windows-1252 does not assign.
 const unassigned = "\u0081\u008d\u008f\u0090\u009d"

@@ -13,7 +13,7 @@ func TestParse(t *testing.T) {
 	}
 	for _, name := range []string{"", "utf8", "cp1252"} {
 		if _, err := Parse(name); err == nil {
-			t.Errorf("%q is taken", name)
+			t.Errorf("%q is accepted", name)
 		}
 	}
 }

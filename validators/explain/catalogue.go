@@ -14,61 +14,70 @@ import (
 //go:embed catalogue.yaml
 var catalogueYAML []byte
 
-// Failure is a failure that is known, as the catalogue has it.
+// Failure is an entry of the catalogue: a known failure, or a rule of kfp-preflight.
 type Failure struct {
-	// ID names the failure. That of a denial or a warning of kfp-preflight is the ID of its rule.
+	// ID names the failure. For a rule of kfp-preflight, it is the ID of the rule.
 	ID    string `json:"id"`
 	Title string `json:"title"`
-	// Example is an error of this failure.
+	// Example is a typical error text of this failure.
 	Example string `json:"example,omitempty"`
-	// Texts are regular expressions, one a line, any of which shows the failure. White space in them stands for any white
-	// space and for none, ' for any quote, and <name> for a value. The denials of a rule are known by its ID.
+	// Texts are regular expressions, one per line. The failure is recognized if any of them matches.
+	// White space in them matches any white space or none, ' matches any quote, and <name> captures
+	// a value. A rule has no Texts: its denials begin with its ID.
 	Texts   string `json:"texts,omitempty"`
 	Meaning string `json:"meaning"`
 	Check   []Step `json:"check"`
 	Fix     []Step `json:"fix"`
 	// Rules are the rules of kfp-preflight that find the failure at admission.
 	Rules []string `json:"rules,omitempty"`
-	// SymptomOf are the failures that this one is only a symptom of, if they are in the same text; "any" is all others.
+	// SymptomOf lists the failures that cause this one. If one of them is in the same text, this
+	// failure is left out. "any" stands for all other failures.
 	SymptomOf []string `json:"symptomOf,omitempty"`
 
+	// patterns are the compiled Texts.
 	patterns []*regexp.Regexp
-	// ends is what the denials of a rule end with. Empty for what is no rule.
-	ends string
-	// quotedBy are the rules whose denials may quote an error of this failure.
+	// skipHint matches the end of an answer that contains a denial of this rule. It is nil for a
+	// failure that is not a rule.
+	skipHint *regexp.Regexp
+	// quotedBy lists the rules whose denials may quote an error of this failure.
 	quotedBy []string
 }
 
-// Step is something to do.
+// isRule reports whether the entry is a rule of kfp-preflight.
+func (f *Failure) isRule() bool { return f.skipHint != nil }
+
+// Step is one action to check or to fix something.
 type Step struct {
 	Say string `json:"say"`
-	// Run is a command. In the catalogue it has {name} where a value of the text goes.
+	// Run is a command, if the step has one. In the catalogue, {name} stands for a captured value.
 	Run string `json:"run,omitempty"`
 }
 
-// anyFailure in [Failure.SymptomOf] stands for all failures.
+// anyFailure in [Failure.SymptomOf] stands for all other failures.
 const anyFailure = "any"
 
-// Catalogue is what is known.
+// Catalogue holds the known failures.
 type Catalogue struct {
-	// Failures are the known failures; Rules are the denials and warnings of kfp-preflight itself, one for each rule.
+	// Failures are the known failures.
 	Failures []Failure `json:"failures"`
-	Rules    []Failure `json:"rules"`
-	// Skip is how to go on in spite of a rule.
+	// Rules explain the denials and warnings of kfp-preflight itself, one entry per rule.
+	Rules []Failure `json:"rules"`
+	// Skip is the step that skips a rule. It is added to the fixes of each rule.
 	Skip Step `json:"skip"`
-	// Context are patterns for values that errors have beside them.
+	// Context are patterns, like [Failure.Texts], that capture values in the text around an error.
 	Context string `json:"context"`
-	// Unknown is what to do with an error that is not known.
+	// Unknown are the next steps for a text that contains no known failure.
 	Unknown []Step `json:"unknown"`
 
-	context []*regexp.Regexp
+	// contextPatterns are the compiled Context.
+	contextPatterns []*regexp.Regexp
 }
 
-// Load returns the catalogue.
+// Load returns the embedded catalogue. It fails only if catalogue.yaml is invalid, which a test excludes.
 func Load() (*Catalogue, error) {
 	c, err := parse(catalogueYAML)
 	if err != nil {
-		return nil, fmt.Errorf("the catalogue of failures: %w", err)
+		return nil, fmt.Errorf("catalogue of known failures: %w", err)
 	}
 	return c, nil
 }
@@ -78,14 +87,12 @@ func parse(text []byte) (*Catalogue, error) {
 	if err := yaml.UnmarshalStrict(text, &c); err != nil {
 		return nil, err
 	}
-	for i := range c.Rules {
-		c.Rules[i].recogniseRule(c.Skip)
-	}
+	c.setUpRules()
 	byID := map[string]*Failure{}
 	var err error
 	for f := range c.all {
 		if byID[f.ID] != nil {
-			return nil, fmt.Errorf("%s is there twice", f.ID)
+			return nil, fmt.Errorf("%s is listed twice", f.ID)
 		}
 		byID[f.ID] = f
 		if f.patterns, err = compile(f.Texts); err == nil {
@@ -103,12 +110,12 @@ func parse(text []byte) (*Catalogue, error) {
 			}
 			other := byID[cause]
 			if other == nil || other == f {
-				return nil, fmt.Errorf("%s: there is no other failure %s", f.ID, cause)
+				return nil, fmt.Errorf("%s: symptomOf: there is no other failure %s", f.ID, cause)
 			}
 			f.quotedBy = slices.Concat(f.quotedBy, other.Rules)
 		}
 	}
-	if c.context, err = compile(c.Context); err != nil {
+	if c.contextPatterns, err = compile(c.Context); err != nil {
 		return nil, fmt.Errorf("context: %w", err)
 	}
 	if err := validateSteps(c.Unknown); err != nil {
@@ -117,14 +124,7 @@ func parse(text []byte) (*Catalogue, error) {
 	return &c, nil
 }
 
-// recogniseRule makes the denials of a rule known by its ID, and adds the way around it.
-func (f *Failure) recogniseRule(skip Step) {
-	f.Texts, f.Rules = regexp.QuoteMeta(f.ID)+":", []string{f.ID}
-	f.ends = "kfp-preflight.dev/skip:" + f.ID
-	f.Fix = append(f.Fix, Step{skip.Say, strings.ReplaceAll(skip.Run, "RULE", f.ID)})
-}
-
-// all yields the failures and the rules.
+// all yields the failures, then the rules.
 func (c *Catalogue) all(yield func(*Failure) bool) {
 	for _, list := range [][]Failure{c.Failures, c.Rules} {
 		for i := range list {
@@ -135,11 +135,12 @@ func (c *Catalogue) all(yield func(*Failure) bool) {
 	}
 }
 
-var id = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
+var validID = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
 
 func (f *Failure) validate() error {
-	if !id.MatchString(f.ID) || f.Title == "" || f.Meaning == "" || len(f.patterns) == 0 || len(f.Check) == 0 || len(f.Fix) == 0 {
-		return errors.New("an entry has an id of words and dashes, a title, texts, a meaning, checks and fixes")
+	if !validID.MatchString(f.ID) || f.Title == "" || f.Meaning == "" ||
+		len(f.patterns) == 0 || len(f.Check) == 0 || len(f.Fix) == 0 {
+		return errors.New("an entry needs an id of words and dashes, a title, texts, a meaning, checks and fixes")
 	}
 	return validateSteps(slices.Concat(f.Check, f.Fix))
 }
@@ -147,11 +148,11 @@ func (f *Failure) validate() error {
 func validateSteps(steps []Step) error {
 	for _, s := range steps {
 		if s.Say == "" {
-			return errors.New("a step says nothing")
+			return errors.New("a step has no text in say")
 		}
-		for _, match := range inCommand.FindAllStringSubmatch(s.Run, -1) {
-			if k, ok := kindOf(match[1]); !ok || k.valid == nil {
-				return fmt.Errorf("%s can't stand in a command: %s", match[0], s.Run)
+		for _, match := range valueInCommand.FindAllStringSubmatch(s.Run, -1) {
+			if k, ok := kindOf(match[1]); !ok || k.validInCommand == nil {
+				return fmt.Errorf("%s is not allowed in a command: %s", match[0], s.Run)
 			}
 		}
 	}
@@ -159,11 +160,11 @@ func validateSteps(steps []Step) error {
 }
 
 var (
-	inPattern = regexp.MustCompile(`<([a-zA-Z]+)>`)
-	inCommand = regexp.MustCompile(`\{([a-zA-Z]+)\}`)
+	valueInPattern = regexp.MustCompile(`<([a-zA-Z]+)>`)
+	valueInCommand = regexp.MustCompile(`\{([a-zA-Z]+)\}`)
 )
 
-// compile makes regular expressions of patterns, one a line.
+// compile compiles patterns, one per line, into regular expressions for normalized text.
 func compile(patterns string) ([]*regexp.Regexp, error) {
 	var out []*regexp.Regexp
 	for line := range strings.Lines(patterns) {
@@ -171,9 +172,9 @@ func compile(patterns string) ([]*regexp.Regexp, error) {
 		if line == "" {
 			continue
 		}
-		pattern, err := regexp.Compile(inPattern.ReplaceAllStringFunc(line, func(value string) string {
-			k, _ := kindOf(strings.Trim(value, "<>")) // what is no kind has no characters, which is no expression
-			return "(?P" + value + k.chars + "+)"
+		pattern, err := regexp.Compile(valueInPattern.ReplaceAllStringFunc(line, func(value string) string {
+			k, _ := kindOf(strings.Trim(value, "<>")) // an unknown kind has no charClass, so Compile fails
+			return "(?P" + value + k.charClass + "+)"
 		}))
 		if err != nil {
 			return nil, err

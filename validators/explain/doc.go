@@ -1,18 +1,22 @@
-// Package explain says which known failure a pasted error is.
+// Package explain recognizes known failures in a pasted error text, and tells how to check and fix them.
 //
-// What people paste is rarely the error as it was written. It comes inside JSON inside a Python exception, wrapped at the
-// width of a terminal in the middle of words, cut off, or with other errors around it. So the text is first read
-// (normalize.go): escapes are undone, all quotes become the same, and white space is taken out but remembered. What is
-// left is matched (match.go) against the patterns of a catalogue (catalogue.yaml, catalogue.go), which has one entry for
-// each known failure. A pattern is written like the error itself:
+// A pasted text is rarely the error as it was written. It arrives inside JSON inside a Python
+// exception, wrapped at the width of a terminal in the middle of words, cut off, or surrounded by
+// other errors. So the text is normalized first (normalize.go): escapes are undone, all quotes
+// become single quotes, and white space is removed but remembered. The result is matched (match.go)
+// against the patterns of a catalogue (catalogue.yaml, catalogue.go) with one entry per known
+// failure. A pattern looks like the error itself:
 //
 //	couldn't find key <key> in Secret <namespace>/<secret>
 //
-// The names in it (values.go) are shown, and filled into the commands that an entry suggests; but only if they could be
-// names in Kubernetes, because the text may come from anywhere and the commands are meant to be run.
+// The captured values (values.go) are shown, and filled into the commands that an entry suggests.
+// The text may come from anywhere and users run these commands, so a value is filled in only if it
+// could be the name of a Kubernetes object.
 //
-// Errors wrap each other. An entry names the failures that it is only a symptom of, and yields to them. What stands within
-// another match belongs to it: a denial of kfp-preflight quotes the error that it spared its reader.
+// Errors wrap each other. An entry lists the failures that it is a symptom of, and is left out if
+// one of them is in the text. A match within a longer match belongs to it. In particular, a denial
+// of kfp-preflight (denial.go) quotes the error that it prevented, which is not reported.
 //
-// A new failure is an entry in catalogue.yaml and a text in testdata/<id>/; docs/errors.md is written from the catalogue.
+// To add a failure, add an entry to catalogue.yaml and a text to testdata/<id>/. docs/errors.md is
+// generated from the catalogue.
 package explain

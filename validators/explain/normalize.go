@@ -7,47 +7,49 @@ import (
 	"unicode/utf8"
 )
 
-// pasted is a text as patterns see it.
-type pasted struct {
-	// text has no white space and no escapes, and all its quotes are single ones.
-	text string
-	// shown is the same, offset by offset, with the quotes that were there.
-	shown string
-	// gaps has the white space that stood before each offset.
-	gaps []gap
+// normalizedText is a text that patterns can match.
+type normalizedText struct {
+	// compact has no white space and no escapes, and only single quotes.
+	compact string
+	// original is the same as compact, byte by byte, but with the original quotes.
+	original string
+	// whitespace is the white space that was before each byte.
+	whitespace []whitespace
 }
 
-// gap is the white space before a character. The larger wins where two meet.
-type gap byte
+// whitespace is the white space before a character. Where two meet, the larger value wins.
+type whitespace byte
 
 const (
-	none gap = iota
-	space
-	newLine
+	noWhitespace whitespace = iota
+	spaceBefore
+	newlineBefore
 )
 
 var terminalControl = regexp.MustCompile("\x1b(?:\\[[0-9;?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?)")
 
-// read prepares a text for matching. Reading what was read changes nothing.
-func read(raw string) pasted {
+// normalize prepares a text for matching. It is idempotent.
+func normalize(raw string) normalizedText {
 	raw = strings.ReplaceAll(terminalControl.ReplaceAllString(raw, ""), "\r\n", "\n")
-	r := reader{shown: make([]byte, 0, len(raw)), gaps: make([]gap, 0, len(raw))}
+	n := normalizer{out: make([]byte, 0, len(raw)), whitespace: make([]whitespace, 0, len(raw))}
 	lines := strings.Split(raw, "\n")
 	width := terminalWidth(lines)
 	for i, line := range lines {
 		for _, c := range line {
-			r.add(c)
+			n.add(c)
 		}
 		if i < len(lines)-1 && utf8.RuneCountInString(line) != width {
-			r.add('\n')
+			n.add('\n')
 		}
 	}
-	shown := string(r.shown)
-	return pasted{text: strings.NewReplacer(`"`, `'`, "`", `'`).Replace(shown), shown: shown, gaps: r.gaps}
+	original := string(n.out)
+	compact := strings.NewReplacer(`"`, `'`, "`", `'`).Replace(original)
+	return normalizedText{compact: compact, original: original, whitespace: n.whitespace}
 }
 
-// terminalWidth is the length of the lines that a terminal has broken, so that a word goes on in the next one: the
-// longest lines, if there are several of them. Zero if no line was broken.
+// terminalWidth returns the width at which a terminal has wrapped the lines, so that a word continues
+// on the next line. It is the length of the longest lines, if there are several of them, or 0 if no
+// line was wrapped.
 func terminalWidth(lines []string) int {
 	const usual, least = 80, 40
 	longest, count := 0, 0
@@ -65,12 +67,14 @@ func terminalWidth(lines []string) int {
 	return 0
 }
 
-// reader undoes escapes while it reads: whenever the end of what it has read is a whole escape, it puts the character
-// that is meant in its place, and looks again. So any depth of escaping comes undone in one pass.
-type reader struct {
-	shown []byte
-	gaps  []gap
-	gap   gap
+// normalizer undoes escapes as it goes. As soon as its output ends with a complete escape, it replaces
+// the escape by the character that it stands for, and checks again. So it undoes any depth of escaping
+// in one pass.
+type normalizer struct {
+	out        []byte
+	whitespace []whitespace
+	// pending is the white space since the last character of out.
+	pending whitespace
 }
 
 var entities = map[string]rune{
@@ -78,32 +82,32 @@ var entities = map[string]rune{
 	"&amp;": '&', "&lt;": '<', "&gt;": '>', "&nbsp;": ' ',
 }
 
-func (r *reader) add(c rune) {
+func (n *normalizer) add(c rune) {
 	switch {
 	case c == '\n' || c == '\r':
-		r.gap = newLine
+		n.pending = newlineBefore
 		return
 	case unicode.IsSpace(c):
-		r.gap = max(r.gap, space)
+		n.pending = max(n.pending, spaceBefore)
 		return
 	case !unicode.IsPrint(c):
-		return // nothing that could steer a terminal gets any further
+		return // drops everything that could control a terminal
 	}
-	r.shown = utf8.AppendRune(r.shown, straight(c))
-	r.gaps = append(r.gaps, r.gap)
-	for r.gap = none; len(r.gaps) < len(r.shown); {
-		r.gaps = append(r.gaps, none)
+	n.out = utf8.AppendRune(n.out, straightQuote(c))
+	n.whitespace = append(n.whitespace, n.pending)
+	for n.pending = noWhitespace; len(n.whitespace) < len(n.out); {
+		n.whitespace = append(n.whitespace, noWhitespace)
 	}
-	if length, meant, ok := escapeAtEnd(r.shown); ok {
-		start := len(r.shown) - length
-		r.gap = max(r.gap, r.gaps[start])
-		r.shown, r.gaps = r.shown[:start], r.gaps[:start]
-		r.add(meant)
+	if length, char, ok := escapeAtEnd(n.out); ok {
+		start := len(n.out) - length
+		n.pending = max(n.pending, n.whitespace[start])
+		n.out, n.whitespace = n.out[:start], n.whitespace[:start]
+		n.add(char)
 	}
 }
 
-// straight undoes what word processors and chats make of quotes.
-func straight(c rune) rune {
+// straightQuote replaces typographic quotes, which word processors and chat programs insert.
+func straightQuote(c rune) rune {
 	switch c {
 	case '\u201c', '\u201d', '\u201e':
 		return '"'
@@ -114,7 +118,7 @@ func straight(c rune) rune {
 }
 
 // escapeAtEnd returns the length of the escape at the end of text, and the character that it stands for.
-func escapeAtEnd(text []byte) (length int, meant rune, ok bool) {
+func escapeAtEnd(text []byte) (length int, char rune, ok bool) {
 	n := len(text)
 	last := text[n-1]
 	if n >= 2 && text[n-2] == '\\' {
@@ -148,19 +152,20 @@ func escapeAtEnd(text []byte) (length int, meant rune, ok bool) {
 	return 0, 0, false
 }
 
-// value is what stood between two offsets. A value whose end is certain is whole, so only a terminal can have broken its
-// line. Otherwise a value of several words ends where its line does, and any other at the first white space.
-func (p pasted) value(start, end int, whole, words bool) string {
+// value returns the original text between two offsets. If the end of the value is certain, only a
+// terminal can have broken its line, so the parts are joined. Otherwise a value ends at the end of its
+// line or, unless it may have several words, at the first white space.
+func (t normalizedText) value(start, end int, certainEnd, multiWord bool) string {
 	var out strings.Builder
 	for i := start; i < end; i++ {
-		switch before := p.gaps[i]; {
-		case i == start || before == none || whole && before == newLine:
-		case (whole || words) && before == space:
+		switch before := t.whitespace[i]; {
+		case i == start || before == noWhitespace || certainEnd && before == newlineBefore:
+		case (certainEnd || multiWord) && before == spaceBefore:
 			out.WriteByte(' ')
 		default:
 			return out.String()
 		}
-		out.WriteByte(p.shown[i])
+		out.WriteByte(t.original[i])
 	}
 	return out.String()
 }

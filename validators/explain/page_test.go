@@ -10,7 +10,7 @@ import (
 
 var update = flag.Bool("update", false, "write docs/errors.md")
 
-// TestPage holds docs/errors.md to the catalogue.
+// TestPage compares docs/errors.md with the catalogue.
 func TestPage(t *testing.T) {
 	const file = "../../docs/errors.md"
 	got := page(load(t))
@@ -24,26 +24,27 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s is not what the catalogue says; make cases writes it", file)
+		t.Errorf("%s does not match the catalogue; run make cases", file)
 	}
 	for _, c := range got {
 		if c != '\n' && (c < ' ' || c > '~') {
-			t.Errorf("the catalogue has %q", c)
+			t.Errorf("the catalogue contains %q, which is not ASCII", c)
 		}
 	}
 }
 
+// page renders docs/errors.md.
 func page(c *Catalogue) string {
 	var out strings.Builder
 	out.WriteString(`# Known errors
 
-What these errors mean, how to check, and how to fix them. ` + "`kfp-preflight explain`" + ` says which of them a text is, however it
-was pasted, and fills its names into the commands. The errors that it quotes are examples; names differ.
+Each error on this page has an example, an explanation, and steps to check and to fix it. The names in the examples will differ
+from yours. Pass your error to ` + "`kfp-preflight explain`" + `, which finds the entry for it and fills your names into the commands.
 
-This page is written from [catalogue.yaml](../validators/explain/catalogue.yaml) by ` + "`make cases`" + `. The denials and warnings of
-kfp-preflight itself have [pages of their own](rules).
+This page is generated from [catalogue.yaml](../validators/explain/catalogue.yaml) by ` + "`make cases`" + `. The denials and warnings of
+kfp-preflight itself are described with [its rules](rules).
 
-| | |
+| error | what happened |
 |---|---|
 `)
 	for _, f := range c.Failures {
@@ -63,7 +64,7 @@ kfp-preflight itself have [pages of their own](rules).
 		for i, rule := range f.Rules {
 			lead := ", "
 			if i == 0 {
-				lead = "\nAt admission, kfp-preflight finds this by "
+				lead = "\nRules that find this at admission: "
 			}
 			fmt.Fprintf(&out, "%s[%s](rules/%s.md)", lead, rule, rule)
 		}
@@ -74,7 +75,7 @@ kfp-preflight itself have [pages of their own](rules).
 	return out.String()
 }
 
-// list is steps in Markdown.
+// list renders steps in Markdown.
 func list(steps []Step) string {
 	var out strings.Builder
 	for _, s := range steps {

@@ -7,12 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// Text is the explanation for a terminal of a width. Commands are not wrapped, because they are there to be copied.
+// Text renders the explanation for a terminal that is width columns wide. Commands are not wrapped,
+// so that users can copy them.
 func (e Explanation) Text(width int) string {
 	var out strings.Builder
 	out.WriteString(wrap(e.Title+" ("+e.ID+")", "", width))
 	if len(e.Found) > 0 {
-		out.WriteString("\n  In the text\n")
+		out.WriteString("\n  Found in the text\n")
 		for _, v := range e.Found {
 			out.WriteString(wrap(v.Label+": "+strings.Join(v.Values, ", "), "    ", width))
 		}
@@ -24,14 +25,14 @@ func (e Explanation) Text(width int) string {
 	out.WriteString("\n  How to check\n" + Steps(e.Check, width) + "\n  How to fix it\n" + Steps(e.Fix, width))
 	switch {
 	case slices.Contains(e.Rules, e.ID):
-		out.WriteString("\n" + wrap("All about this rule: docs/rules/"+e.ID+".md", "  ", width))
+		out.WriteString("\n" + wrap("More about this rule: docs/rules/"+e.ID+".md", "  ", width))
 	case len(e.Rules) > 0:
-		out.WriteString("\n" + wrap("At admission, before anything runs, kfp-preflight finds this by: "+strings.Join(e.Rules, ", "), "  ", width))
+		out.WriteString("\n" + wrap("Rules that find this at admission, before anything runs: "+strings.Join(e.Rules, ", "), "  ", width))
 	}
 	return out.String()
 }
 
-// Steps lists what to do.
+// Steps renders a list of steps for a terminal that is width columns wide.
 func Steps(steps []Step, width int) string {
 	var out strings.Builder
 	for _, s := range steps {
@@ -45,7 +46,7 @@ func Steps(steps []Step, width int) string {
 	return out.String()
 }
 
-// wrap breaks a text into lines. A word that is longer than a line has one for itself.
+// wrap breaks a text into lines of at most width characters, indent included. A longer word is not broken.
 func wrap(text, indent string, width int) string {
 	var out strings.Builder
 	column := 0

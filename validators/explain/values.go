@@ -1,7 +1,9 @@
 package explain
 
 import (
+	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -9,18 +11,19 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// kind is a kind of value that patterns find in a text, as <name>, and commands take, as {name}.
-type kind struct {
-	name  string
+// valueKind is a kind of value that patterns capture as <name>, and that commands contain as {name}.
+type valueKind struct {
+	name string
+	// label introduces the value in an explanation.
 	label string
-	// chars is the class of its characters.
-	chars string
-	// words says that it can have several words.
-	words bool
-	// valid says whether a value may stand in a command. Without it none may.
-	valid func(string) bool
-	// show makes a value readable, if it isn't.
-	show func(string) string
+	// charClass is a regular expression for one character of the value.
+	charClass string
+	// multiWord means that the value may contain spaces.
+	multiWord bool
+	// validInCommand reports whether a value may be filled into a command. If it is nil, no value may.
+	validInCommand func(string) bool
+	// display makes a value readable. It may be nil.
+	display func(string) string
 }
 
 const (
@@ -29,49 +32,49 @@ const (
 	quotedChars = `[^']`
 )
 
-// kinds are all kinds of values, in the order in which they are shown.
-var kinds = []kind{
-	{name: "namespace", label: "namespace", chars: nameChars, valid: isLabel},
-	{name: "pod", label: "pod", chars: nameChars, valid: isName},
-	{name: "quota", label: "ResourceQuota", chars: nameChars, valid: isName},
-	{name: "missing", label: "not set", chars: listChars, words: true},
-	{name: "requested", label: "requested", chars: listChars, words: true},
-	{name: "used", label: "used", chars: listChars, words: true},
-	{name: "limited", label: "limited to", chars: listChars, words: true},
-	{name: "resource", label: "resource", chars: `[A-Za-z0-9./-]`, valid: isName},
-	{name: "bound", label: "bound", chars: `[A-Za-z0-9]`},
-	{name: "secret", label: "Secret", chars: nameChars, valid: isName},
-	{name: "pullSecrets", label: "Secrets", chars: `[A-Za-z0-9.,-]`, words: true},
-	{name: "configMap", label: "ConfigMap", chars: nameChars, valid: isName},
-	{name: "key", label: "key", chars: nameChars, valid: isKey},
-	{name: "volume", label: "volume", chars: nameChars, valid: isLabel},
-	{name: "claim", label: "PersistentVolumeClaim", chars: nameChars, valid: isName},
-	{name: "serviceAccount", label: "ServiceAccount", chars: nameChars, valid: isName},
-	{name: "priorityClass", label: "PriorityClass", chars: nameChars, valid: isName},
-	{name: "image", label: "image", chars: quotedChars},
-	{name: "webhook", label: "webhook", chars: nameChars, valid: isName},
-	{name: "user", label: "user", chars: quotedChars},
-	{name: "verb", label: "verb", chars: nameChars, valid: isName},
-	{name: "parameters", label: "parameters", chars: `[A-Za-z0-9_,.-]`, words: true},
-	{name: "pipeline", label: "pipeline", chars: `[A-Za-z0-9._/-]`},
-	{name: "limit", label: "limit in bytes", chars: `[0-9]`},
-	{name: "characters", label: "characters", chars: quotedChars, show: decodeBytes},
-	{name: "column", label: "column", chars: `[A-Za-z0-9_]`},
+// valueKinds are all kinds of values, in the order in which an explanation shows them.
+var valueKinds = []valueKind{
+	{name: "namespace", label: "namespace", charClass: nameChars, validInCommand: isLabel},
+	{name: "pod", label: "pod", charClass: nameChars, validInCommand: isName},
+	{name: "quota", label: "ResourceQuota", charClass: nameChars, validInCommand: isName},
+	{name: "missing", label: "not set", charClass: listChars, multiWord: true},
+	{name: "requested", label: "requested", charClass: listChars, multiWord: true},
+	{name: "used", label: "used", charClass: listChars, multiWord: true},
+	{name: "limited", label: "limited to", charClass: listChars, multiWord: true},
+	{name: "resource", label: "resource", charClass: `[A-Za-z0-9./-]`, validInCommand: isName},
+	{name: "bound", label: "bound", charClass: `[A-Za-z0-9]`},
+	{name: "secret", label: "Secret", charClass: nameChars, validInCommand: isName},
+	{name: "pullSecrets", label: "Secrets", charClass: `[A-Za-z0-9.,-]`, multiWord: true},
+	{name: "configMap", label: "ConfigMap", charClass: nameChars, validInCommand: isName},
+	{name: "key", label: "key", charClass: nameChars, validInCommand: isKey},
+	{name: "volume", label: "volume", charClass: nameChars, validInCommand: isLabel},
+	{name: "claim", label: "PersistentVolumeClaim", charClass: nameChars, validInCommand: isName},
+	{name: "serviceAccount", label: "ServiceAccount", charClass: nameChars, validInCommand: isName},
+	{name: "priorityClass", label: "PriorityClass", charClass: nameChars, validInCommand: isName},
+	{name: "image", label: "image", charClass: quotedChars},
+	{name: "webhook", label: "webhook", charClass: nameChars, validInCommand: isName},
+	{name: "user", label: "user", charClass: quotedChars},
+	{name: "verb", label: "verb", charClass: nameChars, validInCommand: isName},
+	{name: "parameters", label: "parameters", charClass: `[A-Za-z0-9_,.-]`, multiWord: true},
+	{name: "pipeline", label: "pipeline", charClass: `[A-Za-z0-9._/-]`},
+	{name: "limit", label: "limit in bytes", charClass: `[0-9]`},
+	{name: "characters", label: "characters", charClass: quotedChars, display: decodeBytes},
+	{name: "column", label: "column", charClass: `[A-Za-z0-9_]`},
 }
 
-func kindOf(name string) (kind, bool) {
-	for _, k := range kinds {
+func kindOf(name string) (valueKind, bool) {
+	for _, k := range valueKinds {
 		if k.name == name {
 			return k, true
 		}
 	}
-	return kind{}, false
+	return valueKind{}, false
 }
 
 var upper = regexp.MustCompile(`[A-Z]`)
 
-// placeholder stands in a command for a value that is not known: SERVICE_ACCOUNT.
-func (k kind) placeholder() string {
+// placeholder returns the name that a command contains for an unknown value, such as SERVICE_ACCOUNT.
+func (k valueKind) placeholder() string {
 	return strings.ToUpper(upper.ReplaceAllString(k.name, "_$0"))
 }
 
@@ -81,8 +84,8 @@ func isKey(s string) bool   { return len(validation.IsConfigMapKey(s)) == 0 }
 
 var hexBytes = regexp.MustCompile(`(?:\\x[0-9A-F]{2})+`)
 
-// decodeBytes adds to the bytes that MySQL could not store, such as \xEC\x97\xAC, the characters that they are. The last
-// one may be cut.
+// decodeBytes decodes bytes that MySQL could not store, such as \xEC\x97\xAC, and appends the original
+// text in parentheses. An incomplete character at the end is left out.
 func decodeBytes(text string) string {
 	var characters strings.Builder
 	for _, run := range hexBytes.FindAllString(text, -1) {
@@ -100,4 +103,50 @@ func decodeBytes(text string) string {
 		return text
 	}
 	return characters.String() + " (" + text + ")"
+}
+
+// Value lists the values of one kind that a text contains. They are printable, but not validated.
+type Value struct {
+	Name   string   `json:"name"`
+	Label  string   `json:"-"`
+	Values []string `json:"values"`
+}
+
+// capturedValues maps the names of kinds to the distinct values that were found.
+type capturedValues map[string][]string
+
+// maxValue bounds the length of a captured value. A longer one is no valid name, so it is never filled into a command.
+const maxValue = 300
+
+// capture adds the values of a match. The offsets are those of [regexp.Regexp.FindStringSubmatchIndex].
+func (v capturedValues) capture(text normalizedText, pattern *regexp.Regexp, offsets []int) {
+	for i, name := range pattern.SubexpNames() {
+		if name == "" || offsets[2*i] < 0 {
+			continue
+		}
+		k, _ := kindOf(name)
+		start, end := offsets[2*i], offsets[2*i+1]
+		// If the error continues after the value, the value ends there.
+		certainEnd := end < offsets[1] || strings.HasPrefix(text.compact[end:], "'")
+		value := strings.TrimRight(text.value(start, end, certainEnd, k.multiWord), ".,:; ")
+		value = fmt.Sprintf("%.*s", maxValue, value)
+		if k.display != nil {
+			value = k.display(value)
+		}
+		v.add(name, value)
+	}
+}
+
+func (v capturedValues) merge(other capturedValues) {
+	for name, found := range other {
+		for _, value := range found {
+			v.add(name, value)
+		}
+	}
+}
+
+func (v capturedValues) add(name, value string) {
+	if value != "" && !slices.Contains(v[name], value) {
+		v[name] = append(v[name], value)
+	}
 }

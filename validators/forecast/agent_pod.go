@@ -5,23 +5,37 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// tokenSecretAnnotation on a ServiceAccount names the Secret of its token.
-const tokenSecretAnnotation = "workflows.argoproj.io/service-account-token.name"
+// HeaderSecret is a key of a Secret that Argo's agent sends as the header of an HTTP request. It
+// has to exist even if the reference is marked optional.
+// Source: argoproj/argo-workflows v3.7.3 workflow/executor/agent.go, workflow/util GetSecrets.
+type HeaderSecret struct {
+	Secret, Key string
+	Origin      Origin
+}
 
-// agent adds the pod that runs all HTTP and plugin templates of a Workflow, or one more step to it.
+const (
+	// agentKey is the agent pod's key in walker.podIndex.
+	agentKey = "agent"
+	// tokenVolume is the name of the agent pod's token volume, without the random letters that Argo
+	// appends.
+	tokenVolume = "kube-api-access"
+)
+
+// addToAgentPod records a step for the agent pod, which runs all HTTP and plugin templates of a
+// Workflow. It adds the pod if it is not there yet.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/agent.go createAgentPod.
-func (w *walker) agent(t placed, at position) {
-	w.headers(t, at)
-	if t.Plugin != nil || w.marked(executorPluginsMark) {
-		w.gap(at.steps, "the executor plugins of the cluster add containers to the Workflow's agent pod")
+func (w *walker) addToAgentPod(t scopedTemplate, pos position) {
+	w.recordHeaderSecrets(t, pos)
+	if t.Plugin != nil || w.podsMarked(executorPluginsMark) {
+		w.addGap(pos.steps, "the executor plugins of the cluster add containers to the Workflow's agent pod")
 	}
-	if i, ok := w.pods[agentKey]; ok {
-		w.reach(i, at)
+	if i, ok := w.podIndex[agentKey]; ok {
+		w.recordPath(i, pos)
 		return
 	}
 	token, missing, err := w.tokenSecret(w.wf.Spec.ServiceAccountName)
 	if err != nil {
-		w.gap(at.steps, err.Error())
+		w.addGap(pos.steps, err.Error())
 		return
 	}
 	container := corev1.Container{
@@ -29,11 +43,18 @@ func (w *walker) agent(t placed, at position) {
 			Requests: corev1.ResourceList{"cpu": resource.MustParse("10m"), "memory": resource.MustParse("64M")},
 			Limits:   corev1.ResourceList{"cpu": resource.MustParse("100m"), "memory": resource.MustParse("256M")},
 		},
-		VolumeMounts: []corev1.VolumeMount{{Name: tokenVolume, MountPath: "/var/run/secrets/kubernetes.io/serviceaccount", ReadOnly: true}},
+		VolumeMounts: []corev1.VolumeMount{{Name: tokenVolume, MountPath: tokenMountPath, ReadOnly: true}},
 	}
 	initContainer, mainContainer := container, container
 	initContainer.Name, mainContainer.Name = InitContainer, MainContainer
-	pod := Pod{sources: sources{template: t.path}, Origin: Origin{Template: t.Name, Path: t.path}, MissingServiceAccount: missing, ArgoContainers: []string{InitContainer, MainContainer}}
+	pod := Pod{
+		Origin:                Origin{Template: t.Name, Path: t.path},
+		ArgoContainers:        []string{InitContainer, MainContainer},
+		MissingServiceAccount: missing,
+		sources:               podSources{templatePath: t.path},
+		metadata:              podMetadata{workflow: w.wf.Name, ofAll: w.wf.Spec.PodMetadata},
+		executorImage:         w.controller.executorImage(),
+	}
 	pod.Spec = corev1.PodSpec{
 		RestartPolicy:      corev1.RestartPolicyOnFailure,
 		ImagePullSecrets:   w.wf.Spec.ImagePullSecrets,
@@ -45,15 +66,15 @@ func (w *walker) agent(t placed, at position) {
 			Secret: &corev1.SecretVolumeSource{SecretName: token},
 		}}},
 	}
-	if err := pod.patch(w.work, resolveText(w.work, w.wf.Spec.PodSpecPatch, w.globals)); err != nil {
-		w.gap(at.steps, err.Error())
+	if err := pod.applyPatch(w.budget, resolveTagsInText(w.budget, w.wf.Spec.PodSpecPatch, w.globals)); err != nil {
+		w.addGap(pos.steps, err.Error())
 		return
 	}
-	w.add(agentKey, pod, at)
+	w.addPod(agentKey, pod, pos)
 }
 
-// headers records the Secrets in the headers of an HTTP template.
-func (w *walker) headers(t placed, at position) {
+// recordHeaderSecrets records the Secrets in the headers of an HTTP template.
+func (w *walker) recordHeaderSecrets(t scopedTemplate, pos position) {
 	if t.HTTP == nil {
 		return
 	}
@@ -62,48 +83,11 @@ func (w *walker) headers(t placed, at position) {
 			continue
 		}
 		s, path := h.ValueFrom.SecretKeyRef, t.path
-		if t.scope.at == nil {
+		if t.scope.refPath == nil {
 			path = t.path.Child("http", "headers").Index(i).Child("valueFrom", "secretKeyRef")
 		}
-		w.out.HeaderSecrets = append(w.out.HeaderSecrets, HeaderSecret{s.Name, s.Key, Origin{Template: t.Name, Steps: []string{at.step()}, Certainty: at.certainty, Path: path}})
+		origin := Origin{Template: t.Name, Path: path}
+		origin.addStep(pos)
+		w.out.HeaderSecrets = append(w.out.HeaderSecrets, HeaderSecret{Secret: s.Name, Key: s.Key, Origin: origin})
 	}
-}
-
-// agentKey stands for the agent pod among the pods, and tokenVolume is its volume; Argo adds random letters to the name.
-const agentKey, tokenVolume = "agent", "kube-api-access"
-
-// tokenSecret is the name of the Secret with the token of a ServiceAccount, default if it is not named. Kubernetes makes
-// none by itself since 1.24. Without the account there is none; its name is missing then.
-// Source: argoproj/argo-workflows v3.7.3 util/secrets TokenNameForServiceAccount.
-func (w *walker) tokenSecret(name string) (secret, missing string, err error) {
-	name = firstSet(name, "default")
-	t, ok := w.tokens[name]
-	if !ok {
-		t.secret, t.err = w.readTokenSecret(name)
-		w.tokens[name] = t
-	}
-	if t.secret == "" && t.err == nil {
-		missing = name
-	}
-	return t.secret, missing, t.err
-}
-
-// token is what is known of the token of a ServiceAccount: it is asked for once.
-type token struct {
-	secret string
-	err    error
-}
-
-func (w *walker) readTokenSecret(name string) (string, error) {
-	account, err := w.facts.ServiceAccount(w.wf.Namespace, name)
-	switch {
-	case account == nil || err != nil:
-		return "", err
-	case len(account.Secrets) > 0:
-		return account.Secrets[0].Name, nil
-	}
-	if secret, ok := account.Annotations[tokenSecretAnnotation]; ok {
-		return secret, nil
-	}
-	return name + ".service-account-token", nil
 }

@@ -10,25 +10,27 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// What only Argo v4 knows has no place in the types of v3.7.3, which drop it. Decode leaves a mark instead, in a field that
-// goes where the dropped one would have gone and means nothing to a forecast: an artifact in a plugin becomes a raw
-// artifact with the mark as its data, podResources and executorPlugins become annotations of the pods.
+// The Go types of Argo v3.7.3 drop fields that only Argo v4 knows. In their place, Decode leaves
+// marks in fields that a forecast does not otherwise read: an artifact in a plugin becomes a raw
+// artifact with the mark as its data, and podResources and executorPlugins become annotations of
+// the pods.
 //
-// A controller that is older than the field ignores it as well. Which one the cluster has is not known, so that a mark
-// makes unknown what the field would change, and nothing else.
+// A controller that is older than a field ignores it. Since the controller's version is not known,
+// a mark makes unknown what the field would change, and nothing else.
 // Source: argoproj/argo-workflows f016ad89 (v4.1) pkg/apis/workflow/v1alpha1/workflow_types.go. Its other new fields,
-// pendingTimeout, resourceClaims, saveStreamViaFile and addressingStyle, change nothing that a forecast says.
+// pendingTimeout, resourceClaims, saveStreamViaFile, and addressingStyle, do not change a forecast.
 const (
 	pluginMark          = "kfp-preflight.dev/artifact-plugin"
 	podResourcesMark    = "kfp-preflight.dev/pod-resources"
 	executorPluginsMark = "kfp-preflight.dev/executor-plugins"
 )
 
-// Decode reads a Workflow, a WorkflowTemplate or a ClusterWorkflowTemplate from JSON, with marks for what only newer
-// versions of Argo know. Names are case-sensitive, as they are for the API server.
+// Decode decodes a Workflow, WorkflowTemplate, or ClusterWorkflowTemplate from JSON. It marks
+// fields that only newer versions of Argo know. Field names are case-sensitive, as in the API
+// server.
 func Decode[T wfv1.Workflow | wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTemplate](raw []byte) (*T, error) {
 	object := new(T)
-	if !mayHaveNewer(raw) {
+	if !mayHaveArgoV4Field(raw) {
 		return object, kjson.Unmarshal(raw, object)
 	}
 	var tree map[string]any
@@ -54,19 +56,22 @@ func DecodeYAML[T wfv1.Workflow | wfv1.WorkflowTemplate | wfv1.ClusterWorkflowTe
 	return Decode[T](raw)
 }
 
-// newerFields are those that Argo's types don't have, or not everywhere.
-var newerFields = []string{"plugin", "podResources", "executorPlugins"}
+// argoV4Fields are the fields of Argo v4 that the Go types lack, at least in some places.
+var argoV4Fields = []string{"plugin", "podResources", "executorPlugins"}
 
-// mayHaveNewer spares what has none of the fields the second decoding.
-func mayHaveNewer(raw []byte) bool {
-	return slices.ContainsFunc(newerFields, func(name string) bool { return bytes.Contains(raw, []byte(`"`+name+`"`)) })
+// mayHaveArgoV4Field reports whether an object may have one of argoV4Fields. All others need no
+// second decoding.
+func mayHaveArgoV4Field(raw []byte) bool {
+	return slices.ContainsFunc(argoV4Fields, func(name string) bool { return bytes.Contains(raw, []byte(`"`+name+`"`)) })
 }
 
-// IsArgoV4Field reports whether a field of this name may be one that Argo's types don't have and Decode heeds.
+// IsArgoV4Field reports whether Decode looks for a field of this name, because Argo's Go types lack
+// it.
 func IsArgoV4Field(name []byte) bool {
-	return slices.ContainsFunc(newerFields, func(field string) bool { return field == string(name) })
+	return slices.ContainsFunc(argoV4Fields, func(field string) bool { return field == string(name) })
 }
 
+// markSpec marks the fields of a Workflow's spec and of everything in it.
 func markSpec(spec map[string]any) {
 	for field, mark := range map[string]string{"podResources": podResourcesMark, "executorPlugins": executorPluginsMark} {
 		if spec[field] != nil {
@@ -76,7 +81,7 @@ func markSpec(spec map[string]any) {
 	markWithin(spec)
 }
 
-// markWithin marks templates and artifacts, wherever they are.
+// markWithin marks the templates and artifacts in a part of an object, at any depth.
 func markWithin(v any) {
 	switch v := v.(type) {
 	case []any:
@@ -113,13 +118,14 @@ func markTemplate(template map[string]any) {
 	}
 }
 
-// markPlugin marks an artifact, or the location of one, if it is in a plugin.
+// markPlugin marks an artifact or an artifact location that names a plugin.
 func markPlugin(location any) {
 	if l, ok := location.(map[string]any); ok && l["plugin"] != nil {
 		l["raw"] = map[string]any{"data": pluginMark}
 	}
 }
 
+// annotate adds a mark to the annotations in a metadata field.
 func annotate(holder map[string]any, metadata, mark string) {
 	m, ok := holder[metadata].(map[string]any)
 	if !ok {
@@ -134,13 +140,14 @@ func annotate(holder map[string]any, metadata, mark string) {
 	annotations[mark] = "true"
 }
 
-// ArtifactRepository is Argo's type, and whether the repository is in a plugin.
+// ArtifactRepository is Argo's type, extended with the plugin field of Argo v4.
 type ArtifactRepository struct {
 	wfv1.ArtifactRepository `json:",inline"`
 	Plugin                  any `json:"plugin,omitempty"`
 }
 
-// ToArtifactLocation is the location of what is put into the repository; nil if it is none.
+// ToArtifactLocation returns the location of artifacts in the repository, or nil if the repository
+// is empty.
 func (r *ArtifactRepository) ToArtifactLocation() *wfv1.ArtifactLocation {
 	if r.Plugin != nil {
 		return &wfv1.ArtifactLocation{Raw: &wfv1.RawArtifact{Data: pluginMark}}
@@ -148,24 +155,24 @@ func (r *ArtifactRepository) ToArtifactLocation() *wfv1.ArtifactLocation {
 	return r.ArtifactRepository.ToArtifactLocation()
 }
 
-// marked reports whether the Workflow has a mark on all its pods.
-func (w *walker) marked(mark string) bool {
+// podsMarked reports whether the Workflow has a mark that applies to all of its pods.
+func (w *walker) podsMarked(mark string) bool {
 	m := w.wf.Spec.PodMetadata
 	return m != nil && m.Annotations[mark] != ""
 }
 
-// noteNewer says of a pod what its template's marks mean.
-func (w *walker) noteNewer(pod *Pod, t *wfv1.Template) {
-	pod.noteNewer(locations(t))
-	if w.marked(podResourcesMark) || t.Metadata.Annotations[podResourcesMark] != "" {
+// noteArgoV4Fields records in a pod what the marks of its template make unknown.
+func (w *walker) noteArgoV4Fields(pod *Pod, t *wfv1.Template) {
+	pod.notePlugins(locations(t))
+	if w.podsMarked(podResourcesMark) || t.Metadata.Annotations[podResourcesMark] != "" {
 		pod.RuntimeResources = append(pod.RuntimeResources, RuntimeResource{
-			Resource: "podResources", Reason: "Argo heeds it from v4.1 on, and then what the containers set is not all that counts",
+			Resource: "podResources", Reason: "Argo applies it from v4.1 on, in addition to the containers' resources",
 		})
 	}
 }
 
-// noteNewer says of a pod what the marks on artifacts that it handles mean.
-func (p *Pod) noteNewer(locations []*wfv1.ArtifactLocation) {
+// notePlugins sets p.Unknown if one of the pod's artifacts is in a plugin.
+func (p *Pod) notePlugins(locations []*wfv1.ArtifactLocation) {
 	for _, l := range locations {
 		if l != nil && l.Raw != nil && l.Raw.Data == pluginMark {
 			p.Unknown = "it has an artifact in a plugin of Argo v4"

@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 
@@ -10,31 +11,27 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// garbage is what a pod leaves behind and one artifact-GC pod deletes.
-type garbage struct {
-	pod       int // index in out.Pods
-	locations []*wfv1.ArtifactLocation
+// gcPod is an artifact-GC pod, before it is assembled. There is one for each strategy,
+// ServiceAccount, and pod metadata.
+type gcPod struct {
+	patch, serviceAccount string
+	locations             []*wfv1.ArtifactLocation // of the artifacts to delete
 }
 
-// collector is an artifact-GC pod to be: there is one for each time and each set of permissions.
-type collector struct {
-	patch, account string
-	garbage        []garbage
-}
-
-// ArtifactGC stands in Origin.Steps for the pods that delete artifacts when the run is over.
+// ArtifactGC is the only entry of Origin.Steps for pods that delete artifacts when the run is over.
 const ArtifactGC = "artifact-gc"
 
-// leaves notes which artifacts of a template's pod are to be deleted, among them its logs where those are kept.
+// recordArtifactGC records which artifacts of a template's pod will be deleted. Archived logs count
+// as an artifact.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/artifact_gc.go processArtifactGCStrategy, findArtifactsToGC,
 // getArtifactGCPodInfo.
-func (w *walker) leaves(t *wfv1.Template, pod int) {
+func (w *walker) recordArtifactGC(t *wfv1.Template) {
 	if t.Name == "" {
-		return // Argo finds no template by the name that an inline one doesn't have
+		return // Argo looks templates up by name, and so misses inline ones
 	}
-	home := w.repositoryLocation()
+	logsLocation := w.repositoryLocation()
 	if t.ArchiveLocation.HasLocation() {
-		home = t.ArchiveLocation
+		logsLocation = t.ArchiveLocation
 	}
 	artifacts := t.Outputs.Artifacts
 	if location := w.archiveLocation(t); location.IsArchiveLogs() {
@@ -46,47 +43,47 @@ func (w *walker) leaves(t *wfv1.Template, pod int) {
 		if strategy != wfv1.ArtifactGCOnWorkflowCompletion && strategy != wfv1.ArtifactGCOnWorkflowDeletion {
 			continue
 		}
-		g := garbage{pod: pod, locations: []*wfv1.ArtifactLocation{home, &a.ArtifactLocation}}
-		var c collector
+		var c gcPod
 		metadata := wfv1.Metadata{Labels: map[string]string{}, Annotations: map[string]string{}}
-		take := func(gc *wfv1.ArtifactGC) {
-			c.account = firstSet(gc.ServiceAccountName, c.account)
+		merge := func(gc *wfv1.ArtifactGC) {
+			c.serviceAccount = cmp.Or(gc.ServiceAccountName, c.serviceAccount)
 			if gc.PodMetadata != nil {
 				maps.Copy(metadata.Labels, gc.PodMetadata.Labels)
 				maps.Copy(metadata.Annotations, gc.PodMetadata.Annotations)
 			}
 		}
 		if gc := w.wf.Spec.ArtifactGC; gc != nil {
-			take(&gc.ArtifactGC)
+			merge(&gc.ArtifactGC)
 			c.patch = gc.PodSpecPatch
 		}
 		if a.ArtifactGC != nil {
-			take(a.ArtifactGC)
+			merge(a.ArtifactGC)
 		}
-		w.collect(strategy, metadata, c, g)
+		w.addToGCPod(strategy, metadata, c, logsLocation, &a.ArtifactLocation)
 	}
 }
 
-func (w *walker) collect(strategy wfv1.ArtifactGCStrategy, metadata wfv1.Metadata, c collector, g garbage) {
-	key, err := json.Marshal([]any{strategy, metadata, c.account})
+// addToGCPod adds the locations of an artifact to the pod that will delete it.
+func (w *walker) addToGCPod(strategy wfv1.ArtifactGCStrategy, metadata wfv1.Metadata, c gcPod, locations ...*wfv1.ArtifactLocation) {
+	key, err := json.Marshal([]any{strategy, metadata, c.serviceAccount})
 	if err != nil {
-		w.note("", err.Error())
+		w.addNote("", err.Error())
 		return
 	}
-	found, ok := w.collectors[string(key)]
+	found, ok := w.gcPods[string(key)]
 	if !ok {
 		found = &c
-		w.collectors[string(key)] = found
-		w.collectorKeys = append(w.collectorKeys, string(key))
+		w.gcPods[string(key)] = found
+		w.gcPodKeys = append(w.gcPodKeys, string(key))
 	}
-	found.garbage = append(found.garbage, g)
+	found.locations = append(found.locations, locations...)
 }
 
-// artifactGC adds the pods that delete artifacts, when all others are known.
+// addGCPods adds the pods that delete artifacts. It runs after the walk.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/artifact_gc.go createArtifactGCPod.
-func (w *walker) artifactGC() {
-	for _, key := range w.collectorKeys {
-		c := w.collectors[key]
+func (w *walker) addGCPods() {
+	for _, key := range w.gcPodKeys {
+		c := w.gcPods[key]
 		spec := corev1.PodSpec{
 			RestartPolicy: corev1.RestartPolicyNever,
 			Containers: []corev1.Container{{
@@ -98,24 +95,21 @@ func (w *walker) artifactGC() {
 			}},
 		}
 		path := field.NewPath("spec", "artifactGC")
-		pod := Pod{Origin: Origin{Path: path}, sources: sources{template: path}}
-		var locations []*wfv1.ArtifactLocation
-		for _, g := range c.garbage {
-			locations = append(locations, g.locations...)
-		}
-		volumes, mounts := credentialVolumes(locations)
+		pod := Pod{Origin: Origin{Path: path}, sources: podSources{templatePath: path}, executorImage: w.controller.executorImage()}
+		volumes, mounts := credentialVolumes(c.locations)
 		spec.Volumes, spec.Containers[0].VolumeMounts = volumes, mounts
-		err := resolve(w.work, &spec, w.globals)
+		err := resolveTags(w.budget, &spec, w.globals)
 		if pod.Spec = spec; err == nil {
-			err = pod.patch(w.work, resolveText(w.work, c.patch, w.globals))
+			err = pod.applyPatch(w.budget, resolveTagsInText(w.budget, c.patch, w.globals))
 		}
 		if err != nil {
-			w.note(ArtifactGC, err.Error())
+			w.addNote(ArtifactGC, err.Error())
 			continue
 		}
-		pod.Spec.ServiceAccountName = firstSet(c.account, pod.Spec.ServiceAccountName)
-		pod.noteNewer(locations)
-		pod.Origin.addStep(position{steps: []string{ArtifactGC}, certainty: Possible}) // when the run is over, and has kept the artifact
+		pod.Spec.ServiceAccountName = cmp.Or(c.serviceAccount, pod.Spec.ServiceAccountName)
+		pod.notePlugins(c.locations)
+		// The run may not get as far as to write the artifact.
+		pod.Origin.addStep(position{steps: []string{ArtifactGC}, certainty: Possible})
 		w.out.Pods = append(w.out.Pods, pod)
 	}
 }

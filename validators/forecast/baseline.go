@@ -9,20 +9,23 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
-// BaselineRun is the plainest run of its kind.
+// BaselineRun is the plainest possible run of a kind: its author sets no resources or anything
+// else.
 type BaselineRun struct {
-	// Kind of the run, for a reader.
+	// Kind of the run, KFPv1 or KFPv2.
 	Kind string
-	// Pods of the run. None of their authors sets anything.
+	// Pods of the run, in order.
 	Pods []Pod
 }
 
-// The kinds of run that there are. The first pod of a run of KFP v2 is a driver's.
+// Kinds of runs. The first pod of a KFP v2 run is a driver.
 const KFPv1, KFPv2 = "Argo and KFP v1", "KFP v2"
 
-// Baselines are the plainest runs that a pipeline can have under the given controller configuration: of a plain step, as
-// hand-written Workflows and KFP v1 have it, and of KFP v2, with its driver and a step. What the cluster refuses of a run's
-// pods, it refuses of every run of the kind whose author has not set everything by hand, and of a driver in any case.
+// Baselines returns the plainest run of each kind under the given controller configuration: one
+// with a plain step, as in hand-written Workflows and KFP v1, and one with a KFP v2 driver and
+// step. If the cluster rejects a pod of a baseline, it rejects it in every run of that kind whose
+// author does not set everything by hand, and a driver in any run. It returns an error if the
+// configuration can't be applied.
 func Baselines(controller ControllerConfig) ([]BaselineRun, error) {
 	var out []BaselineRun
 	for _, run := range []struct {
@@ -30,15 +33,15 @@ func Baselines(controller ControllerConfig) ([]BaselineRun, error) {
 		templates []wfv1.Template
 	}{
 		{KFPv1, []wfv1.Template{{Container: &corev1.Container{}}}},
-		{KFPv2, []wfv1.Template{kfp.Driver(), kfp.Step()}},
+		{KFPv2, []wfv1.Template{kfp.DriverTemplate(), kfp.StepTemplate()}},
 	} {
 		baseline := BaselineRun{Kind: run.kind}
 		for _, t := range run.templates {
 			t.Name = "step"
 			wf := &wfv1.Workflow{Spec: wfv1.WorkflowSpec{Entrypoint: t.Name, Templates: []wfv1.Template{t}}}
-			f := Workflow(wf, onlyController(controller), Options{})
+			f := Workflow(wf, controllerOnlyFacts(controller), Options{})
 			if len(f.Pods) == 0 {
-				return nil, errors.New("no pipeline pod can be worked out under this controller configuration: " + f.Gaps[0].Reason)
+				return nil, errors.New("the pods of a pipeline can't be predicted under this controller configuration: " + f.Gaps[0].Reason)
 			}
 			baseline.Pods = append(baseline.Pods, f.Pods[0])
 		}
@@ -47,24 +50,29 @@ func Baselines(controller ControllerConfig) ([]BaselineRun, error) {
 	return out, nil
 }
 
-// onlyController are the Facts of a cluster with nothing but a workflow-controller.
-type onlyController ControllerConfig
+// controllerOnlyFacts are the Facts of a cluster that has a workflow-controller and no other
+// objects.
+type controllerOnlyFacts ControllerConfig
 
 // ControllerConfig implements Facts.
-func (c onlyController) ControllerConfig(string) (ControllerConfig, error) { return ControllerConfig(c), nil }
+func (c controllerOnlyFacts) ControllerConfig(string) (ControllerConfig, error) {
+	return ControllerConfig(c), nil
+}
 
-// WorkflowTemplate implements Facts: there are none.
-func (onlyController) WorkflowTemplate(string, string) (*wfv1.WorkflowTemplate, error) {
+// WorkflowTemplate implements Facts. There are none.
+func (controllerOnlyFacts) WorkflowTemplate(string, string) (*wfv1.WorkflowTemplate, error) {
 	return nil, nil
 }
 
-// ClusterWorkflowTemplate implements Facts: there are none.
-func (onlyController) ClusterWorkflowTemplate(string) (*wfv1.ClusterWorkflowTemplate, error) {
+// ClusterWorkflowTemplate implements Facts. There are none.
+func (controllerOnlyFacts) ClusterWorkflowTemplate(string) (*wfv1.ClusterWorkflowTemplate, error) {
 	return nil, nil
 }
 
-// ConfigMap implements Facts: there are none.
-func (onlyController) ConfigMap(string, string) (*corev1.ConfigMap, error) { return nil, nil }
+// ConfigMap implements Facts. There are none.
+func (controllerOnlyFacts) ConfigMap(string, string) (*corev1.ConfigMap, error) { return nil, nil }
 
-// ServiceAccount implements Facts: there are none.
-func (onlyController) ServiceAccount(string, string) (*corev1.ServiceAccount, error) { return nil, nil }
+// ServiceAccount implements Facts. There are none.
+func (controllerOnlyFacts) ServiceAccount(string, string) (*corev1.ServiceAccount, error) {
+	return nil, nil
+}

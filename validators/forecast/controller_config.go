@@ -1,6 +1,7 @@
 package forecast
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -10,27 +11,27 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// ControllerConfig is the part of the workflow-controller's configuration that shapes pods. The zero value is what an empty
-// ConfigMap gives.
+// ControllerConfig is the part of the workflow-controller's configuration that shapes pods. The
+// zero value is the configuration in an empty ConfigMap.
 // Source: argoproj/argo-workflows v3.7.3 config/config.go Config.
 type ControllerConfig struct {
-	// Executor customizes Argo's own containers, init and wait. Only Env and Resources shape a pod here.
+	// Executor customizes Argo's own containers. Only its Env and Resources are used.
 	Executor *corev1.Container `json:"executor,omitempty"`
-	// MainContainer lies under every main container.
+	// MainContainer has the defaults for main containers.
 	MainContainer *corev1.Container `json:"mainContainer,omitempty"`
-	// WorkflowDefaults lies under every Workflow.
+	// WorkflowDefaults has the defaults for Workflows.
 	WorkflowDefaults *wfv1.Workflow `json:"workflowDefaults,omitempty"`
-	// ArtifactRepository takes the artifacts and logs of Workflows whose namespace has none of its own.
+	// ArtifactRepository stores the artifacts and logs of Workflows in namespaces without a
+	// repository of their own.
 	ArtifactRepository *ArtifactRepository `json:"artifactRepository,omitempty"`
-
-	// KubeConfig is a Secret that Argo's own containers reach the API server with.
+	// KubeConfig names a Secret that Argo's own containers use to connect to the API server.
 	KubeConfig *KubeConfig `json:"kubeConfig,omitempty"`
 
-	// Namespace is where the controller itself runs. It is not part of its configuration.
+	// Namespace is where the controller itself runs. It is not part of the ConfigMap.
 	Namespace string `json:"-"`
 }
 
-// KubeConfig says which Secret with a kubeconfig is mounted into Argo's own containers.
+// KubeConfig names a Secret with a kubeconfig that is mounted into Argo's own containers.
 type KubeConfig struct {
 	SecretName string `json:"secretName"`
 	SecretKey  string `json:"secretKey,omitempty"`
@@ -38,12 +39,12 @@ type KubeConfig struct {
 	MountPath  string `json:"mountPath,omitempty"`
 }
 
-// ParseControllerConfig reads the data of the controller's ConfigMap: one YAML document under the key "config", or one
-// document per key. Keys that don't shape pods are ignored, whatever they hold, so that the ConfigMap of a newer Argo is
-// read as well. The error names the key that can't be read.
+// ParseControllerConfig parses the data of the controller's ConfigMap: one YAML document under the
+// key "config", or one document per key. It ignores keys that don't shape pods, so that it also
+// reads the ConfigMaps of newer Argo versions. The error names the key that can't be read.
 // Source: argoproj/argo-workflows v3.7.3 config/controller.go parseConfigMap.
 func ParseControllerConfig(data map[string]string) (ControllerConfig, error) {
-	documents, err := documents(data)
+	documents, err := configDocuments(data)
 	if err != nil {
 		return ControllerConfig{}, err
 	}
@@ -66,11 +67,11 @@ func ParseControllerConfig(data map[string]string) (ControllerConfig, error) {
 	return c, nil
 }
 
-// documents are the values of the keys that shape pods, as JSON.
-func documents(data map[string]string) (map[string]json.RawMessage, error) {
+// configDocuments returns the values of the keys that shape pods, as JSON.
+func configDocuments(data map[string]string) (map[string]json.RawMessage, error) {
 	out := map[string]json.RawMessage{}
-	if whole, ok := data["config"]; ok {
-		if err := yaml.Unmarshal([]byte(whole), &out); err != nil {
+	if config, ok := data["config"]; ok {
+		if err := yaml.Unmarshal([]byte(config), &out); err != nil {
 			return nil, fmt.Errorf("key config: %w", err)
 		}
 		return out, nil
@@ -88,12 +89,22 @@ func documents(data map[string]string) (map[string]json.RawMessage, error) {
 	return out, nil
 }
 
-// executorResources are the resources of init and wait, and of a main container that Argo itself runs.
+// executorResources returns the resources of Argo's own containers.
 func (c ControllerConfig) executorResources() corev1.ResourceRequirements {
 	if c.Executor == nil {
 		return corev1.ResourceRequirements{}
 	}
 	return c.Executor.Resources
+}
+
+// executorEnv returns the environment variables that the configuration adds to Argo's own
+// containers.
+// executorImage is the image of init and wait, as far as the configuration names one.
+func (c ControllerConfig) executorImage() string {
+	if c.Executor == nil || c.Executor.Image == "" {
+		return ExecutorImage
+	}
+	return c.Executor.Image
 }
 
 func (c ControllerConfig) executorEnv() []corev1.EnvVar {
@@ -103,27 +114,29 @@ func (c ControllerConfig) executorEnv() []corev1.EnvVar {
 	return c.Executor.Env
 }
 
-// The volume of a kubeConfig and its mount, where its configuration does not say otherwise.
+// Default volume name and mount path of a kubeConfig.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/common.go.
 const kubeConfigVolume, kubeConfigMount = "kubeconfig", "/kube/config"
 
+// kubeConfigVolume returns the volume for the kubeConfig, if there is one.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go createVolumes.
 func (c ControllerConfig) kubeConfigVolume() []corev1.Volume {
 	if c.KubeConfig == nil {
 		return nil
 	}
-	return []corev1.Volume{{Name: firstSet(c.KubeConfig.VolumeName, kubeConfigVolume), VolumeSource: corev1.VolumeSource{
+	return []corev1.Volume{{Name: cmp.Or(c.KubeConfig.VolumeName, kubeConfigVolume), VolumeSource: corev1.VolumeSource{
 		Secret: &corev1.SecretVolumeSource{SecretName: c.KubeConfig.SecretName},
 	}}}
 }
 
+// kubeConfigMount returns the mount of the kubeConfig in Argo's own containers, if there is one.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go newExecContainer.
 func (c ControllerConfig) kubeConfigMount() []corev1.VolumeMount {
 	if c.KubeConfig == nil {
 		return nil
 	}
 	return []corev1.VolumeMount{{
-		Name: firstSet(c.KubeConfig.VolumeName, kubeConfigVolume), MountPath: firstSet(c.KubeConfig.MountPath, kubeConfigMount),
+		Name: cmp.Or(c.KubeConfig.VolumeName, kubeConfigVolume), MountPath: cmp.Or(c.KubeConfig.MountPath, kubeConfigMount),
 		ReadOnly: true, SubPath: c.KubeConfig.SecretKey,
 	}}
 }

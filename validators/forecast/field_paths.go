@@ -9,81 +9,86 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// sources remember where in the Workflow the parts of a pod are written, so that a finding about the pod can point at
-// the line that the author can change.
-type sources struct {
-	template *field.Path
-	// written is the template that the parts come from. Nil where they have no places of their own: what comes from a WorkflowTemplate
-	// has its place where the Workflow refers to that.
-	written *wfv1.Template
-	shared  map[string]*field.Path // the Workflow's volumes
-	// fields says that fields which the template sets have their place there.
-	fields *wfv1.Template
-	// config is where KFP v2 has the step's Kubernetes configuration, and configured what comes from there: the main
-	// container's variables, and volumes.
-	config     *field.Path
-	configured sets.Set[string]
+// podSources maps the parts of a pod to the places in the Workflow where they are written, so that
+// a finding can point at the line to change.
+type podSources struct {
+	// templatePath is the place of the template, or where the Workflow refers to it.
+	templatePath *field.Path
+	// original is the template as written. It is nil for pods that come from no template of their
+	// own.
+	original *wfv1.Template
+	// ownTemplate is original if it is written in the Workflow. It is nil for templates of a
+	// WorkflowTemplate, whose parts have no place in the Workflow.
+	ownTemplate *wfv1.Template
+	// workflowVolumes are the places of the Workflow's volumes, by name.
+	workflowVolumes map[string]*field.Path
+	// kfpConfigPath is the place of a KFP v2 step's Kubernetes configuration. kfpConfigured holds
+	// the parts of the pod that come from there: "env/NAME" for a variable of the main container,
+	// "volume/NAME", and "pull/NAME" for an image pull secret.
+	kfpConfigPath *field.Path
+	kfpConfigured sets.Set[string]
 }
 
-type source struct {
+// containerSource is the place of a container in the Workflow, and the container as written there.
+type containerSource struct {
 	path      *field.Path
 	container *corev1.Container
 }
 
-// sourcesOf says where the parts of a template's pod come from.
-func (w *walker) sourcesOf(t placed) sources {
-	s := sources{template: t.path, fields: t.written, shared: w.volumePaths}
-	if t.scope.at == nil {
-		s.written = t.written
+// sourcesOf returns the sources of a template's pod.
+func (w *walker) sourcesOf(t scopedTemplate) podSources {
+	s := podSources{templatePath: t.path, original: t.original, workflowVolumes: w.volumePaths}
+	if t.scope.refPath == nil {
+		s.ownTemplate = t.original
 	}
 	return s
 }
 
-// container is where a container of the pod is written.
-func (s sources) container(name string) (found source, ok bool) {
-	t := s.written
+// container returns the source of a container. ok is false if it is not written in the Workflow.
+func (s podSources) container(name string) (found containerSource, ok bool) {
+	t := s.ownTemplate
 	if t == nil {
-		return source{}, false
+		return containerSource{}, false
 	}
 	switch {
 	case name == MainContainer && t.Container != nil:
-		found = source{s.template.Child("container"), t.Container}
+		found = containerSource{s.templatePath.Child("container"), t.Container}
 	case name == MainContainer && t.Script != nil:
-		found = source{s.template.Child("script"), &t.Script.Container}
+		found = containerSource{s.templatePath.Child("script"), &t.Script.Container}
 	case t.ContainerSet != nil:
 		for i := range t.ContainerSet.Containers {
 			if c := &t.ContainerSet.Containers[i].Container; c.Name == name {
-				found = source{s.template.Child("containerSet", "containers").Index(i), c}
+				found = containerSource{s.templatePath.Child("containerSet", "containers").Index(i), c}
 			}
 		}
 	}
-	of := func(path *field.Path, containers []wfv1.UserContainer) {
+	find := func(path *field.Path, containers []wfv1.UserContainer) {
 		for i := range containers {
 			if c := &containers[i].Container; c.Name == name {
-				found = source{path.Index(i), c}
+				found = containerSource{path.Index(i), c}
 			}
 		}
 	}
-	of(s.template.Child("initContainers"), t.InitContainers)
-	of(s.template.Child("sidecars"), t.Sidecars)
+	find(s.templatePath.Child("initContainers"), t.InitContainers)
+	find(s.templatePath.Child("sidecars"), t.Sidecars)
 	return found, found.container != nil
 }
 
-// volume is where a volume of the pod is written; nil if that is not in the Workflow.
-func (s sources) volume(name string) *field.Path {
-	if s.written != nil {
-		for i, v := range slices.Backward(s.written.Volumes) {
+// volumePath returns the place of a volume, or nil if it is not written in the Workflow.
+func (s podSources) volumePath(name string) *field.Path {
+	if s.ownTemplate != nil {
+		for i, v := range slices.Backward(s.ownTemplate.Volumes) {
 			if v.Name == name {
-				return s.template.Child("volumes").Index(i)
+				return s.templatePath.Child("volumes").Index(i)
 			}
 		}
 	}
-	return s.shared[name]
+	return s.workflowVolumes[name]
 }
 
-// field is the place of a field that the template sets; nil if it does not.
-func (s sources) field(name string) *field.Path {
-	t := s.fields
+// fieldPath returns the place of a field of the template, or nil if the template does not set it.
+func (s podSources) fieldPath(name string) *field.Path {
+	t := s.original
 	if t == nil {
 		return nil
 	}
@@ -94,37 +99,38 @@ func (s sources) field(name string) *field.Path {
 	switch {
 	case value == "":
 		return nil
-	case s.written == nil:
-		return s.template
+	case s.ownTemplate == nil:
+		return s.templatePath
 	}
-	return s.template.Child(name)
+	return s.templatePath.Child(name)
 }
 
-// SubPath leads from the place of a part to a place inside of it.
+// SubPath extends the path of a part of a pod, such as a volume, to a field inside of it.
 type SubPath func(*field.Path) *field.Path
 
-// EnvPath is the place in the Workflow where a container's variable is written, and in it the place that within leads to.
-// Where the variable comes from elsewhere, such as the controller's configuration or a patch, it is the template's place.
-func (p *Pod) EnvPath(container, variable string, within SubPath) *field.Path {
+// EnvPath returns the path in the Workflow of a container's environment variable, extended with
+// subPath. If the variable comes from elsewhere, such as the controller's configuration or a patch,
+// EnvPath returns the template's path.
+func (p *Pod) EnvPath(container, variable string, subPath SubPath) *field.Path {
 	src, ok := p.sources.container(container)
 	if !ok {
-		return p.sources.template
+		return p.sources.templatePath
 	}
 	i := slices.IndexFunc(src.container.Env, func(e corev1.EnvVar) bool { return e.Name == variable })
 	if i < 0 && container == MainContainer {
-		return p.sources.of("env/" + variable)
+		return p.sources.partPath("env/" + variable)
 	}
 	if i < 0 {
-		return p.sources.template
+		return p.sources.templatePath
 	}
-	return within(src.path.Child("env").Index(i))
+	return subPath(src.path.Child("env").Index(i))
 }
 
-// EnvFromPath is the same for the place where a container takes all keys of an object as variables.
-func (p *Pod) EnvFromPath(container string, from *corev1.EnvFromSource, within SubPath) *field.Path {
+// EnvFromPath is like EnvPath for an envFrom entry of a container.
+func (p *Pod) EnvFromPath(container string, from *corev1.EnvFromSource, subPath SubPath) *field.Path {
 	src, ok := p.sources.container(container)
 	if !ok {
-		return p.sources.template
+		return p.sources.templatePath
 	}
 	i := slices.IndexFunc(src.container.EnvFrom, func(e corev1.EnvFromSource) bool {
 		if from.SecretRef != nil {
@@ -133,42 +139,44 @@ func (p *Pod) EnvFromPath(container string, from *corev1.EnvFromSource, within S
 		return from.ConfigMapRef != nil && e.ConfigMapRef != nil && sameOrTag(e.ConfigMapRef.Name, from.ConfigMapRef.Name)
 	})
 	if i < 0 {
-		return p.sources.template
+		return p.sources.templatePath
 	}
-	return within(src.path.Child("envFrom").Index(i))
+	return subPath(src.path.Child("envFrom").Index(i))
 }
 
+// sameOrTag reports whether a name, as written, is or may become the given name.
 func sameOrTag(written, name string) bool { return written == name || HasTag(written) }
 
-// PullSecretPath is the place where an image pull secret is named.
+// PullSecretPath returns the path in the Workflow of an image pull secret.
 func (p *Pod) PullSecretPath(name string) *field.Path {
-	if p.sources.config != nil && p.sources.configured.Has("pull/"+name) {
-		return p.sources.config
+	if p.sources.kfpConfigPath != nil && p.sources.kfpConfigured.Has("pull/"+name) {
+		return p.sources.kfpConfigPath
 	}
 	return field.NewPath("spec", "imagePullSecrets")
 }
 
-// FieldPath is the place of a field that a template may set, or else the Workflow's spec for all: where the template sets it,
-// that, and otherwise the spec's field of the other name.
-func (p *Pod) FieldPath(ofTemplate, ofSpec string) *field.Path {
-	if path := p.sources.field(ofTemplate); path != nil {
+// FieldPath returns the path of templateField if the template sets it, or else that of specField,
+// which sets the same for all pods of the Workflow.
+func (p *Pod) FieldPath(templateField, specField string) *field.Path {
+	if path := p.sources.fieldPath(templateField); path != nil {
 		return path
 	}
-	return field.NewPath("spec").Child(ofSpec)
+	return field.NewPath("spec").Child(specField)
 }
 
-// VolumePath is the same for the place where a volume is written.
-func (p *Pod) VolumePath(name string, within SubPath) *field.Path {
-	if path := p.sources.volume(name); path != nil {
-		return within(path)
+// VolumePath is like EnvPath for a volume.
+func (p *Pod) VolumePath(name string, subPath SubPath) *field.Path {
+	if path := p.sources.volumePath(name); path != nil {
+		return subPath(path)
 	}
-	return p.sources.of("volume/" + name)
+	return p.sources.partPath("volume/" + name)
 }
 
-// of is the place of something that the template doesn't have.
-func (s sources) of(part string) *field.Path {
-	if s.config != nil && s.configured.Has(part) {
-		return s.config
+// partPath returns the path of a part that is not in the template: that of KFP's configuration or
+// else the template's.
+func (s podSources) partPath(part string) *field.Path {
+	if s.kfpConfigPath != nil && s.kfpConfigured.Has(part) {
+		return s.kfpConfigPath
 	}
-	return s.template
+	return s.templatePath
 }

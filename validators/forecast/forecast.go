@@ -1,183 +1,125 @@
 package forecast
 
 import (
-	"errors"
 	"slices"
 	"sync"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
-// Certainty says how sure a statement about the future is. The zero value is Unknown: nothing may be concluded from it.
+// Certainty is how certain a prediction is. The zero value is Unknown: nothing may be concluded
+// from it.
 type Certainty int
 
 const (
-	// Unknown: it depends on something that exists only at run time.
+	// Unknown means that the outcome depends on something that exists only at run time.
 	Unknown Certainty = iota
-	// Possible: it stands behind a condition that can't be decided at admission.
+	// Possible means that the outcome depends on a condition that can't be decided at admission.
 	Possible
-	// Certain: it happens whenever the run gets that far, and as long as nothing fails before, the run gets that far.
+	// Certain means that it happens whenever the run gets there, and that the run does get there
+	// unless something fails first.
 	Certain
 )
 
-// String is the word for a Certainty, as messages and metric labels use it.
+// String returns the lower-case name of the Certainty, as used in messages and metric labels.
 func (c Certainty) String() string {
 	return [...]string{Unknown: "unknown", Possible: "possible", Certain: "certain"}[c]
 }
 
 // Forecast is everything that a Workflow would lead to.
 type Forecast struct {
-	// Pods, one for each reachable pod template and distinct set of resolved inputs, in the order in which the
-	// Workflow reaches them.
+	// Pods has one Pod for each reachable template and distinct set of inputs, in the order in
+	// which the Workflow reaches them.
 	Pods []Pod
-	// HeaderSecrets are the Secrets that Argo's agent reads for the headers of HTTP templates, outside of any pod's spec.
+	// HeaderSecrets are the Secrets that Argo's agent reads for the headers of HTTP requests. They
+	// appear in no pod's spec.
 	HeaderSecrets []HeaderSecret
-	// Created are the objects that the Workflow's own resource templates make, and later steps may use.
+	// Created are the objects that the Workflow creates, which its later steps may use.
 	Created []Created
-	// InvalidConditions are those that can't be evaluated, so that their steps end in error. No more than 100 are listed.
+	// InvalidConditions are the conditions that can't be evaluated, at most 100. Their steps end in
+	// error.
 	InvalidConditions []InvalidCondition
-	// Gaps are the places that could not be followed. Pods may be missing there; none of Pods is wrong because of them.
+	// Gaps are the places that the forecast could not follow. There may be more pods than Pods, but
+	// those in Pods are still right.
 	Gaps []Gap
-	// ControllerConfigError is set if the controller's configuration could not be found out. It may change any pod, so that
-	// none is Certain. A configuration that is not there is none.
+	// ControllerConfigError is set if the lookup of the controller's configuration failed. The
+	// configuration may change any pod, so that no pod is Certain.
 	ControllerConfigError error
 
+	// programs are what the steps execute, and order says which pods may run before which. Both are
+	// worked out when a rule misses an object.
 	programs func() programs
+	order    func() *callOrder
+	hasWait  bool // a step waits until a person resumes the Workflow
 }
 
-// Gap is a place in a Workflow whose pods can't be worked out at admission.
-type Gap struct {
-	// Step is the path of step names that leads there, such as "train/evaluate".
-	Step string
-	// Reason says what stands in the way, for a reader of the Workflow.
-	Reason string
-}
-
-// Pod is a pod that Argo would create.
-type Pod struct {
-	// Spec as the controller would submit it, before the API server's defaulting and admission.
-	Spec corev1.PodSpec
-	// Origin says where the pod comes from.
-	Origin Origin
-	// Unknown says why anything in Spec may be different; empty if nothing may. A podSpecPatch could not be applied because
-	// part of it exists only at run time, or the template has something that only newer versions of Argo know.
-	Unknown string
-	// ArgoContainers are the names of the containers that Argo adds. Their resources are the controller's to set, not the author's.
-	ArgoContainers []string
-	// DeadlineUnknown says that the pod has a deadline which exists only at run time, and is not in Spec.
-	DeadlineUnknown bool
-	// MissingServiceAccount is a ServiceAccount that is not there. Argo's controller makes no pod before it has seen the account, whose
-	// token Argo's own containers are to have.
-	MissingServiceAccount string
-	// RuntimeResources are resources that are set to an amount which exists only at run time. They are not in Spec.
-	RuntimeResources []RuntimeResource
-
-	sources sources
-}
-
-// RuntimeResource is a resource of a container whose amount exists only at run time. Without a container it is the pod's.
-type RuntimeResource = kfp.RuntimeResource
-
-// Origin says which part of a Workflow a pod comes from.
-type Origin struct {
-	// Template is the template's name; empty for an inline template.
-	Template string
-	// Steps are the paths of step names that run the template, in the Workflow's order and no more than 500. The
-	// entrypoint's own template stands under its own name.
-	Steps []string
-	// Certainty says whether at least one of Steps surely runs.
-	Certainty Certainty
-	// EndsRun says whether at least one of Steps surely runs and would, in error, surely take the run with it. No continueOn and
-	// no depends lets the run go on without it.
-	EndsRun Certainty
-	// Path is the place of the template in the Workflow, such as spec.templates[2].
-	Path *field.Path
-}
-
-// HeaderSecret is a key of a Secret that becomes a header of a request. Whether it is marked optional does not matter.
-// Source: argoproj/argo-workflows v3.7.3 workflow/executor/agent.go, workflow/util GetSecrets.
-type HeaderSecret struct {
-	Secret, Key string
-	Origin      Origin
-}
-
-// Created is an object that a resource template of the Workflow makes.
-type Created struct {
-	// Kind of the object; empty when the manifest can't be read before run time.
-	Kind string
-	// Name of the object; it may hold tags.
-	Name string
-	// Manifest is the text that the step submits, with the parameters that are known filled in.
-	Manifest string
-}
-
-// Options are what may be decided about a forecast. The zero value suits most.
+// Options change how a Workflow is forecast. The zero value suits most callers.
 type Options struct {
-	// CacheMayHit makes a step of KFP v2 Possible where KFP's cache may have its result already. Otherwise such a step
-	// counts as one that runs.
+	// CacheMayHit makes a KFP v2 step Possible if KFP's cache may already have its result. By
+	// default, such a step counts as one that runs.
 	CacheMayHit bool `json:"cacheMayHit,omitempty"`
 }
 
-// Workflow forecasts the pods of wf. It never fails: what can't be worked out is in Forecast.Gaps. wf is not changed.
+// Workflow forecasts the pods of wf. It never fails: places that can't be predicted are in
+// Forecast.Gaps. It does not modify wf. A Workflow that the controller would not run has an empty
+// Forecast.
 func Workflow(wf *wfv1.Workflow, facts Facts, options Options) Forecast {
 	if neverRuns(wf) {
 		return Forecast{}
 	}
-	var before []Gap
+	var gaps []Gap
 	controller, err := facts.ControllerConfig(wf.Labels[InstanceLabel])
 	if err != nil {
-		before = append(before, Gap{Reason: err.Error()})
+		gaps = append(gaps, Gap{Reason: err.Error()})
 	}
-	var controllerError error
-	if err != nil && !errors.Is(err, ErrConfigNotFound) {
-		controllerError = err
-	}
-	work := &budget{maxWork}
-	home, merged, err := effective(work, wf, facts, controller)
+	controllerError := err
+	b := &budget{maxWork}
+	workflowScope, merged, err := effectiveWorkflow(b, wf, facts, controller)
 	if err != nil {
-		before = append(before, Gap{Reason: err.Error()})
+		gaps = append(gaps, Gap{Reason: err.Error()})
 	}
-	w := newWalker(work, merged, home, facts, controller)
-	w.kfp.CacheMayHit = options.CacheMayHit
-	w.out.Gaps, w.out.ControllerConfigError = append(before, w.out.Gaps...), controllerError
-	if err != nil {
-		w.mayMakeAnything()
+	walk := func(b *budget, setUp func(*walker)) *walker {
+		w := newWalker(b, merged, workflowScope, facts, controller)
+		w.kfpRun.CacheMayHit = options.CacheMayHit
+		w.out.Gaps, w.out.ControllerConfigError = slices.Concat(gaps, w.out.Gaps), controllerError
+		if err != nil {
+			w.recordUnknownCreated()
+		}
+		setUp(w)
+		w.walk()
+		return w
 	}
-	w.workflow()
+	w := walk(b, func(*walker) {})
+	if w.foundWait {
+		referenced := w.referencedScopes
+		w = walk(&budget{maxWork}, func(w *walker) { w.referencedScopes, w.waits = referenced, map[string]bool{} })
+	}
+	w.out.hasWait = w.foundWait
 	w.out.programs = sync.OnceValue(w.programs)
+	w.out.order = sync.OnceValue(func() *callOrder {
+		order := &callOrder{occurrences: map[int][]occurrence{}}
+		walk(&budget{maxWork}, func(w *walker) { w.order = order })
+		return order
+	})
 	return w.out
 }
 
-// InstanceLabel says which of several controllers runs a Workflow.
+// InstanceLabel is the label on a Workflow that holds the instance ID of the controller that runs
+// it.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/common.go LabelKeyControllerInstanceID.
 const InstanceLabel = "workflows.argoproj.io/controller-instanceid"
 
-// neverRuns reports that the controller would leave wf alone: it is finished, or told to shut down.
+// neverRuns reports whether the controller would create no pods for wf, because it is finished or
+// shut down.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/controller.go (completed label),
 // workflow/controller/workflowpod.go createWorkflowPod (shutdown).
 func neverRuns(wf *wfv1.Workflow) bool {
 	return wf.Labels["workflows.argoproj.io/completed"] == "true" || wf.Status.Fulfilled() || wf.Spec.Shutdown != ""
 }
 
-// resumed reports that wf arrives in the middle of a run: a retry, or a resubmission with memoized nodes. Some of its
-// steps are done, and which ones can't be told from the templates.
-func resumed(wf *wfv1.Workflow) bool {
+// isResumed reports whether wf arrives in the middle of a run, as a retry or a resubmission with
+// memoized nodes. Some of its steps are done, but the templates don't show which.
+func isResumed(wf *wfv1.Workflow) bool {
 	s := &wf.Status
 	return s.Phase != "" || len(s.Nodes) > 0 || s.CompressedNodes != "" || s.OffloadNodeStatusVersion != ""
-}
-
-// maxSteps bounds the steps of a pod.
-const maxSteps = 500
-
-// addStep records one more step that leads here.
-func (o *Origin) addStep(at position) {
-	if step := at.step(); len(o.Steps) < maxSteps && !slices.Contains(o.Steps, step) {
-		o.Steps = append(o.Steps, step)
-	}
-	o.Certainty = max(o.Certainty, at.certainty)
-	o.EndsRun = max(o.EndsRun, at.endsRun())
 }

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// FuzzWorkflow forecasts whatever decodes as a Workflow: without a panic, and within the bounds.
+// FuzzWorkflow forecasts whatever decodes as a Workflow. It must not panic or exceed the limits.
 func FuzzWorkflow(f *testing.F) {
 	files, err := filepath.Glob("../../testdata/workflow/*/*.yaml")
 	if err != nil {
@@ -31,13 +31,13 @@ func FuzzWorkflow(f *testing.F) {
 		if err != nil {
 			return
 		}
-		forecast := Workflow(wf, onlyController{}, Options{})
+		forecast := Workflow(wf, controllerOnlyFacts{}, Options{})
 		if len(forecast.Pods) > maxVisits {
 			t.Errorf("%d pods", len(forecast.Pods))
 		}
 		for _, p := range forecast.Pods {
 			if len(p.Origin.Steps) == 0 || p.Origin.Certainty == Unknown {
-				t.Errorf("a pod of no step, or of no certainty: %+v", p.Origin)
+				t.Errorf("a pod without a step or a certainty: %+v", p.Origin)
 			}
 			_ = p.EnvPath(MainContainer, "a", inside)
 			_ = p.VolumePath("a", inside)

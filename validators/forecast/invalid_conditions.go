@@ -4,30 +4,38 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 )
 
-// InvalidCondition is the condition of a step that can't be evaluated.
+// InvalidCondition is a step's condition, the when field, that can't be evaluated. The step ends in
+// error.
 type InvalidCondition struct {
-	// Origin says which steps have it. Certain are those that surely get their turn.
+	// Origin names the steps that have the condition. Its Certainty is that of reaching such a
+	// step.
 	Origin Origin
-	// Text is the condition with everything filled in that is known. It is as Argo sees it unless Open.
+	// Text is the condition with all known values filled in. Argo sees exactly this text unless
+	// Partial is set.
 	Text string
-	// Partial says that part of the condition exists only at run time. What is known can't be part of an expression.
+	// Partial is set if part of the condition is known only at run time. The known part is invalid
+	// whatever the rest turns out to be.
 	Partial bool
-	// Reason is what the evaluator says.
+	// Reason is the evaluator's error message.
 	Reason string
-	// Tags are the tags whose values make the condition what it is, such as workflow.parameters.config; none where the author
-	// has written it so.
+	// Tags are the tags whose values make the condition invalid, such as
+	// workflow.parameters.config. There are none if the condition is invalid as its author wrote
+	// it.
 	Tags []string
 }
 
-// defaultOutputs are what the output parameters of steps or tasks are if the programs put out nothing, by their tags.
-func defaultOutputs(in *scope, group string, callees map[string]string) values {
-	out := values{}
+// maxConditions limits the number of conditions that a forecast lists.
+const maxConditions = 100
+
+// defaultOutputs returns the values that output parameters of steps or tasks have if their programs
+// write nothing. callees maps the names of the steps to their templates. group is "steps" or
+// "tasks".
+func defaultOutputs(in *scope, group string, callees map[string]string) tagValues {
+	out := tagValues{}
 	for name, template := range callees {
-		t, ok := in.template(template)
+		t, ok := in.lookup(template)
 		if !ok {
 			continue
 		}
@@ -40,63 +48,68 @@ func defaultOutputs(in *scope, group string, callees map[string]string) values {
 	return out
 }
 
-// maxConditions bounds how many conditions a forecast lists.
-const maxConditions = 100
-
-// broken records a condition that can't be evaluated.
-func (w *walker) broken(c call, known values, err *conditionError, at position) {
+// recordInvalidCondition records the condition of c if it can't be evaluated, for the reason in
+// err. A nil err means that part of the condition is known only at run time; it is recorded only if
+// it is invalid regardless.
+func (w *walker) recordInvalidCondition(c templateCall, known tagValues, err *conditionError, pos position) {
 	text := c.when
-	open := err == nil
-	if open {
-		outputs := c.outputs()
-		known = with(known, outputs) // the values that may come to be there
-		text = resolveText(w.work, text, outputs)
-		if err = w.breaks(c.written, text, known); err == nil {
+	partial := err == nil
+	if partial {
+		outputs := c.defaultOutputs()
+		known = mergeValues(known, outputs) // values that the tags may have
+		text = resolveTagsInText(w.budget, text, outputs)
+		if err = w.partialConditionError(c.originalWhen, text, known); err == nil {
 			return
 		}
 	}
 	path := c.path.Child("when")
-	i := slices.IndexFunc(w.out.InvalidConditions, func(o InvalidCondition) bool { return o.Text == text && o.Origin.Path.String() == path.String() })
+	i := slices.IndexFunc(w.out.InvalidConditions, func(other InvalidCondition) bool {
+		return other.Text == text && other.Origin.Path.String() == path.String()
+	})
 	if i < 0 {
 		if len(w.out.InvalidConditions) == maxConditions {
 			return
 		}
 		i = len(w.out.InvalidConditions)
 		w.out.InvalidConditions = append(w.out.InvalidConditions, InvalidCondition{
-			Origin: Origin{Path: path}, Text: text, Partial: open, Reason: err.reason, Tags: w.carriers(c.written, known),
+			Origin:  Origin{Path: path},
+			Text:    text,
+			Partial: partial,
+			Reason:  err.reason,
+			Tags:    w.tagsAtFault(c.originalWhen, known),
 		})
 	}
-	if open {
-		at = at.atMost(Possible)
+	if partial {
+		pos = pos.capCertainty(Possible)
 	}
-	w.out.InvalidConditions[i].Origin.addStep(at)
+	w.out.InvalidConditions[i].Origin.addStep(pos)
 }
 
 var conditionTag = regexp.MustCompile(`\{\{\s*([^{}=][^{}]*?)\s*\}\}`)
 
-// neutral is a value that fits into every condition.
-const neutral = "x"
+// placeholderValue is valid wherever a condition may have a value.
+const placeholderValue = "x"
 
-// breaks says why a condition of which part exists only at run time can't be an expression: what is known of it makes it none,
-// where anything else in its place would not.
-func (w *walker) breaks(written, text string, known values) *conditionError {
-	if tooLong(w.work, text) || len(w.tagsWithValues(written, known)) == 0 {
+// partialConditionError returns why a partly known condition can't be parsed, or nil if it may be
+// valid. It blames the known values only if the condition parses with a placeholder in their place.
+func (w *walker) partialConditionError(when, text string, known tagValues) *conditionError {
+	if tooCostly(w.budget, text) || len(w.knownTags(when, known)) == 0 {
 		return nil
 	}
-	if _, err := evaluateWhen(conditionTag.ReplaceAllString(written, neutral)); err != nil && err.unparsable {
-		return nil // it may be the placeholder
+	if _, err := evaluateWhen(conditionTag.ReplaceAllString(when, placeholderValue)); err != nil && err.unparsable {
+		return nil // the placeholder itself may be at fault
 	}
-	_, err := evaluateWhen(conditionTag.ReplaceAllString(text, neutral))
+	_, err := evaluateWhen(conditionTag.ReplaceAllString(text, placeholderValue))
 	if err == nil || !err.unparsable {
 		return nil
 	}
 	return err
 }
 
-// tagsWithValues are the tags of a condition that have a value, each once.
-func (w *walker) tagsWithValues(written string, known values) []string {
+// knownTags returns the tags of a condition whose values are known, without duplicates.
+func (w *walker) knownTags(when string, known tagValues) []string {
 	var tags []string
-	for _, m := range conditionTag.FindAllStringSubmatch(written, -1) {
+	for _, m := range conditionTag.FindAllStringSubmatch(when, -1) {
 		if _, ok := w.valueOf(m[1], known); ok && !slices.Contains(tags, m[1]) {
 			tags = append(tags, m[1])
 		}
@@ -104,7 +117,7 @@ func (w *walker) tagsWithValues(written string, known values) []string {
 	return tags
 }
 
-func (w *walker) valueOf(tag string, known values) (string, bool) {
+func (w *walker) valueOf(tag string, known tagValues) (string, bool) {
 	if value, ok := known[tag]; ok {
 		return value, true
 	}
@@ -112,38 +125,40 @@ func (w *walker) valueOf(tag string, known values) (string, bool) {
 	return value, ok
 }
 
-// carriers are the tags without whose values the condition could be evaluated or, if it takes more than one, those with
-// quotes. An input that has its value from a parameter of the run is called by that.
-func (w *walker) carriers(written string, known values) []string {
-	var cures, quoted []string
-	tags := w.tagsWithValues(written, known)
+// tagsAtFault returns the tags whose values make a condition invalid: each tag for which another
+// value would make it valid or, if there is no such tag, each whose value contains quotes. An input
+// that gets its value from one of the run's parameters is reported as that parameter.
+func (w *walker) tagsAtFault(when string, known tagValues) []string {
+	var culprits, quoted []string
+	tags := w.knownTags(when, known)
 	for _, tag := range tags {
-		text := conditionTag.ReplaceAllStringFunc(written, func(match string) string {
+		text := conditionTag.ReplaceAllStringFunc(when, func(match string) string {
 			name := conditionTag.FindStringSubmatch(match)[1]
 			if value, ok := w.valueOf(name, known); ok && name != tag {
 				return value
 			}
-			return neutral
+			return placeholderValue
 		})
 		value, _ := w.valueOf(tag, known)
-		if tooLong(w.work, text) {
+		if tooCostly(w.budget, text) {
 			continue
 		}
 		if _, err := evaluateWhen(text); err == nil {
-			cures = append(cures, w.source(tag, value))
+			culprits = append(culprits, w.parameterBehind(tag, value))
 		}
 		if strings.ContainsAny(value, `'"\`) {
-			quoted = append(quoted, w.source(tag, value))
+			quoted = append(quoted, w.parameterBehind(tag, value))
 		}
 	}
-	if len(cures) > 0 {
-		return cures
+	if len(culprits) > 0 {
+		return culprits
 	}
 	return quoted
 }
 
-// source is the parameter of the run that a value comes from, as far as can be seen, or the tag.
-func (w *walker) source(tag, value string) string {
+// parameterBehind returns the tag of the run's parameter that has the given value. If there is
+// none, it returns the tag itself.
+func (w *walker) parameterBehind(tag, value string) string {
 	if !strings.HasPrefix(tag, "workflow.") {
 		for _, p := range w.wf.Spec.Arguments.Parameters {
 			if p.Value != nil && p.Value.String() == value {
@@ -152,19 +167,4 @@ func (w *walker) source(tag, value string) string {
 		}
 	}
 	return tag
-}
-
-// writtenStep and writtenTask are as their author wrote them. What templateDefaults have added nobody wrote.
-func writtenStep(t placed, group, i int) wfv1.WorkflowStep {
-	if group < len(t.written.Steps) && i < len(t.written.Steps[group].Steps) {
-		return t.written.Steps[group].Steps[i]
-	}
-	return wfv1.WorkflowStep{}
-}
-
-func writtenTask(t placed, i int) wfv1.DAGTask {
-	if t.written.DAG != nil && i < len(t.written.DAG.Tasks) {
-		return t.written.DAG.Tasks[i]
-	}
-	return wfv1.DAGTask{}
 }

@@ -12,68 +12,71 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
-// withDriverOutputs returns a template of KFP v2 whose tasks have what the drivers among them will put out, as far as that
-// is known. Its other tasks take their pods' patches, their loops and the inputs of their own drivers from there. drivers
-// are the templates of the drivers, prepared, by the place of the task.
-func (w *walker) withDriverOutputs(t placed) (driven *wfv1.Template, drivers map[int]*placed) {
-	known := values{}
-	drivers = map[int]*placed{}
+// withDriverOutputs returns a DAG template of KFP v2 in which references to the drivers' outputs
+// are replaced, as far as the outputs are known. Other tasks get their pod's patch, their loop, and
+// the inputs of their own drivers from them. drivers are the prepared templates of the drivers, by
+// index of the task.
+func (w *walker) withDriverOutputs(t scopedTemplate) (driven *wfv1.Template, drivers map[int]*scopedTemplate) {
+	known := tagValues{}
+	drivers = map[int]*scopedTemplate{}
 	for i := range t.DAG.Tasks {
 		task := &t.DAG.Tasks[i]
-		driver, ok := t.scope.template(task.Template)
-		if !ok || driver.Container == nil || mayLoop(task) {
+		driver, ok := t.scope.lookup(task.Template)
+		if !ok || driver.Container == nil || isLoop(task) {
 			continue
 		}
 		driver, err := w.prepare(driver, task.Arguments)
 		if err != nil || driver.Container == nil {
-			continue // the visit of the driver says so
+			continue // visiting the driver will report the error
 		}
-		outputs := w.kfp.Driver(driver.Container.Args)
+		outputs := w.kfpRun.DriverOutputs(driver.Container.Args)
 		if outputs == nil {
 			continue
 		}
 		drivers[i] = &driver
-		if claim, ok := w.kfp.Claim(driver.Container.Args); ok {
-			w.made([]Created{{Kind: "PersistentVolumeClaim", Name: claim}})
+		if claim, ok := w.kfpRun.CreatedPVC(driver.Container.Args); ok {
+			w.recordCreated([]Created{{Kind: "PersistentVolumeClaim", Name: claim, pod: noPod}})
 		}
 		for name, value := range outputs {
 			known["tasks."+task.Name+".outputs.parameters."+name] = value
 		}
 	}
 	copied := *t.Template
-	if err := resolve(w.work, &copied.DAG, known); err != nil {
+	if err := resolveTags(w.budget, &copied.DAG, known); err != nil {
 		return t.Template, drivers
 	}
 	return &copied, drivers
 }
 
-// patchKFP applies the patch of a driver, which the Workflow's configuration at path led to.
-func (p *Pod) patchKFP(b *budget, patch kfp.Patch, path *field.Path) (err error) {
+// applyKFPPatch applies the patch that a driver would create. path is the place of the step's
+// configuration in the Workflow.
+func (p *Pod) applyKFPPatch(b *budget, patch kfp.Patch, path *field.Path) (err error) {
 	text, err := json.Marshal(patch.Spec)
 	if err != nil {
 		return err
 	}
 	p.RuntimeResources = append(p.RuntimeResources, patch.RuntimeResources...)
-	p.sources.config, p.sources.configured = path, sets.New[string]()
+	p.sources.kfpConfigPath, p.sources.kfpConfigured = path, sets.New[string]()
 	for _, c := range patch.Spec.Containers {
 		for _, e := range c.Env {
-			p.sources.configured.Insert("env/" + e.Name)
+			p.sources.kfpConfigured.Insert("env/" + e.Name)
 		}
 	}
 	for _, s := range patch.Spec.ImagePullSecrets {
-		p.sources.configured.Insert("pull/" + s.Name)
+		p.sources.kfpConfigured.Insert("pull/" + s.Name)
 	}
 	for _, v := range patch.Spec.Volumes {
-		p.sources.configured.Insert("volume/" + v.Name)
+		p.sources.kfpConfigured.Insert("volume/" + v.Name)
 	}
-	p.Spec, err = patched(b, p.Spec, string(text))
+	p.Spec, err = applyPodSpecPatch(b, p.Spec, string(text))
 	return err
 }
 
-// configPath is where the Workflow has the Kubernetes configuration of a step: an argument, or with KFP before 2.3 an
-// annotation. Nil where it is not the Workflow's own.
+// configPath returns the place of a step's Kubernetes configuration in the Workflow: an argument
+// or, before KFP 2.3, an annotation. It returns nil if the configuration is not written in the
+// Workflow.
 func (w *walker) configPath(config string) *field.Path {
-	if config == "" || w.home.at != nil {
+	if config == "" || w.workflowScope.refPath != nil {
 		return nil
 	}
 	for i, p := range w.wf.Spec.Arguments.Parameters {

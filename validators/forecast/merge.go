@@ -10,25 +10,25 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// mergeUnder returns over laid on top of base, by the strategic merge that Argo uses for everything: lists of named
-// things are merged by name, other lists replaced.
-func mergeUnder[T any](b *budget, base, over T) (T, error) {
+// strategicMerge applies overlay to base with Kubernetes' strategic merge, as Argo does everywhere:
+// lists of named elements are merged by name, other lists are replaced.
+func strategicMerge[T any](b *budget, base, overlay T) (T, error) {
 	var out T
 	if b.left == 0 {
-		return out, errSpent
+		return out, errBudgetSpent
 	}
 	baseJSON, err := json.Marshal(base)
 	if err != nil {
 		return out, err
 	}
-	overJSON, err := json.Marshal(over)
+	overlayJSON, err := json.Marshal(overlay)
 	if err != nil {
 		return out, err
 	}
-	if err := b.take(len(baseJSON) + len(overJSON)); err != nil {
+	if err := b.spend(len(baseJSON) + len(overlayJSON)); err != nil {
 		return out, err
 	}
-	merged, err := strategicpatch.StrategicMergePatch(baseJSON, overJSON, out)
+	merged, err := strategicpatch.StrategicMergePatch(baseJSON, overlayJSON, out)
 	if err != nil {
 		return out, err
 	}
@@ -36,15 +36,15 @@ func mergeUnder[T any](b *budget, base, over T) (T, error) {
 	return out, err
 }
 
-// withDefaults returns wf on top of the controller's workflowDefaults; wf itself where there are none.
+// mergeWorkflow applies wf to defaults. It returns wf itself if defaults is nil.
 // Source: argoproj/argo-workflows v3.7.3 workflow/util/merge.go MergeTo.
-func withDefaults(b *budget, wf, defaults *wfv1.Workflow) (*wfv1.Workflow, error) {
+func mergeWorkflow(b *budget, wf, defaults *wfv1.Workflow) (*wfv1.Workflow, error) {
 	if defaults == nil {
 		return wf, nil
 	}
 	base := *defaults
-	base.Spec.Hooks = nil // hooks don't merge
-	merged, err := mergeUnder(b, base, *wf)
+	base.Spec.Hooks = nil // a hook replaces the default of the same name, see below
+	merged, err := strategicMerge(b, base, *wf)
 	if err != nil {
 		return nil, err
 	}
@@ -59,15 +59,16 @@ func withDefaults(b *budget, wf, defaults *wfv1.Workflow) (*wfv1.Workflow, error
 	return &merged, nil
 }
 
-// withTemplateDefaults returns t on top of the Workflow's templateDefaults; t itself where there are none. A template
-// keeps its type, with Argo's own exception: defaults for a container turn a containerSet, HTTP or plugin template,
-// which SetType does not know, into a container.
+// mergeTemplateDefaults applies t to the Workflow's templateDefaults. It returns t itself if
+// defaults is nil. A template keeps its type, with Argo's own exception: defaults for a container
+// turn a containerSet, HTTP, or plugin template into a container, because SetType does not know
+// those types.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go mergedTemplateDefaultsInto.
-func withTemplateDefaults(b *budget, t, defaults *wfv1.Template) (*wfv1.Template, error) {
+func mergeTemplateDefaults(b *budget, t, defaults *wfv1.Template) (*wfv1.Template, error) {
 	if defaults == nil {
 		return t, nil
 	}
-	merged, err := mergeUnder(b, *defaults, *t)
+	merged, err := strategicMerge(b, *defaults, *t)
 	if err != nil {
 		return nil, err
 	}
@@ -75,21 +76,22 @@ func withTemplateDefaults(b *budget, t, defaults *wfv1.Template) (*wfv1.Template
 	return &merged, nil
 }
 
-// patched returns the pod after a podSpecPatch in YAML or JSON.
+// applyPodSpecPatch applies a podSpecPatch in YAML or JSON to a spec. On an error, it returns the
+// spec unchanged.
 // Source: argoproj/argo-workflows v3.7.3 workflow/util/util.go ApplyPodSpecPatch.
-func patched(b *budget, spec corev1.PodSpec, patch string) (corev1.PodSpec, error) {
-	if err := b.take(4 * len(patch)); err != nil { // YAML is slow to read
+func applyPodSpecPatch(b *budget, spec corev1.PodSpec, patch string) (corev1.PodSpec, error) {
+	if err := b.spend(4 * len(patch)); err != nil { // YAML is slow to parse
 		return spec, err
 	}
 	patchJSON, err := yaml.YAMLToJSON([]byte(patch))
 	if err != nil {
-		return spec, fmt.Errorf("the podSpecPatch is no YAML: %w", err)
+		return spec, fmt.Errorf("the podSpecPatch is not valid YAML: %w", err)
 	}
 	specJSON, err := json.Marshal(spec)
 	if err != nil {
 		return spec, err
 	}
-	if err := b.take(len(specJSON)); err != nil {
+	if err := b.spend(len(specJSON)); err != nil {
 		return spec, err
 	}
 	merged, err := strategicpatch.StrategicMergePatch(specJSON, patchJSON, spec)
@@ -98,7 +100,7 @@ func patched(b *budget, spec corev1.PodSpec, patch string) (corev1.PodSpec, erro
 	}
 	var out corev1.PodSpec
 	if err := json.Unmarshal(merged, &out); err != nil {
-		return spec, fmt.Errorf("the podSpecPatch does not lead to a pod: %w", err)
+		return spec, fmt.Errorf("the podSpecPatch results in an invalid pod spec: %w", err)
 	}
 	return out, nil
 }

@@ -10,15 +10,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// globalValues are the workflow.* tags that are known at admission.
+// globalValues returns the values of the workflow.* tags that are known at admission.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go setGlobalParameters.
-func (w *walker) globalValues() values {
+func (w *walker) globalValues() tagValues {
 	wf := w.wf
-	known := values{
+	known := tagValues{
 		"workflow.mainEntrypoint":     wf.Spec.Entrypoint,
 		"workflow.serviceAccountName": wf.Spec.ServiceAccountName,
 	}
-	// Filled in by the API server before validating admission; a file on disk may not have them yet.
+	// The API server sets these before validating admission, but a file on disk may lack them.
 	for tag, value := range map[string]string{
 		"workflow.name": wf.Name, "workflow.namespace": wf.Namespace, "workflow.uid": string(wf.UID),
 	} {
@@ -34,7 +34,7 @@ func (w *walker) globalValues() values {
 	if wf.Spec.Priority != nil {
 		known["workflow.priority"] = strconv.Itoa(int(*wf.Spec.Priority))
 	}
-	w.metadataValues(known)
+	w.addMetadataValues(known)
 	for _, p := range wf.Spec.Arguments.Parameters {
 		tag := "workflow.parameters." + p.Name
 		switch {
@@ -49,8 +49,9 @@ func (w *walker) globalValues() values {
 	return known
 }
 
-// metadataValues adds the tags of labels and annotations. Those that are made from an expression come later.
-func (w *walker) metadataValues(known values) {
+// addMetadataValues adds the values of labels and annotations, except those that Argo computes from
+// an expression.
+func (w *walker) addMetadataValues(known tagValues) {
 	labels, annotations := maps.Clone(w.wf.Labels), maps.Clone(w.wf.Annotations)
 	if labels == nil {
 		labels = map[string]string{}
@@ -73,14 +74,15 @@ func (w *walker) metadataValues(known values) {
 	}
 }
 
-// inputValues are the inputs.parameters.* tags of a template that was called with args: the caller's argument, else the
-// input's own value, else its default. A value that still has a tag is put in as it is, which keeps it recognisable as
-// something that exists only at run time. fromElsewhere says that a ConfigMap was asked, which may change until the step runs.
+// inputValues returns the values of the inputs.parameters.* tags of a template that is called with
+// args. A parameter's value is the caller's argument, else its own value, else its default. A value
+// that contains a tag is used as it is, so that it remains recognizable as known only at run time.
+// usesConfigMap is set if a value comes from a ConfigMap, which may change before the step runs.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/util.go ProcessArgs.
-func (w *walker) inputValues(inputs wfv1.Inputs, args wfv1.Arguments) (known values, fromElsewhere bool) {
-	known = values{}
+func (w *walker) inputValues(inputs wfv1.Inputs, args wfv1.Arguments) (known tagValues, usesConfigMap bool) {
+	known = tagValues{}
 	given := make(map[string]*wfv1.Parameter, len(args.Parameters))
-	for i := len(args.Parameters) - 1; i >= 0; i-- { // the first of a name counts
+	for i := len(args.Parameters) - 1; i >= 0; i-- { // backward, because the first of a name counts
 		given[args.Parameters[i].Name] = &args.Parameters[i]
 	}
 	for _, in := range inputs.Parameters {
@@ -97,47 +99,48 @@ func (w *walker) inputValues(inputs wfv1.Inputs, args wfv1.Arguments) (known val
 		tag := "inputs.parameters." + in.Name
 		if from != nil && from.ConfigMapKeyRef != nil {
 			if value, ok := w.configMapValue(in.Name, from, w.globals); ok {
-				known[tag], fromElsewhere = value, true
+				known[tag], usesConfigMap = value, true
 			}
 		} else if value != nil {
 			known[tag] = value.String()
 		}
 	}
-	return known, fromElsewhere
+	return known, usesConfigMap
 }
 
-// A ConfigMap has this label, or the controller takes no parameters from it.
+// The label that a ConfigMap must have to provide parameters, and its value.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/configmap.go.
-const configMapTypeLabel, configMapOfParameters = "workflows.argoproj.io/configmap-type", "Parameter"
+const configMapTypeLabel, parameterConfigMapType = "workflows.argoproj.io/configmap-type", "Parameter"
 
-// configMapValue is the value that a parameter has from a ConfigMap of the Workflow's namespace; ok is false where it is
-// not known. The ConfigMap's name and key may have tags.
+// configMapValue returns the value of a parameter from a ConfigMap in the Workflow's namespace. The
+// ConfigMap's name and key may contain tags. ok is false if the value is not known.
 // Source: argoproj/argo-workflows v3.7.3 workflow/common/configmap.go GetConfigMapValue, util.go substituteAndGetConfigMapValue.
-func (w *walker) configMapValue(parameter string, from *wfv1.ValueFrom, known values) (value string, ok bool) {
-	name, key := resolveText(w.work, from.ConfigMapKeyRef.Name, known), resolveText(w.work, from.ConfigMapKeyRef.Key, known)
+func (w *walker) configMapValue(parameter string, from *wfv1.ValueFrom, known tagValues) (value string, ok bool) {
+	name, key := resolveTagsInText(w.budget, from.ConfigMapKeyRef.Name, known), resolveTagsInText(w.budget, from.ConfigMapKeyRef.Key, known)
 	if HasTag(name) || HasTag(key) {
 		return "", false
 	}
 	cm, err := w.facts.ConfigMap(w.wf.Namespace, name)
 	if err != nil {
-		w.note("", fmt.Sprintf("the value of parameter %s is not known: %v", parameter, err))
+		w.addNote("", fmt.Sprintf("the value of parameter %s is not known: %v", parameter, err))
 		return "", false
 	}
 	if cm != nil {
-		if value, ok := parameterIn(cm, key); ok {
+		if value, ok := parameterFrom(cm, key); ok {
 			return value, true
 		}
 	}
 	if from.Default != nil {
 		return from.Default.String(), true
 	}
-	w.note("", fmt.Sprintf("parameter %s has no value: there is no ConfigMap %s with the label %s: %s and the key %s", parameter, name,
-		configMapTypeLabel, configMapOfParameters, key))
+	w.addNote("", fmt.Sprintf("parameter %s has no value: there is no ConfigMap %s with the label %s: %s and the key %s",
+		parameter, name, configMapTypeLabel, parameterConfigMapType, key))
 	return "", false
 }
 
-func parameterIn(cm *corev1.ConfigMap, key string) (value string, ok bool) {
-	if cm.Labels[configMapTypeLabel] != configMapOfParameters {
+// parameterFrom returns the value of a key in a ConfigMap that has the right label.
+func parameterFrom(cm *corev1.ConfigMap, key string) (value string, ok bool) {
+	if cm.Labels[configMapTypeLabel] != parameterConfigMapType {
 		return "", false
 	}
 	value, ok = cm.Data[key]

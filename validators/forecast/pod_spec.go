@@ -4,30 +4,20 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
-	"time"
 
-	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Names that Argo gives to its containers.
-// Source: argoproj/argo-workflows v3.7.3 workflow/common/common.go.
-const (
-	InitContainer = "init"
-	WaitContainer = "wait"
-	MainContainer = "main"
-)
-
-// assemble builds the pod of a template, in the order in which the controller does. Of the mounts and variables that
-// Argo adds for its own use only those matter that a rule can trip over. exit says that the pod is an exit handler's.
+// assemblePod builds the pod of a template, in the controller's order. The comment on Pod.Spec
+// lists what it leaves out. inExitHandler is set for the pod of an exit handler, to which the
+// Workflow's deadline does not apply.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go createWorkflowPod.
-func (w *walker) assemble(t placed, exit bool) (Pod, error) {
-	located := *t.Template
-	located.ArchiveLocation = w.archiveLocation(t.Template)
-	t.Template = &located
+func (w *walker) assemblePod(t scopedTemplate, inExitHandler bool) (Pod, error) {
+	withLocation := *t.Template
+	withLocation.ArchiveLocation = w.archiveLocation(t.Template)
+	t.Template = &withLocation
 	workflowDeadline := w.wf.Spec.ActiveDeadlineSeconds
-	if exit {
+	if inExitHandler {
 		workflowDeadline = nil
 	}
 	main, err := w.mainContainers(t.Template)
@@ -37,14 +27,14 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 	spec := corev1.PodSpec{
 		RestartPolicy:         corev1.RestartPolicyNever,
 		Volumes:               slices.Concat(w.controller.kubeConfigVolume(), t.Volumes),
-		ActiveDeadlineSeconds: deadline(t.Template, workflowDeadline, main),
+		ActiveDeadlineSeconds: activeDeadline(t.Template, workflowDeadline, main),
 		ImagePullSecrets:      w.wf.Spec.ImagePullSecrets,
-		ServiceAccountName:    firstSet(t.ServiceAccountName, w.wf.Spec.ServiceAccountName),
+		ServiceAccountName:    cmp.Or(t.ServiceAccountName, w.wf.Spec.ServiceAccountName),
 		Affinity:              cmp.Or(t.Affinity, w.wf.Spec.Affinity),
-		PriorityClassName:     firstSet(t.PriorityClassName, w.wf.Spec.PodPriorityClassName),
+		PriorityClassName:     cmp.Or(t.PriorityClassName, w.wf.Spec.PodPriorityClassName),
 	}
 	spec.Containers = make([]corev1.Container, 0, len(main)+1+len(t.Sidecars))
-	if hasWait(t.Template) {
+	if hasWaitContainer(t.Template) {
 		spec.Containers = append(spec.Containers, w.executorContainer(WaitContainer))
 	}
 	spec.Containers = append(spec.Containers, main...)
@@ -53,188 +43,65 @@ func (w *walker) assemble(t placed, exit bool) (Pod, error) {
 		return Pod{}, err
 	}
 	addCredentials(&spec, t.Template)
-	noAccount, err := w.addExecutorToken(&spec, t.Template)
+	missingAccount, err := w.addExecutorToken(&spec, t.Template)
 	if err != nil {
 		return Pod{}, err
 	}
 	addUserContainers(&spec, t.Template)
 	mirrorMounts(&spec, t.Template)
 
-	pod := Pod{sources: w.sourcesOf(t), MissingServiceAccount: noAccount, ArgoContainers: added(t.Template), DeadlineUnknown: openDeadline(t.Template)}
-	w.noteNewer(&pod, t.Template)
-	// The spec may hold tags that did not come through the template: the Workflow's volumes, the controller's containers.
-	if err := resolve(w.work, &spec, t.inputs, w.globals); err != nil {
+	pod := Pod{
+		ArgoContainers:        argoContainers(t.Template),
+		DeadlineUnknown:       hasUnknownDeadline(t.Template),
+		MissingServiceAccount: missingAccount,
+		sources:               w.sourcesOf(t),
+		metadata:              podMetadata{w.wf.Name, w.wf.Spec.PodMetadata, t.Metadata},
+		executorImage:         w.controller.executorImage(),
+	}
+	w.noteArgoV4Fields(&pod, t.Template)
+	// The spec may contain tags from outside of the template: from the Workflow's volumes or the
+	// controller's containers.
+	if err := resolveTags(w.budget, &spec, t.inputs, w.globals); err != nil {
 		return Pod{}, fmt.Errorf("the pod can't be read once its parameters are filled in: %w", err)
 	}
 	pod.Spec = spec
-	whole := resolveText(w.work, resolveText(w.work, w.wf.Spec.PodSpecPatch, t.inputs), w.globals)
-	for _, patch := range []string{whole, t.PodSpecPatch} {
-		if p, ok := w.kfp.Patch(patch); ok {
-			err = pod.patchKFP(w.work, p, w.configPath(p.Config))
-		} else {
-			err = pod.patch(w.work, patch)
-		}
-		if err != nil {
-			return Pod{}, err
-		}
+	if err := w.applyPatches(&pod, t); err != nil {
+		return Pod{}, err
 	}
-	if seconds := timeout(t.Template); seconds != nil {
+	if seconds := timeoutSeconds(t.Template); seconds != nil {
 		pod.Spec.ActiveDeadlineSeconds = seconds
 	}
+	seconds := pod.Spec.ActiveDeadlineSeconds
+	pod.HasOwnDeadline = pod.DeadlineUnknown || seconds != nil && (workflowDeadline == nil || *seconds != *workflowDeadline)
 	return pod, nil
 }
 
-// patch applies a podSpecPatch, if there is one. One that is not known before run time is noted.
-func (p *Pod) patch(b *budget, patch string) (err error) {
+// applyPatches applies the podSpecPatch of the Workflow and then that of the template. A patch that comes
+// from a KFP v2 driver is applied in the form in which the driver would write it.
+func (w *walker) applyPatches(pod *Pod, t scopedTemplate) (err error) {
+	workflowPatch := resolveTagsInText(w.budget, resolveTagsInText(w.budget, w.wf.Spec.PodSpecPatch, t.inputs), w.globals)
+	for _, patch := range []string{workflowPatch, t.PodSpecPatch} {
+		if p, ok := w.kfpRun.Patch(patch); ok {
+			err = pod.applyKFPPatch(w.budget, p, w.configPath(p.KubernetesConfig))
+		} else {
+			err = pod.applyPatch(w.budget, patch)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyPatch applies a podSpecPatch, if there is one. If the patch is known only at run time, it
+// sets p.Unknown instead.
+func (p *Pod) applyPatch(b *budget, patch string) (err error) {
 	switch {
 	case patch == "":
 	case HasTag(patch):
 		p.Unknown = "its podSpecPatch exists only at run time"
 	default:
-		p.Spec, err = patched(b, p.Spec, patch)
+		p.Spec, err = applyPodSpecPatch(b, p.Spec, patch)
 	}
 	return err
-}
-
-// mainContainers are the containers that do the template's work, on top of the controller's mainContainer.
-func (w *walker) mainContainers(t *wfv1.Template) ([]corev1.Container, error) {
-	var main []corev1.Container
-	switch t.GetType() {
-	case wfv1.TemplateTypeContainer:
-		main = []corev1.Container{*t.Container}
-	case wfv1.TemplateTypeScript:
-		main = []corev1.Container{t.Script.Container}
-	case wfv1.TemplateTypeContainerSet:
-		for _, node := range t.ContainerSet.GetGraph() {
-			c := node.Container
-			// A new slice: the template may belong to somebody who looks at it at the same time.
-			c.VolumeMounts = slices.Concat(c.VolumeMounts, t.ContainerSet.VolumeMounts)
-			main = append(main, c)
-		}
-	case wfv1.TemplateTypeResource, wfv1.TemplateTypeData:
-		main = []corev1.Container{w.executorContainer(MainContainer)}
-	}
-	for i := range main {
-		if main[i].Name == "" || t.GetType() != wfv1.TemplateTypeContainerSet {
-			main[i].Name = MainContainer
-		}
-		if w.controller.MainContainer == nil {
-			continue
-		}
-		merged, err := mergeUnder(w.work, *w.controller.MainContainer, main[i])
-		if err != nil {
-			return nil, fmt.Errorf("the controller's mainContainer can't be merged under container %s: %w", main[i].Name, err)
-		}
-		main[i] = merged
-	}
-	return main, nil
-}
-
-// executorContainer is a container that runs Argo's executor.
-func (w *walker) executorContainer(name string) corev1.Container {
-	return corev1.Container{
-		Name:         name,
-		Env:          slices.Clone(w.controller.executorEnv()),
-		Resources:    w.controller.executorResources(),
-		VolumeMounts: w.controller.kubeConfigMount(),
-	}
-}
-
-// hasWait reports whether Argo adds its wait container: always, but for a template whose main container is the executor
-// itself. A resource template has one where its logs are kept.
-func hasWait(t *wfv1.Template) bool {
-	switch t.GetType() {
-	case wfv1.TemplateTypeData:
-		return false
-	case wfv1.TemplateTypeResource:
-		return t.SaveLogsAsArtifact()
-	}
-	return true
-}
-
-// added are the containers that Argo adds to a template's pod.
-func added(t *wfv1.Template) []string {
-	names := []string{InitContainer, WaitContainer}
-	if t.Resource != nil || t.Data != nil {
-		names = append(names, MainContainer)
-	}
-	return names
-}
-
-// openDeadline reports whether a template's deadline is known only at run time.
-func openDeadline(t *wfv1.Template) bool {
-	return HasTag(t.Timeout) || t.ActiveDeadlineSeconds != nil && HasTag(t.ActiveDeadlineSeconds.String())
-}
-
-// deadline is the pod's activeDeadlineSeconds: the sooner of the template's own and what is left of the Workflow's. Nil where
-// none is set, where the template's is known only at run time, and for a container that waits to be debugged.
-func deadline(t *wfv1.Template, workflow *int64, main []corev1.Container) *int64 {
-	for _, c := range main {
-		for _, e := range c.Env {
-			if e.Name == "ARGO_DEBUG_PAUSE_BEFORE" || e.Name == "ARGO_DEBUG_PAUSE_AFTER" {
-				return nil
-			}
-		}
-	}
-	if t.ActiveDeadlineSeconds == nil {
-		return workflow
-	}
-	own, err := strconv.ParseInt(t.ActiveDeadlineSeconds.String(), 10, 64)
-	switch {
-	case err != nil:
-		return nil
-	case workflow != nil && *workflow < own:
-		return workflow
-	}
-	return &own
-}
-
-// timeout is the pod's activeDeadlineSeconds where the template has a timeout, which takes the place of any other.
-func timeout(t *wfv1.Template) (seconds *int64) {
-	if t.Timeout == "" {
-		return nil
-	}
-	d, err := time.ParseDuration(t.Timeout)
-	if err != nil {
-		return nil
-	}
-	whole := int64(d.Seconds())
-	return &whole
-}
-
-// addExecutorToken mounts the token of the ServiceAccount that Argo's own containers run as, if one is named for them.
-// That account may be missing.
-// Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go setupServiceAccount, newExecContainer.
-func (w *walker) addExecutorToken(spec *corev1.PodSpec, t *wfv1.Template) (missing string, err error) {
-	account := firstSet(executorAccount(t.Executor), executorAccount(w.wf.Spec.Executor))
-	if account == "" {
-		return "", nil
-	}
-	token, missing, err := w.tokenSecret(account)
-	if err != nil || missing != "" {
-		return missing, err
-	}
-	const name = "exec-sa-token"
-	spec.Volumes = append(spec.Volumes, corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: token}}})
-	mounts := []corev1.VolumeMount{{Name: name, MountPath: "/var/run/secrets/kubernetes.io/serviceaccount", ReadOnly: true}}
-	addMounts(spec.InitContainers, InitContainer, mounts)
-	addMounts(spec.Containers, WaitContainer, mounts)
-	if t.Resource != nil || t.Data != nil {
-		addMounts(spec.Containers, MainContainer, mounts)
-	}
-	return "", nil
-}
-
-func executorAccount(executor *wfv1.ExecutorConfig) string {
-	if executor == nil {
-		return ""
-	}
-	return executor.ServiceAccountName
-}
-
-func firstSet(first, second string) string {
-	if first != "" {
-		return first
-	}
-	return second
 }

@@ -5,52 +5,70 @@ import (
 	"strings"
 )
 
-// position is where the walk has got to.
+// position is a point in the walk: how the walk got there, how certain it is that the run gets
+// there too, and which errors the run survives there.
+//
+// Three fields track errors, because Argo distinguishes a node that fails from one that errs:
+//   - errorTolerated: the run may continue after a pod here ends in error.
+//   - failureTolerated: the run may continue after a template here fails.
+//   - continuesOnError: the step directly above has continueOn.error. For a pod that can't be
+//     created this has no effect, because that is an error of the whole group of steps, unless the
+//     pod has a retryStrategy.
 type position struct {
-	steps     []string // the names that say something to a reader
-	depth     int
-	certainty Certainty
-	scope     *scope
-	exit      bool // in an exit handler, which the Workflow's deadline does not end
-	// tolerated says that the run may go on if a pod here ends in error, goesOnFailed that it may if a template here fails.
-	tolerated, goesOnFailed bool
-	// ofStep says that the step that leads right here may end in error. That is of no use to a pod that can't be made, which is an
-	// error of the whole group of steps, unless it is tried again.
-	ofStep bool
+	steps            []string // names of the steps on the way here, without those that mean nothing to the author
+	depth            int      // number of steps on the way here, named or not
+	certainty        Certainty
+	scope            *scope
+	inExitHandler    bool // the Workflow's deadline does not apply in an exit handler
+	errorTolerated   bool
+	failureTolerated bool
+	continuesOnError bool
+	calls            []callSite // the calls on the way here; recorded only for a callOrder
 }
 
-func (s position) into(step string, c Certainty) position {
-	s.steps = append(slices.Clip(s.steps), step)
-	return s.within(c)
+// descend returns the position inside of a step that runs with certainty c.
+func (p position) descend(step string, c Certainty) position {
+	p.steps = append(slices.Clip(p.steps), step)
+	return p.descendUnnamed(c)
 }
 
-// within is into for a step whose name says nothing.
-func (s position) within(c Certainty) position {
-	s.depth, s.certainty = s.depth+1, min(s.certainty, c)
-	return s
+// descendUnnamed is like descend for a step whose name means nothing to the author.
+func (p position) descendUnnamed(c Certainty) position {
+	p.depth, p.certainty = p.depth+1, min(p.certainty, c)
+	return p
 }
 
-// further is the stop that some more steps lead to.
-func (s position) further(steps []string) position {
-	s.steps = slices.Concat(s.steps, steps)
-	return s
+// withSteps returns the position that the given steps lead to from here.
+func (p position) withSteps(steps []string) position {
+	p.steps = slices.Concat(p.steps, steps)
+	return p
 }
 
-// step is the path of steps for a reader. The entrypoint's own name says nothing, unless it is all there is.
-func (s position) step() string {
-	return strings.Join(s.steps[min(1, len(s.steps)-1):], "/")
+// capCertainty returns the same position with a certainty of at most c.
+func (p position) capCertainty(c Certainty) position {
+	p.certainty = min(p.certainty, c)
+	return p
 }
 
-// endsRun says how sure it is that an error here ends the run.
-func (s position) endsRun() Certainty {
-	if s.tolerated {
-		return min(s.certainty, Possible)
+// stepPath joins the step names for display. It omits the entrypoint's own name unless it is the
+// only one.
+func (p position) stepPath() string {
+	return strings.Join(p.steps[min(1, len(p.steps)-1):], "/")
+}
+
+// endsRun returns how certain it is that an error here ends the run.
+func (p position) endsRun() Certainty {
+	if p.errorTolerated {
+		return min(p.certainty, Possible)
 	}
-	return s.certainty
+	return p.certainty
 }
 
-// atMost returns the same place, reached no more surely than c.
-func (s position) atMost(c Certainty) position {
-	s.certainty = min(s.certainty, c)
-	return s
+// endsRunOnFailure returns how certain it is that a failure here, such as that of a pod at its
+// deadline, ends the run.
+func (p position) endsRunOnFailure() Certainty {
+	if p.failureTolerated {
+		return min(p.certainty, Possible)
+	}
+	return p.certainty
 }

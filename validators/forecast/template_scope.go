@@ -1,34 +1,53 @@
 package forecast
 
 import (
-	"fmt"
-	"strings"
-
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// scope is a set of templates that call each other by name: a Workflow's own, or those of a WorkflowTemplate.
+// scope is a set of templates that call each other by name: those of a Workflow or of a
+// WorkflowTemplate.
 type scope struct {
-	// name is empty for the Workflow's own.
+	// name is the kind and name of the WorkflowTemplate. It is empty for the Workflow's own
+	// templates.
 	name      string
 	templates []wfv1.Template
-	// stored are templates that a run before this one has taken from there, by name. The controller prefers them.
+	// stored holds templates that an earlier run saved in the Workflow's status, by name. The
+	// controller prefers them.
 	stored map[string]*wfv1.Template
-	// at is where the Workflow refers to the scope; nil for its own templates.
-	at *field.Path
+	// refPath is where the Workflow refers to the scope. It is nil for the Workflow's own
+	// templates.
+	refPath *field.Path
 
-	index map[string]int // of templates, by name; made when it is first needed
-	found []placed       // those that were asked for, by the same index
+	index    map[string]int   // index in templates, by name; built on first use
+	resolved []scopedTemplate // templates looked up before, by index in templates
 }
 
-// template is a template of the scope, before it is prepared.
-func (s *scope) template(name string) (placed, bool) {
+// scopedTemplate is a template together with its scope and its place in the Workflow. Once
+// prepared, it also has its inputs.
+type scopedTemplate struct {
+	*wfv1.Template
+	// original is the template as written, without defaults and with its tags.
+	original *wfv1.Template
+	// path is where the template is written or, if that is outside of the Workflow, where the
+	// Workflow refers to it.
+	path  *field.Path
+	scope *scope
+	// inputs are the known values of the inputs.parameters.* tags.
+	inputs tagValues
+	// usesConfigMap is set if an input has its value from a ConfigMap.
+	usesConfigMap bool
+	// key identifies the template and its inputs. Templates with equal keys become equal pods.
+	key string
+}
+
+// lookup returns the template with the given name, not yet prepared.
+func (s *scope) lookup(name string) (scopedTemplate, bool) {
 	if t, ok := s.stored[name]; ok {
-		return s.placed(t, field.NewPath("status", "storedTemplates").Key(name), ""), true
+		return s.newTemplate(t, field.NewPath("status", "storedTemplates").Key(name), ""), true
 	}
 	if s.index == nil {
-		s.index, s.found = make(map[string]int, len(s.templates)), make([]placed, len(s.templates))
+		s.index, s.resolved = make(map[string]int, len(s.templates)), make([]scopedTemplate, len(s.templates))
 		for i := range s.templates {
 			if _, ok := s.index[s.templates[i].Name]; !ok {
 				s.index[s.templates[i].Name] = i
@@ -37,160 +56,34 @@ func (s *scope) template(name string) (placed, bool) {
 	}
 	i, ok := s.index[name]
 	if !ok {
-		return placed{}, false
+		return scopedTemplate{}, false
 	}
-	if s.found[i].Template == nil {
-		s.found[i] = s.placed(&s.templates[i], templatesPath.Index(i), "")
+	if s.resolved[i].Template == nil {
+		s.resolved[i] = s.newTemplate(&s.templates[i], templatesPath.Index(i), "")
 	}
-	return s.found[i], true
+	return s.resolved[i], true
 }
 
 var templatesPath = field.NewPath("spec", "templates")
 
-// inline is the inline template of a call.
-func (s *scope) inline(c call) placed {
-	return s.placed(c.inline, c.path.Child("inline"), c.within)
+// inlineTemplate returns the inline template of a call.
+func (s *scope) inlineTemplate(c templateCall) scopedTemplate {
+	return s.newTemplate(c.inline, c.path.Child("inline"), c.callerKey)
 }
 
-func (s *scope) placed(t *wfv1.Template, path *field.Path, within string) placed {
-	p := placed{Template: t, written: t, path: path, scope: s, key: s.name + "\x00" + path.String() + "\x00" + within}
-	if s.at != nil {
-		p.path = s.at
+func (s *scope) newTemplate(t *wfv1.Template, path *field.Path, callerKey string) scopedTemplate {
+	key := s.name + "\x00" + path.String() + "\x00" + callerKey
+	if s.refPath != nil {
+		path = s.refPath
 	}
-	return p
+	return scopedTemplate{Template: t, original: t, path: path, scope: s, key: key}
 }
 
-// in says which scope this is, for the end of a sentence.
-func (s *scope) in() string {
+// errorSuffix names the scope at the end of an error message. It is empty for the Workflow's own
+// templates.
+func (s *scope) errorSuffix() string {
 	if s.name == "" {
 		return ""
 	}
 	return " in " + s.name
-}
-
-// byRef visits a template of a WorkflowTemplate or ClusterWorkflowTemplate. Of the rest of its spec nothing comes along.
-// Source: argoproj/argo-workflows v3.7.3 workflow/templateresolution/context.go GetTemplateFromRef.
-func (w *walker) byRef(c call, at position) {
-	ref := c.ref
-	if HasTag(ref.Name) || HasTag(ref.Template) {
-		w.gap(at.steps, fmt.Sprintf("the templateRef %s/%s is known only at run time", ref.Name, ref.Template))
-		return
-	}
-	to, err := w.other(ref.Name, ref.ClusterScope, c.path.Child("templateRef"))
-	if _, stored := to.template(ref.Template); err != nil && !stored {
-		w.gap(at.steps, err.Error())
-		return
-	}
-	at.scope = to
-	w.byName(ref.Template, c.args, at)
-}
-
-// other is the scope of a WorkflowTemplate or ClusterWorkflowTemplate that the Workflow refers to at a place. With an error
-// it has no more than what the Workflow's status carries.
-func (w *walker) other(name string, cluster bool, at *field.Path) (*scope, error) {
-	title := templateTitle(name, cluster)
-	if o, ok := w.others[title]; ok {
-		return o.scope, o.err
-	}
-	o := other{scope: &scope{name: title, stored: w.storedTemplates(name, cluster), at: at}}
-	spec, err := templateSpec(w.facts, w.wf.Namespace, name, cluster)
-	if o.err = err; err == nil {
-		o.scope.templates = spec.Templates
-	}
-	w.others[title] = o
-	return o.scope, o.err
-}
-
-// storedTemplates are those of a WorkflowTemplate that the Workflow's status carries.
-// Source: argoproj/argo-workflows v3.7.3 pkg/apis/workflow/v1alpha1/workflow_types.go resolveTemplateReference,
-// workflow/templateresolution/context.go resolveTemplateImpl.
-func (w *walker) storedTemplates(name string, cluster bool) map[string]*wfv1.Template {
-	prefix := string(wfv1.ResourceScopeNamespaced) + "/" + name + "/"
-	if cluster {
-		prefix = string(wfv1.ResourceScopeCluster) + "/" + name + "/"
-	}
-	stored := map[string]*wfv1.Template{}
-	for key, t := range w.wf.Status.StoredTemplates {
-		if template, ok := strings.CutPrefix(key, prefix); ok {
-			stored[template] = &t
-		}
-	}
-	return stored
-}
-
-// other is what is known of a WorkflowTemplate: it is asked for once.
-type other struct {
-	scope *scope
-	err   error
-}
-
-func templateTitle(name string, cluster bool) string {
-	if cluster {
-		return "ClusterWorkflowTemplate " + name
-	}
-	return "WorkflowTemplate " + name
-}
-
-func templateSpec(facts Facts, namespace, name string, cluster bool) (*wfv1.WorkflowSpec, error) {
-	if cluster {
-		t, err := facts.ClusterWorkflowTemplate(name)
-		if err != nil || t != nil {
-			return specOf(t, err)
-		}
-	} else {
-		t, err := facts.WorkflowTemplate(namespace, name)
-		if err != nil || t != nil {
-			return specOf(t, err)
-		}
-	}
-	return nil, fmt.Errorf("there is no %s", templateTitle(name, cluster))
-}
-
-func specOf(t wfv1.WorkflowSpecHolder, err error) (*wfv1.WorkflowSpec, error) {
-	if err != nil {
-		return nil, err
-	}
-	return t.GetWorkflowSpec(), nil
-}
-
-// effective returns the Workflow as the controller executes it, on top of the WorkflowTemplate that it names and of the
-// controller's workflowDefaults, and the scope of its templates. With an error it is what is known of it.
-// Source: argoproj/argo-workflows v3.7.3 workflow/controller/operator.go setStoredWfSpec, workflow/util/merge.go
-// JoinWorkflowSpec.
-func effective(b *budget, wf *wfv1.Workflow, facts Facts, controller ControllerConfig) (*scope, *wfv1.Workflow, error) {
-	home, merged := &scope{templates: wf.Spec.Templates}, wf
-	if ref := wf.Spec.WorkflowTemplateRef; ref != nil {
-		spec := wf.Status.StoredWorkflowSpec // the controller trusts what it finds there
-		if spec == nil {
-			var err error
-			if spec, err = templateSpec(facts, wf.Namespace, ref.Name, ref.ClusterScope); err != nil {
-				return home, wf, err
-			}
-		}
-		joined, err := withDefaults(b, wf, &wfv1.Workflow{Spec: *spec})
-		if err != nil {
-			return home, wf, fmt.Errorf("the %s can't be merged into the Workflow: %w", templateTitle(ref.Name, ref.ClusterScope), err)
-		}
-		onlyHighestValue(joined.Spec.Arguments.Parameters, wf.Spec.Arguments, spec.Arguments)
-		merged, home.at = joined, field.NewPath("spec", "workflowTemplateRef")
-	}
-	withAll, err := withDefaults(b, merged, controller.WorkflowDefaults)
-	if err != nil {
-		return home, merged, fmt.Errorf("the controller's workflowDefaults can't be merged into the Workflow: %w", err)
-	}
-	home.templates = withAll.Spec.Templates
-	return home, withAll, nil
-}
-
-// onlyHighestValue undoes what the merge of two definitions of a parameter mixes: value, default and source come from the
-// definition of the highest priority that has any.
-func onlyHighestValue(parameters []wfv1.Parameter, priority ...wfv1.Arguments) {
-	for i, p := range parameters {
-		for _, args := range priority {
-			if own := args.GetParameterByName(p.Name); own != nil && own.HasValue() {
-				parameters[i] = *own
-				break
-			}
-		}
-	}
 }

@@ -10,45 +10,55 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/texts"
 )
 
-// values are the template tags that are known at admission, by name: "workflow.name", "inputs.parameters.x", "item".
-type values map[string]string
+// tagValues are the values of template tags that are known at admission, by tag: "workflow.name",
+// "inputs.parameters.x", or "item".
+type tagValues map[string]string
 
-// of is the value of what stands between the braces of a tag.
-func (v values) of(tag string) (value string, ok bool) {
+// lookup returns the value of a tag, given the text between its braces.
+func (v tagValues) lookup(tag string) (value string, ok bool) {
 	value, ok = v[strings.TrimSpace(tag)]
 	return value, ok
 }
 
-// HasTag reports whether s still holds a template tag, so that its final text exists only at run time.
+// HasTag reports whether s contains a template tag, so that its final text is known only at run
+// time.
 func HasTag(s string) bool { return strings.Contains(s, "{{") }
 
-// resolve replaces every tag in v that has a value, by one set of values after the other; tags that are not known stay. What comes out is
-// what Argo gets, which replaces tags in v's JSON, where they may stand in any field. What v points to is not changed: v gets a copy.
+// resolveTags replaces the tags in v that have a value, with one set of values after the other.
+// Unknown tags stay. The result is the same as Argo's, which replaces tags in v's JSON, in any
+// field. v gets a copy of what it points to; the original is not modified. The error says that the
+// budget is spent or that the result is not valid JSON.
 // Source: argoproj/argo-workflows v3.7.3 util/template/simple_template.go.
-func resolve[T any](b *budget, v *T, known ...values) error {
+func resolveTags[T any](b *budget, v *T, known ...tagValues) error {
 	if b.left == 0 {
-		return errSpent
+		return errBudgetSpent
 	}
-	return texts.Replace(v, filler{b, known})
+	return texts.Replace(v, tagReplacer{b, known})
 }
 
-// filler replaces tags, and pays for it.
-type filler struct {
-	work  *budget
-	known []values
+// tagReplacer implements texts.Replacer. It charges its work to a budget.
+type tagReplacer struct {
+	budget    *budget
+	valueSets []tagValues
 }
 
-// Pay implements texts.Replacer.
-func (f filler) Pay(bytes int) error { return f.work.take(bytes) }
+// Charge implements texts.Replacer.
+func (r tagReplacer) Charge(bytes int) error { return r.budget.spend(bytes) }
 
-// JSON implements texts.Replacer.
-func (f filler) JSON(text string) (string, error) { return f.fill(text, values.quoted) }
+// ReplaceJSON implements texts.Replacer.
+func (r tagReplacer) ReplaceJSON(text string) (string, error) {
+	return r.replace(text, tagValues.jsonQuoted)
+}
 
-// Text implements texts.Replacer.
-func (f filler) Text(text string) (string, error) { return f.fill(text, values.throughJSON) }
+// ReplaceString implements texts.Replacer.
+func (r tagReplacer) ReplaceString(text string) (string, error) {
+	return r.replace(text, tagValues.jsonRoundTripped)
+}
 
-func (f filler) fill(text string, valueOf func(known values, tag string) (string, bool, error)) (string, error) {
-	for _, known := range f.known {
+// replace replaces tags with the values that valueOf returns, with one set of values after the
+// other.
+func (r tagReplacer) replace(text string, valueOf func(known tagValues, tag string) (string, bool, error)) (string, error) {
+	for _, known := range r.valueSets {
 		if !HasTag(text) {
 			return text, nil
 		}
@@ -57,7 +67,7 @@ func (f filler) fill(text string, valueOf func(known values, tag string) (string
 			return "", err
 		}
 		if replaced != text {
-			err = f.work.take(len(replaced))
+			err = r.budget.spend(len(replaced))
 		}
 		if text = replaced; err != nil {
 			return "", err
@@ -66,20 +76,22 @@ func (f filler) fill(text string, valueOf func(known values, tag string) (string
 	return text, nil
 }
 
-// quoted is the value of a tag as it is put into JSON. Not every such text is JSON.
-func (v values) quoted(tag string) (value string, ok bool, err error) {
-	value, ok = v.of(tag)
+// jsonQuoted returns the value of a tag as Argo inserts it into JSON. The result is not always
+// valid in JSON.
+func (v tagValues) jsonQuoted(tag string) (value string, ok bool, err error) {
+	value, ok = v.lookup(tag)
 	quoted := strconv.Quote(value)
 	return quoted[1 : len(quoted)-1], ok, nil
 }
 
-// throughJSON is the value of a tag in a text as it comes out of JSON again. The error says that it does not.
-func (v values) throughJSON(tag string) (value string, ok bool, err error) {
-	value, ok = v.of(tag)
+// jsonRoundTripped returns the value of a tag after it is inserted into JSON and decoded again. It
+// returns an error if the JSON is invalid.
+func (v tagValues) jsonRoundTripped(tag string) (value string, ok bool, err error) {
+	value, ok = v.lookup(tag)
 	if !ok || strings.ContainsFunc(tag, escapedInJSON) {
 		return "", false, nil
 	}
-	if comesBack(value) {
+	if survivesJSON(value) {
 		return value, true, nil
 	}
 	var out string
@@ -87,8 +99,8 @@ func (v values) throughJSON(tag string) (value string, ok bool, err error) {
 	return out, true, err
 }
 
-// comesBack reports whether a text surely comes out of JSON as it is, as nearly all do.
-func comesBack(text string) bool {
+// survivesJSON reports whether a text certainly decodes to itself, as nearly all texts do.
+func survivesJSON(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c > 0x7e || c < ' ' && c != '\n' && c != '\t' {
 			return false
@@ -97,18 +109,20 @@ func comesBack(text string) bool {
 	return true
 }
 
-// escapedInJSON reports whether a character is another one in JSON, so that no tag with it is known there.
+// escapedInJSON reports whether JSON escapes a character. Argo does not find tags with such a
+// character.
 func escapedInJSON(r rune) bool {
 	return r < ' ' || strings.ContainsRune("\"\\<>&\u2028\u2029", r) || r == utf8.RuneError
 }
 
-// resolveText is resolve for a text that is not JSON. A text that would grow too long stays as it is.
-func resolveText(b *budget, text string, known values) string {
-	if b.take(len(text)) != nil || !HasTag(text) {
+// resolveTagsInText is like resolveTags for a plain text outside of JSON. A text that would grow
+// too long stays as it is.
+func resolveTagsInText(b *budget, text string, known tagValues) string {
+	if b.spend(len(text)) != nil || !HasTag(text) {
 		return text
 	}
 	replaced, err := replaceTags(text, func(tag string) (string, bool, error) {
-		value, ok := known.of(tag)
+		value, ok := known.lookup(tag)
 		return value, ok, nil
 	})
 	if err != nil {
@@ -117,34 +131,35 @@ func resolveText(b *budget, text string, known values) string {
 	return replaced
 }
 
-// replaceTags replaces the innermost tags that have a value, in one pass: what is put in is not looked at again. It is an error if the
-// text grows beyond maxBytes: values that name each other can double it at every step.
+// replaceTags replaces the innermost tags that have a value, in one pass: it does not look for tags
+// in inserted values. It returns an error if the text grows beyond maxBytes, because values that
+// contain each other could double it with every pass.
 func replaceTags(text string, valueOf func(tag string) (string, bool, error)) (string, error) {
 	var out strings.Builder
-	done := 0 // how much of the text is in out
-	for at := 0; out.Len()+at-done <= maxBytes; {
-		end := strings.Index(text[at:], "}}")
+	copied := 0 // length of the text that is already in out
+	for pos := 0; out.Len()+pos-copied <= maxBytes; {
+		end := strings.Index(text[pos:], "}}")
 		if end < 0 {
-			if done == 0 {
+			if copied == 0 {
 				return text, nil
 			}
-			out.WriteString(text[done:])
+			out.WriteString(text[copied:])
 			return out.String(), nil
 		}
-		end += at
-		if start := strings.LastIndex(text[at:end], "{{"); start >= 0 {
-			start += at
+		end += pos
+		if start := strings.LastIndex(text[pos:end], "{{"); start >= 0 {
+			start += pos
 			value, ok, err := valueOf(text[start+2 : end])
 			if err != nil {
 				return "", err
 			}
 			if ok {
-				out.WriteString(text[done:start])
+				out.WriteString(text[copied:start])
 				out.WriteString(value)
-				done = end + 2
+				copied = end + 2
 			}
 		}
-		at = end + 2
+		pos = end + 2
 	}
 	return "", fmt.Errorf("it grows to more than %d MiB", maxBytes>>20)
 }

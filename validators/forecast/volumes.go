@@ -10,7 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// addMountedVolumes adds the Workflow's volumes and claims that a container of the template mounts.
+// addMountedVolumes adds those of the Workflow's volumes and claims that the template's containers
+// mount. It returns an error if a mounted volume does not exist.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go addVolumeReferences, operator.go createPVCs.
 func (w *walker) addMountedVolumes(spec *corev1.PodSpec, t *wfv1.Template) error {
 	mounts := slices.Clone(t.GetVolumeMounts())
@@ -35,15 +36,15 @@ func (w *walker) addMountedVolumes(spec *corev1.PodSpec, t *wfv1.Template) error
 	return nil
 }
 
-// findVolumes finds the Workflow's volumes and claims.
-func (w *walker) findVolumes() {
+// indexVolumes sets w.volumes and w.volumePaths from the Workflow's volumes and claims.
+func (w *walker) indexVolumes() {
 	w.volumes, w.volumePaths = map[string]corev1.Volume{}, map[string]*field.Path{}
 	for i, v := range w.wf.Spec.Volumes {
 		if _, ok := w.volumes[v.Name]; ok {
 			continue
 		}
 		w.volumes[v.Name] = v
-		if w.home.at == nil {
+		if w.workflowScope.refPath == nil {
 			w.volumePaths[v.Name] = field.NewPath("spec", "volumes").Index(i)
 		}
 	}
@@ -56,7 +57,8 @@ func (w *walker) findVolumes() {
 	}
 }
 
-// addUserContainers adds the template's own init containers and sidecars, which may have the mounts of the main container.
+// addUserContainers adds the template's init containers and sidecars. With mirrorVolumeMounts, they
+// get the mounts of the main container as well.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go addInitContainers, addSidecars.
 func addUserContainers(spec *corev1.PodSpec, t *wfv1.Template) {
 	main := mountsOf(spec.Containers, MainContainer)
@@ -74,21 +76,21 @@ func addUserContainers(spec *corev1.PodSpec, t *wfv1.Template) {
 	}
 }
 
-// mirrorMounts gives Argo's own containers the mounts of the main container, from where they fetch artifacts and to where
-// they put them.
+// mirrorMounts gives Argo's own containers the mounts of the main container, so that they can read
+// and write artifacts there.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/workflowpod.go addInputArtifactsVolumes,
 // addOutputArtifactsVolumes.
 func mirrorMounts(spec *corev1.PodSpec, t *wfv1.Template) {
 	if len(t.Inputs.Artifacts) > 0 {
-		addMounts(spec.InitContainers, InitContainer, mirrored(t.GetVolumeMounts(), false))
+		addMounts(spec.InitContainers, InitContainer, mirroredMounts(t.GetVolumeMounts(), false))
 	}
 	if t.GetType() != wfv1.TemplateTypeResource && t.GetType() != wfv1.TemplateTypeData {
-		addMounts(spec.Containers, WaitContainer, mirrored(mountsOf(spec.Containers, MainContainer), true))
+		addMounts(spec.Containers, WaitContainer, mirroredMounts(mountsOf(spec.Containers, MainContainer), true))
 	}
 }
 
-// mirrored are mounts as Argo's own containers have them.
-func mirrored(mounts []corev1.VolumeMount, writable bool) []corev1.VolumeMount {
+// mirroredMounts returns mounts as Argo's own containers have them, under a different root.
+func mirroredMounts(mounts []corev1.VolumeMount, writable bool) []corev1.VolumeMount {
 	out := slices.Clone(mounts)
 	for i := range out {
 		out[i].MountPath = path.Join("/mainctrfs", out[i].MountPath)
@@ -97,6 +99,7 @@ func mirrored(mounts []corev1.VolumeMount, writable bool) []corev1.VolumeMount {
 	return out
 }
 
+// mountsOf returns the mounts of the named container.
 func mountsOf(containers []corev1.Container, name string) []corev1.VolumeMount {
 	for _, c := range containers {
 		if c.Name == name {
@@ -106,6 +109,7 @@ func mountsOf(containers []corev1.Container, name string) []corev1.VolumeMount {
 	return nil
 }
 
+// addMounts adds mounts to the named container.
 func addMounts(containers []corev1.Container, name string, mounts []corev1.VolumeMount) {
 	for i := range containers {
 		if containers[i].Name == name {

@@ -7,14 +7,16 @@ import (
 	"github.com/Knetic/govaluate"
 )
 
-// whenRuns says whether a step with this condition, its known parameters filled in, runs: certainly, possibly, or, if
-// runs is false, certainly not. err says why the condition can't be evaluated: the step fails before it has a pod. What it
-// would have needed is Possible all the same, so that it is not only found when the condition is corrected.
-func whenRuns(b *budget, when string) (c Certainty, runs bool, err *conditionError) {
+// decideWhen decides whether a step with the given condition runs. The condition has its known
+// parameters filled in. If runs is false, the step certainly does not run; otherwise c is how
+// certain it is that it does. err is why the condition can't be evaluated, in which case the step
+// fails before it has a pod. Its pod counts as Possible regardless, so that its problems are
+// reported together with the condition.
+func decideWhen(b *budget, when string) (c Certainty, runs bool, err *conditionError) {
 	switch {
 	case when == "":
 		return Certain, true, nil
-	case HasTag(when), tooLong(b, when):
+	case HasTag(when), tooCostly(b, when):
 		return Possible, true, nil
 	}
 	result, err := evaluateWhen(when)
@@ -24,32 +26,37 @@ func whenRuns(b *budget, when string) (c Certainty, runs bool, err *conditionErr
 	return Certain, result, nil
 }
 
-// Bounds of conditions that are evaluated. The library takes some microseconds for each character, and a stack without end for
-// brackets within brackets, which would end the program.
+// Limits on the conditions that are evaluated. The library takes some microseconds for each
+// character. It recurses into nested brackets without a limit, and a stack overflow would end the
+// program.
 const (
-	maxCondition = 16 << 10
-	maxBrackets  = 500
-	costOfWhen   = 100 // evaluating a character costs as much as filling in this many
+	maxConditionBytes = 16 << 10
+	maxBrackets       = 500
+	whenCostPerByte   = 100 // evaluating a byte costs as much as substituting this many
 )
 
-func tooLong(b *budget, when string) bool {
-	return len(when) > maxCondition || strings.Count(when, "(") > maxBrackets || b.take(costOfWhen*len(when)) != nil
+// tooCostly reports whether a condition exceeds a limit. Otherwise it charges the budget for the
+// evaluation.
+func tooCostly(b *budget, when string) bool {
+	return len(when) > maxConditionBytes || strings.Count(when, "(") > maxBrackets || b.spend(whenCostPerByte*len(when)) != nil
 }
 
-// conditionError is why a condition can't be evaluated.
+// conditionError explains why a condition can't be evaluated.
 type conditionError struct {
-	// unparsable says that the text is no expression; otherwise it is one that has no value, or none that is true or false.
+	// unparsable is set if the condition is not an expression at all. Otherwise its evaluation
+	// fails or does not result in true or false.
 	unparsable bool
-	// reason is the library's, or Argo's.
+	// reason is the error message of the library or of Argo.
 	reason string
 }
 
-// evaluateWhen evaluates a condition without tags as Argo does, with the same library: words that are not quoted are
-// strings.
+// evaluateWhen evaluates a condition without tags as Argo does, with the same library. Unquoted
+// words are strings.
 // Source: argoproj/argo-workflows v3.7.3 workflow/controller/steps.go shouldExecute.
 func evaluateWhen(when string) (result bool, err *conditionError) {
 	defer func() {
-		if p := recover(); p != nil { // the library panics on some inputs, and Argo ends the whole run then
+		// The library panics on some inputs, which ends the whole run in Argo.
+		if p := recover(); p != nil {
 			err = &conditionError{reason: fmt.Sprint(p)}
 		}
 	}()

@@ -13,277 +13,294 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// IsPipeline reports whether JSON is a pipeline as the KFP SDK v2 compiles it, and IsPlatforms whether it is what such a pipeline wants
-// of Kubernetes, which follows it in the same file.
-func IsPipeline(raw []byte) bool {
-	m := parse(string(raw))
+// IsPipelineSpec reports whether raw is the JSON of a PipelineSpec, which is what the KFP SDK v2 compiles a pipeline to.
+func IsPipelineSpec(raw []byte) bool {
+	m := parseMessage(string(raw))
 	return m.message("pipelineInfo") != nil && m.message("root") != nil
 }
 
-// IsPlatforms is described at IsPipeline.
-func IsPlatforms(raw []byte) bool { return parse(string(raw)).message("platforms") != nil }
+// IsPlatformSpec reports whether raw is the JSON of a PlatformSpec: the Kubernetes configuration of a pipeline, which follows the
+// PipelineSpec in the same file.
+func IsPlatformSpec(raw []byte) bool { return parseMessage(string(raw)).message("platforms") != nil }
 
-// Compiled is the Workflow of a pipeline.
+// Compiled is a compiled pipeline.
 type Compiled struct {
 	Workflow *wfv1.Workflow
-	// Places say for each of the Workflow's parameters where in the pipeline its value stands. What begins with platforms stands in
-	// the document of that.
-	Places []string
+	// ParameterPaths holds, for each parameter of the Workflow in order, the path of its value in the pipeline. A path that
+	// begins with platforms is one in the PlatformSpec.
+	ParameterPaths []string
 }
 
-// Compile makes the Workflow that KFP's API server makes of a pipeline, as far as its pods go: a run with the default values of the
-// parameters. platforms may be empty.
+// Compile compiles a PipelineSpec and a PlatformSpec, which may be empty, to the Workflow that KFP's API server would create for
+// a run with the default values of all parameters. The Workflow holds only what affects its pods.
 // Source: kubeflow/pipelines 7b70c7b95f backend/src/v2/compiler/argocompiler/argo.go Compile, dag.go, backend/src/v2/compiler/visitor.go.
 func Compile(pipeline, platforms []byte) (*Compiled, error) {
-	spec := parse(string(pipeline))
+	spec := parseMessage(string(pipeline))
 	c := compiler{
 		components: spec.message("components"), executors: spec.message("deploymentSpec").message("executors"),
-		kubernetes: parse(string(platforms)).message("platforms").message("kubernetes"),
-		done:       map[string]bool{},
+		kubernetes: parseMessage(string(platforms)).message("platforms").message("kubernetes"),
+		visited:    map[string]bool{},
 	}
-	name := spec.message("pipelineInfo").text("name")
-	c.out.Workflow = &wfv1.Workflow{
+	name := spec.message("pipelineInfo").string("name")
+	c.result.Workflow = &wfv1.Workflow{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "argoproj.io/v1alpha1", Kind: "Workflow"},
 		ObjectMeta: metav1.ObjectMeta{GenerateName: name[strings.LastIndex(name, "/")+1:] + "-"},
 		Spec: wfv1.WorkflowSpec{
 			Entrypoint:  "entrypoint",
 			PodMetadata: &wfv1.Metadata{Labels: map[string]string{"pipelines.kubeflow.org/v2_component": "true"}},
-			Templates:   append(drivers(), steps()...),
+			Templates:   append(driverTemplates(), executorTemplates()...),
 		},
 	}
 	if c.kubernetes.message("pipelineConfig").message("workspace") != nil {
-		claim := corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "kfp-workspace"}}
-		c.out.Workflow.Spec.VolumeClaimTemplates = append(c.out.Workflow.Spec.VolumeClaimTemplates, claim)
+		pvc := corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "kfp-workspace"}}
+		c.result.Workflow.Spec.VolumeClaimTemplates = append(c.result.Workflow.Spec.VolumeClaimTemplates, pvc)
 	}
-	if err := c.component("root", spec.message("root"), "root"); err != nil {
+	if err := c.compileComponent("root", spec.message("root"), "root"); err != nil {
 		return nil, err
 	}
+	runtimeConfig, err := defaultRuntimeConfig(spec.message("root"))
+	if err != nil {
+		return nil, err
+	}
+	c.addTemplate("entrypoint", nil,
+		wfv1.DAGTask{Name: "root-driver", Template: dagDriver, Arguments: arguments(
+			"component", workflowParameterTag("components-root"), "runtime-config", runtimeConfig, "driver-type", "ROOT_DAG",
+		)},
+		wfv1.DAGTask{Name: "root", Template: "root", Depends: allSucceeded("root-driver"), Arguments: arguments(
+			"parent-dag-id", taskOutputTag("root-driver", "execution-id"), "condition", "",
+		)})
+	return &c.result, nil
+}
+
+// defaultRuntimeConfig returns the JSON of the runtime config of a run with the default values of all parameters.
+func defaultRuntimeConfig(root message) (string, error) {
 	values := map[string]any{}
-	inputs := spec.message("root").message("inputDefinitions").message("parameters")
-	for _, name := range inputs.keys() {
-		p := inputs.message(name)
-		if optional := p.flag("isOptional"); p.get("defaultValue") != nil || optional != nil && *optional {
+	parameters := root.message("inputDefinitions").message("parameters")
+	for _, name := range parameters.keys() {
+		p := parameters.message(name)
+		if optional := p.optionalBool("isOptional"); p.get("defaultValue") != nil || optional != nil && *optional {
 			values[name] = p.get("defaultValue")
 		}
 	}
-	config, err := textOf(map[string]any{"parameterValues": values})
-	if err != nil {
-		return nil, err
-	}
-	c.template("entrypoint", nil,
-		wfv1.DAGTask{Name: "root-driver", Template: dagDriver, Arguments: arguments("component", parameter("components-root"), "runtime-config", config, "driver-type", "ROOT_DAG")},
-		wfv1.DAGTask{Name: "root", Template: "root", Depends: "root-driver.Succeeded", Arguments: arguments("parent-dag-id", output("root-driver", "execution-id"), "condition", "")})
-	return &c.out, nil
+	return toText(map[string]any{"parameterValues": values})
 }
 
-// compiler is a compilation under way.
+// compiler is a compilation in progress.
 type compiler struct {
 	components, executors, kubernetes message
 
-	out  Compiled
-	done map[string]bool // components
+	result  Compiled
+	visited map[string]bool // components by name
 }
 
-func parameter(name string) string { return "{{workflow.parameters." + name + "}}" }
-func output(task, name string) string {
-	return "{{tasks." + task + ".outputs.parameters." + name + "}}"
-}
-func after(tasks ...string) string     { return strings.Join(tasks, ".Succeeded && ") + ".Succeeded" }
-func snakeToDash(name string) string   { return strings.ReplaceAll(name, "_", "-") }
-func quoted(m message) (string, error) { return textOf(map[string]any(m)) }
-func input(name string) wfv1.Parameter { return wfv1.Parameter{Name: name} }
-func parentDAG() string                { return "{{inputs.parameters.parent-dag-id}}" }
-
-func (c *compiler) template(name string, inputs []wfv1.Parameter, tasks ...wfv1.DAGTask) {
-	spec := &c.out.Workflow.Spec
-	spec.Templates = append(spec.Templates, wfv1.Template{Name: name, Inputs: wfv1.Inputs{Parameters: inputs}, DAG: &wfv1.DAGTemplate{Tasks: tasks}})
-}
-
-// save keeps a value as a parameter of the Workflow.
-func (c *compiler) save(name string, value message, place string) error {
-	text, err := quoted(value)
-	if err != nil {
-		return err
-	}
-	a := &c.out.Workflow.Spec.Arguments
-	a.Parameters = append(a.Parameters, arguments(name, text).Parameters...)
-	c.out.Places = append(c.out.Places, place)
-	return nil
-}
-
-// component saves what a component is and, if it is a group of tasks, makes its template, those of its tasks first.
-func (c *compiler) component(name string, spec message, place string) error {
-	if c.done[name] {
+// compileComponent adds the arguments of a component and, if it is a DAG, its templates after those of its tasks. path is the
+// component's path in the pipeline.
+func (c *compiler) compileComponent(name string, component message, path string) error {
+	if c.visited[name] {
 		return nil
 	}
-	c.done[name] = true
-	if label := spec.text("executorLabel"); label != "" {
-		executor := c.executors.message(label)
-		if executor == nil {
-			return fmt.Errorf("deploymentSpec.executors has no %s, which component %s names", label, name)
-		}
-		if err := c.save("components-"+name, spec, place); err != nil {
-			return err
-		}
-		if config := c.kubernetes.message("deploymentSpec").message("executors").message(label); config != nil {
-			if err := c.save("kubernetes-"+name, config, "platforms.kubernetes.deploymentSpec.executors["+label+"]"); err != nil {
-				return err
-			}
-		}
-		for _, kind := range []string{"container", "importer"} {
-			if impl := executor.message(kind); impl != nil {
-				return c.save("implementations-"+name, impl, "deploymentSpec.executors["+label+"]."+kind)
-			}
-		}
-		return fmt.Errorf("deploymentSpec.executors[%s] is neither a container nor an importer", label)
+	c.visited[name] = true
+	if label := component.string("executorLabel"); label != "" {
+		return c.compileExecutor(name, component, path, label)
 	}
-	tasks := spec.message("dag").message("tasks")
+	tasks := component.message("dag").message("tasks")
 	if tasks == nil {
 		return fmt.Errorf("component %s is neither an executor nor a group of tasks", name)
 	}
 	for _, task := range tasks.keys() {
-		of := tasks.message(task).message("componentRef").text("name")
-		component := c.components.message(of)
-		if component == nil {
-			return fmt.Errorf("there is no component '%s', which task %s of %s names", of, task, name)
+		child := tasks.message(task).message("componentRef").string("name")
+		childComponent := c.components.message(child)
+		if childComponent == nil {
+			return fmt.Errorf("there is no component '%s', which task %s of %s names", child, task, name)
 		}
-		if err := c.component(of, component, "components["+of+"]"); err != nil {
+		if err := c.compileComponent(child, childComponent, "components["+child+"]"); err != nil {
 			return err
 		}
 	}
-	if err := c.save("components-"+name, spec, place); err != nil {
+	if err := c.addArgument("components-"+name, component, path); err != nil {
 		return err
 	}
-	return c.group(name, tasks)
+	return c.compileDAG(name, tasks)
 }
 
-// group makes the template of a group of tasks. A task that runs whatever becomes of another one is that one's exit handler.
-func (c *compiler) group(name string, tasks message) error {
-	exits := map[string]string{} // by the task that has the exit handler
-	var made []wfv1.DAGTask
-	for _, exit := range []bool{true, false} {
+// compileExecutor adds the arguments of a component that is a container or an importer.
+func (c *compiler) compileExecutor(name string, component message, path, label string) error {
+	executor := c.executors.message(label)
+	if executor == nil {
+		return fmt.Errorf("deploymentSpec.executors has no %s, which component %s names", label, name)
+	}
+	if err := c.addArgument("components-"+name, component, path); err != nil {
+		return err
+	}
+	if config := c.kubernetesConfig(label); config != nil {
+		err := c.addArgument("kubernetes-"+name, config, "platforms.kubernetes.deploymentSpec.executors["+label+"]")
+		if err != nil {
+			return err
+		}
+	}
+	for _, kind := range []string{"container", "importer"} {
+		if impl := executor.message(kind); impl != nil {
+			return c.addArgument("implementations-"+name, impl, "deploymentSpec.executors["+label+"]."+kind)
+		}
+	}
+	return fmt.Errorf("deploymentSpec.executors[%s] is neither a container nor an importer", label)
+}
+
+// kubernetesConfig returns the Kubernetes configuration of an executor, nil if it has none.
+func (c *compiler) kubernetesConfig(label string) message {
+	return c.kubernetes.message("deploymentSpec").message("executors").message(label)
+}
+
+// compileDAG adds the template of a DAG, and one for each of its exit handlers. A task that runs even if another one fails is
+// that task's exit handler.
+func (c *compiler) compileDAG(name string, tasks message) error {
+	exitTemplates := map[string]string{} // of the exit handlers, by the name of the task that they belong to
+	var dagTasks []wfv1.DAGTask
+	for _, isExitHandler := range []bool{true, false} {
 		for _, key := range tasks.keys() {
 			task := tasks.message(key)
-			if (task.message("triggerPolicy").text("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED") != exit {
+			if (task.message("triggerPolicy").string("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED") != isExitHandler {
 				continue
 			}
-			of, err := c.task(key, task, place{exit: exits[key], isExit: exit})
+			compiled, err := c.compileTask(key, task, taskContext{exitTemplate: exitTemplates[key], isExitHandler: isExitHandler})
 			switch {
 			case err != nil:
 				return err
-			case exit:
+			case isExitHandler:
 				template := "exit-hook-" + name + "-" + key
-				for _, before := range task.texts("dependentTasks") {
-					exits[before] = template
+				for _, upstream := range task.strings("dependentTasks") {
+					exitTemplates[upstream] = template
 				}
-				c.template(template, []wfv1.Parameter{input("parent-dag-id")}, of...)
+				c.addTemplate(template, []wfv1.Parameter{parentDAGInput}, compiled...)
 			default:
-				made = append(made, of...)
+				dagTasks = append(dagTasks, compiled...)
 			}
 		}
 	}
-	if len(made) == 0 {
-		return errors.New("component " + name + " has only tasks that come last")
+	if len(dagTasks) == 0 {
+		return errors.New("component " + name + " has no tasks other than exit handlers")
 	}
-	c.template(name, []wfv1.Parameter{input("parent-dag-id")}, made...)
+	c.addTemplate(name, []wfv1.Parameter{parentDAGInput}, dagTasks...)
 	return nil
 }
 
-// dummyImages are those of components that only the driver acts upon.
+// dummyImages are the images of components that the driver itself executes.
 // Source: kubeflow/pipelines 7b70c7b95f backend/src/v2/compiler/argocompiler/container.go dummyImages.
-var dummyImages = []string{createClaim, "argostub/deletepvc"}
+var dummyImages = []string{createPVCImage, "argostub/deletepvc"}
 
-// place is where a task stands.
-type place struct {
-	exit      string // the template of its exit handler
-	isExit    bool   // it is one
-	iteration bool   // it is one round of a loop, whose task has this name
-	loop      string
+// taskContext is what a task's templates depend on, besides the task itself.
+type taskContext struct {
+	exitTemplate  string // the template of the task's exit handler, if it has one
+	isExitHandler bool   // whether the task is an exit handler
+	isIteration   bool   // whether the task is an iteration of a loop
+	loopTask      string // the name of the loop's task, for an iteration
 }
 
-// task makes a driver and what it drives.
-func (c *compiler) task(name string, task message, at place) ([]wfv1.DAGTask, error) {
-	of := task.message("componentRef").text("name")
-	component := c.components.message(of)
-	text, err := quoted(task)
+// compileTask returns the tasks of a DAG template that stand for a task of the pipeline: its driver, and the task that the driver
+// prepares.
+func (c *compiler) compileTask(name string, task message, context taskContext) ([]wfv1.DAGTask, error) {
+	component := task.message("componentRef").string("name")
+	taskJSON, err := toJSON(task)
 	if err != nil {
 		return nil, err
 	}
-	if task.message("parameterIterator") != nil && !at.iteration {
-		return c.loop(name, of, task, text)
+	if task.message("parameterIterator") != nil && !context.isIteration {
+		return c.compileLoop(name, component, task, taskJSON)
 	}
-	label := component.text("executorLabel")
-	if label != "" && c.executors.message(label).message("importer") != nil {
-		return []wfv1.DAGTask{{Name: name, Template: importer, Depends: depends(task), Arguments: arguments("task", text,
-			"component", parameter("components-"+of), "importer", parameter("implementations-"+of), "parent-dag-id", parentDAG())}}, nil
+	label := c.components.message(component).string("executorLabel")
+	executor := c.executors.message(label)
+	if label != "" && executor.message("importer") != nil {
+		return []wfv1.DAGTask{{Name: name, Template: importerTemplate, Depends: dependsExpression(task), Arguments: arguments(
+			"task", taskJSON, "component", workflowParameterTag("components-"+component),
+			"importer", workflowParameterTag("implementations-"+component), "parent-dag-id", parentDAGTag,
+		)}}, nil
 	}
-	taskName := name
-	if at.loop != "" {
-		taskName = at.loop
-	}
-	driver := wfv1.DAGTask{Name: name + "-driver", Template: dagDriver, Arguments: arguments(
-		"component", parameter("components-"+of), "task", text, "task-name", taskName, "parent-dag-id", parentDAG())}
-	if at.iteration {
-		driver.Arguments.Parameters = append(driver.Arguments.Parameters, arguments("iteration-index", "{{inputs.parameters.iteration-index}}").Parameters...)
-	} else if !at.isExit {
-		driver.Depends = depends(task)
-	}
-	driven := wfv1.DAGTask{Name: name, Template: of, Depends: after(driver.Name), Arguments: arguments(
-		"parent-dag-id", output(driver.Name, "execution-id"), "condition", output(driver.Name, "condition"))}
+	driver := c.driverTask(name, component, task, taskJSON, context)
+	prepared := wfv1.DAGTask{Name: name, Template: component, Depends: allSucceeded(driver.Name), Arguments: arguments(
+		"parent-dag-id", taskOutputTag(driver.Name, "execution-id"), "condition", taskOutputTag(driver.Name, "condition"),
+	)}
 	if label != "" {
 		driver.Template = containerDriver
-		more := arguments("container", parameter("implementations-"+of))
-		if c.kubernetes.message("deploymentSpec").message("executors").message(label) != nil {
-			more.Parameters = append(more.Parameters, arguments("kubernetes-config", parameter("kubernetes-"+of)).Parameters...)
+		addArguments(&driver, "container", workflowParameterTag("implementations-"+component))
+		if c.kubernetesConfig(label) != nil {
+			addArguments(&driver, "kubernetes-config", workflowParameterTag("kubernetes-"+component))
 		}
-		driver.Arguments.Parameters = append(driver.Arguments.Parameters, more.Parameters...)
-		if slices.Contains(dummyImages, c.executors.message(label).message("container").text("image")) {
-			driver.Name = name // the driver itself makes or deletes a claim, and there is no step
+		if slices.Contains(dummyImages, executor.message("container").string("image")) {
+			driver.Name = name // the driver creates or deletes a PersistentVolumeClaim, and there is no step
 			return []wfv1.DAGTask{driver}, nil
 		}
-		driven.Template = containerExecutor
-		driven.Arguments = arguments("pod-spec-patch", output(driver.Name, "pod-spec-patch"), "cached-decision", output(driver.Name, "cached-decision"))
+		prepared.Template = containerExecutor
+		prepared.Arguments = arguments(
+			"pod-spec-patch", taskOutputTag(driver.Name, "pod-spec-patch"),
+			"cached-decision", taskOutputTag(driver.Name, "cached-decision"),
+		)
 	}
-	if task.message("triggerPolicy").text("condition") != "" {
-		driven.When = output(driver.Name, "condition") + " != false"
+	if task.message("triggerPolicy").string("condition") != "" {
+		prepared.When = taskOutputTag(driver.Name, "condition") + " != false"
 	}
-	if at.exit != "" {
-		driven.Hooks = wfv1.LifecycleHooks{wfv1.ExitLifecycleEvent: {Template: at.exit, Arguments: arguments("parent-dag-id", parentDAG())}}
+	if context.exitTemplate != "" {
+		hook := wfv1.LifecycleHook{Template: context.exitTemplate, Arguments: arguments("parent-dag-id", parentDAGTag)}
+		prepared.Hooks = wfv1.LifecycleHooks{wfv1.ExitLifecycleEvent: hook}
 	}
-	return []wfv1.DAGTask{driver, driven}, nil
+	return []wfv1.DAGTask{driver, prepared}, nil
 }
 
-// loop makes the templates of a task that runs once for each of its items.
-func (c *compiler) loop(name, of string, task message, text string) ([]wfv1.DAGTask, error) {
-	round, err := c.task("iteration-item", task, place{iteration: true, loop: name})
+// driverTask returns the task that runs the DAG driver of a task of the pipeline.
+func (c *compiler) driverTask(name, component string, task message, taskJSON string, context taskContext) wfv1.DAGTask {
+	taskName := name
+	if context.loopTask != "" {
+		taskName = context.loopTask
+	}
+	driver := wfv1.DAGTask{Name: name + "-driver", Template: dagDriver, Arguments: arguments(
+		"component", workflowParameterTag("components-"+component), "task", taskJSON, "task-name", taskName,
+		"parent-dag-id", parentDAGTag,
+	)}
+	if context.isIteration {
+		addArguments(&driver, "iteration-index", inputTag("iteration-index"))
+	} else if !context.isExitHandler {
+		driver.Depends = dependsExpression(task)
+	}
+	return driver
+}
+
+// compileLoop adds the templates of a loop and of its iterations, and returns the task that runs the loop.
+func (c *compiler) compileLoop(name, component string, task message, taskJSON string) ([]wfv1.DAGTask, error) {
+	iterationTasks, err := c.compileTask("iteration-item", task, taskContext{isIteration: true, loopTask: name})
 	if err != nil {
 		return nil, err
 	}
-	inputs := []wfv1.Parameter{input("parent-dag-id")}
-	iteration, iterator := of+"-"+name+"-iteration", of+"-"+name+"-iterator"
-	c.template(iteration, append(slices.Clone(inputs), input("iteration-index")), round...)
-	count := intstr.FromString(output("iteration-driver", "iteration-count"))
-	rounds := wfv1.DAGTask{Name: "iteration-iterations", Template: iteration, Depends: after("iteration-driver"), WithSequence: &wfv1.Sequence{Count: &count},
-		Arguments: arguments("parent-dag-id", output("iteration-driver", "execution-id"), "iteration-index", "{{item}}")}
-	if task.message("triggerPolicy").text("condition") != "" {
-		rounds.When = output("iteration-driver", "condition") + " != false"
+	iteration, iterator := component+"-"+name+"-iteration", component+"-"+name+"-iterator"
+	c.addTemplate(iteration, []wfv1.Parameter{parentDAGInput, {Name: "iteration-index"}}, iterationTasks...)
+	driver := wfv1.DAGTask{Name: "iteration-driver", Template: dagDriver, Arguments: arguments(
+		"component", workflowParameterTag("components-"+component), "task", taskJSON, "task-name", name, "parent-dag-id", parentDAGTag,
+	)}
+	count := intstr.FromString(taskOutputTag(driver.Name, "iteration-count"))
+	iterations := wfv1.DAGTask{
+		Name: "iteration-iterations", Template: iteration, Depends: allSucceeded(driver.Name),
+		WithSequence: &wfv1.Sequence{Count: &count},
+		Arguments:    arguments("parent-dag-id", taskOutputTag(driver.Name, "execution-id"), "iteration-index", "{{item}}"),
 	}
-	c.template(iterator, inputs, wfv1.DAGTask{Name: "iteration-driver", Template: dagDriver, Arguments: arguments(
-		"component", parameter("components-"+of), "task", text, "task-name", name, "parent-dag-id", parentDAG())}, rounds)
-	return []wfv1.DAGTask{{Name: name, Template: iterator, Depends: depends(task), Arguments: arguments("parent-dag-id", parentDAG())}}, nil
+	if task.message("triggerPolicy").string("condition") != "" {
+		iterations.When = taskOutputTag(driver.Name, "condition") + " != false"
+	}
+	c.addTemplate(iterator, []wfv1.Parameter{parentDAGInput}, driver, iterations)
+	return []wfv1.DAGTask{{
+		Name: name, Template: iterator, Depends: dependsExpression(task), Arguments: arguments("parent-dag-id", parentDAGTag),
+	}}, nil
 }
 
-// depends says after which tasks one runs: those that it names, and those whose outputs it takes.
-func depends(task message) string {
+// dependsExpression returns Argo's depends expression for a task: the tasks that it names and those whose outputs it uses must
+// have succeeded.
+func dependsExpression(task message) string {
 	names := map[string]bool{}
-	for _, name := range task.texts("dependentTasks") {
+	for _, name := range task.strings("dependentTasks") {
 		names[name] = true
 	}
 	for _, kind := range []string{"parameters", "artifacts"} {
 		inputs := task.message("inputs").message(kind)
 		for _, name := range inputs.keys() {
-			for _, from := range []string{"taskOutputParameter", "taskOutputArtifact"} {
-				if producer := inputs.message(name).message(from).text("producerTask"); producer != "" {
+			for _, source := range []string{"taskOutputParameter", "taskOutputArtifact"} {
+				if producer := inputs.message(name).message(source).string("producerTask"); producer != "" {
 					names[producer] = true
 				}
 			}
@@ -292,5 +309,41 @@ func depends(task message) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return after(slices.Sorted(maps.Keys(names))...)
+	return allSucceeded(slices.Sorted(maps.Keys(names))...)
 }
+
+func allSucceeded(tasks ...string) string {
+	return strings.Join(tasks, ".Succeeded && ") + ".Succeeded"
+}
+
+// parentDAGInput is the input parameter of a DAG template that holds the ID of the DAG, and parentDAGTag its tag.
+var (
+	parentDAGInput = wfv1.Parameter{Name: "parent-dag-id"}
+	parentDAGTag   = inputTag(parentDAGInput.Name)
+)
+
+// addTemplate adds a DAG template to the Workflow.
+func (c *compiler) addTemplate(name string, inputs []wfv1.Parameter, tasks ...wfv1.DAGTask) {
+	spec := &c.result.Workflow.Spec
+	template := wfv1.Template{Name: name, Inputs: wfv1.Inputs{Parameters: inputs}, DAG: &wfv1.DAGTemplate{Tasks: tasks}}
+	spec.Templates = append(spec.Templates, template)
+}
+
+// addArgument adds a parameter with a JSON value to the arguments of the Workflow. path is the value's path in the pipeline.
+func (c *compiler) addArgument(name string, value message, path string) error {
+	text, err := toJSON(value)
+	if err != nil {
+		return err
+	}
+	a := &c.result.Workflow.Spec.Arguments
+	a.Parameters = append(a.Parameters, arguments(name, text).Parameters...)
+	c.result.ParameterPaths = append(c.result.ParameterPaths, path)
+	return nil
+}
+
+// addArguments adds arguments to a task, from alternating names and values of parameters.
+func addArguments(task *wfv1.DAGTask, namesAndValues ...string) {
+	task.Arguments.Parameters = append(task.Arguments.Parameters, arguments(namesAndValues...).Parameters...)
+}
+
+func toJSON(m message) (string, error) { return toText(map[string]any(m)) }

@@ -1,5 +1,6 @@
-// Package objects knows which objects can be judged outside of admission, and how: Profiles and Workflows as the webhook would, and
-// what Workflows come out of, such as a CronWorkflow, by the Workflows that come out of it.
+// Package objects decodes the objects that can be evaluated outside of admission. These are Profiles and Workflows, and the objects that
+// create Workflows: CronWorkflows, WorkflowTemplates, ClusterWorkflowTemplates, KFP's ScheduledWorkflows and compiled KFP pipelines. An
+// object that creates Workflows is evaluated by the Workflow that it would create.
 //
-// [Decode] reads one object; [Object.Judge] asks the rules about it. The fields of its findings are those of the object itself.
+// [Decode] reads one object, and [Object.Evaluate] applies the rules to it. The findings refer to fields of the object itself.
 package objects

@@ -12,10 +12,10 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-func everyRule(string) bool { return true }
+func allRules(string) bool { return true }
 
-// readable are the objects of the repository's cases that can be judged, as JSON.
-func readable(f *testing.F) [][]byte {
+// caseObjects returns the objects of the cases in testdata as JSON.
+func caseObjects(f *testing.F) [][]byte {
 	f.Helper()
 	files, err := filepath.Glob("../../testdata/workflow/*/*.yaml")
 	if err != nil {
@@ -38,10 +38,10 @@ func readable(f *testing.F) [][]byte {
 	return out
 }
 
-// FuzzDrivers judges runs of KFP v2 whose JSON, which KFP's drivers read, is something else.
+// FuzzDrivers evaluates runs of KFP v2 with arbitrary JSON for KFP's drivers.
 func FuzzDrivers(f *testing.F) {
 	var runs []string
-	for _, raw := range readable(f) {
+	for _, raw := range caseObjects(f) {
 		if text := string(raw); strings.Contains(text, "system-container-driver") {
 			runs = append(runs, text)
 		}
@@ -53,65 +53,74 @@ func FuzzDrivers(f *testing.F) {
 		f.Add(i, 0, `{"executorLabel":"exec-step","inputDefinitions":{"parameters":{"a":{"parameterType":"STRING","defaultValue":"b"}}}}`)
 		f.Add(i, 1, `{"secretAsEnv":[{"secretName":"a","keyToEnv":[{"secretKey":"k","envVar":"E"}]}],"nodeSelector":{"labels":{"a":"b"}}}`)
 		f.Add(i, 2, `{"image":"python","resources":{"cpuLimit":1,"memoryLimit":0.5,"accelerator":{"count":1,"type":"nvidia.com/gpu"}}}`)
-		f.Add(i, 3, `{"componentRef":{"name":"comp-a"},"inputs":{"parameters":{"a":{"taskOutputParameter":{"producerTask":"b","outputParameterKey":"c"}}}},"iteratorPolicy":{"parallelismLimit":1},"parameterIterator":{"itemInput":"a","items":{"raw":"[1]"}}}`)
+		f.Add(i, 3, `{"componentRef":{"name":"comp-a"},`+
+			`"inputs":{"parameters":{"a":{"taskOutputParameter":{"producerTask":"b","outputParameterKey":"c"}}}},`+
+			`"iteratorPolicy":{"parallelismLimit":1},"parameterIterator":{"itemInput":"a","items":{"raw":"[1]"}}}`)
 	}
 	f.Fuzz(func(t *testing.T, run, which int, value string) {
 		object := map[string]any{}
 		if err := json.Unmarshal([]byte(runs[uint(run)%uint(len(runs))]), &object); err != nil {
 			t.Fatal(err)
 		}
-		var places []map[string]any
-		find(object, &places)
-		if len(places) == 0 {
+		var parameters []map[string]any
+		findJSONParameters(object, &parameters)
+		if len(parameters) == 0 {
 			t.Skip()
 		}
-		places[uint(which)%uint(len(places))]["value"] = value
+		parameters[uint(which)%uint(len(parameters))]["value"] = value
 		raw, err := json.Marshal(object)
 		if err != nil {
 			t.Fatal(err)
 		}
-		judge(t, raw)
+		evaluate(t, raw)
 	})
 }
 
-// find finds the parameters that hold JSON.
-func find(in any, out *[]map[string]any) {
+// findJSONParameters collects the parameters whose value is JSON.
+func findJSONParameters(in any, out *[]map[string]any) {
 	switch v := in.(type) {
 	case map[string]any:
 		if text, ok := v["value"].(string); ok && strings.HasPrefix(text, "{\"") {
 			*out = append(*out, v)
 		}
 		for _, key := range []string{"spec", "arguments", "parameters", "templates", "dag", "tasks"} {
-			find(v[key], out)
+			findJSONParameters(v[key], out)
 		}
 	case []any:
 		for _, item := range v {
-			find(item, out)
+			findJSONParameters(item, out)
 		}
 	}
 }
 
-// FuzzPodSpecPatch judges Workflows with patches of their pods, at both places where one can stand.
+// FuzzPodSpecPatch evaluates Workflows with a podSpecPatch in the template and in the Workflow.
 func FuzzPodSpecPatch(f *testing.F) {
-	f.Add(`{"containers":[{"name":"main","resources":{"limits":{"cpu":"1"}},"env":[{"name":"A","valueFrom":{"secretKeyRef":{"name":"a","key":"b"}}}]}]}`, "terminationGracePeriodSeconds: 3\n")
-	f.Add(`{"$patch":"replace","containers":[{"name":"other","$patch":"delete"}]}`, `{"volumes":[{"name":"a","secret":{"secretName":"b"}}],"$setElementOrder/containers":[{"name":"main"}]}`)
+	f.Add(
+		`{"containers":[{"name":"main","resources":{"limits":{"cpu":"1"}},`+
+			`"env":[{"name":"A","valueFrom":{"secretKeyRef":{"name":"a","key":"b"}}}]}]}`,
+		"terminationGracePeriodSeconds: 3\n",
+	)
+	f.Add(
+		`{"$patch":"replace","containers":[{"name":"other","$patch":"delete"}]}`,
+		`{"volumes":[{"name":"a","secret":{"secretName":"b"}}],"$setElementOrder/containers":[{"name":"main"}]}`,
+	)
 	f.Add(`{"initContainers":null,"containers":[{"$retainKeys":["image"]}]}`, `containers: [{name: "{{inputs.parameters.a}}"}]`)
-	f.Fuzz(func(t *testing.T, ofTemplate, ofWorkflow string) {
+	f.Fuzz(func(t *testing.T, templatePatch, workflowPatch string) {
 		raw, err := json.Marshal(map[string]any{
 			"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": map[string]any{"name": "run", "namespace": "team-a"},
 			"spec": map[string]any{
-				"entrypoint": "main", "podSpecPatch": ofWorkflow,
-				"templates": []any{map[string]any{"name": "main", "podSpecPatch": ofTemplate, "container": map[string]any{"image": "busybox"}}},
+				"entrypoint": "main", "podSpecPatch": workflowPatch,
+				"templates": []any{map[string]any{"name": "main", "podSpecPatch": templatePatch, "container": map[string]any{"image": "busybox"}}},
 			},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		judge(t, raw)
+		evaluate(t, raw)
 	})
 }
 
-// FuzzPipeline judges what the KFP SDK v2 compiles, or what looks like it.
+// FuzzPipeline evaluates compiled pipelines, and texts that resemble them.
 func FuzzPipeline(f *testing.F) {
 	for _, folder := range []string{".", "../kfp", "../../cmd/kfp-preflight"} {
 		files, err := filepath.Glob(filepath.Join(folder, "testdata", "*.yaml"))
@@ -130,27 +139,33 @@ func FuzzPipeline(f *testing.F) {
 			}
 		}
 	}
-	f.Add([]byte(`{"pipelineInfo":{"name":"p"},"schemaVersion":"2.1.0","root":{"dag":{"tasks":{"a":{"componentRef":{"name":"comp-a"},"taskInfo":{"name":"a"}}}}},"components":{"comp-a":{"executorLabel":"exec-a"}},"deploymentSpec":{"executors":{"exec-a":{"container":{"image":"python"}}}}}`),
-		[]byte(`{"platforms":{"kubernetes":{"deploymentSpec":{"executors":{"exec-a":{"secretAsVolume":[{"secretName":"s","mountPath":"/m"}]}}}}}}`))
+	f.Add(
+		[]byte(`{"pipelineInfo":{"name":"p"},"schemaVersion":"2.1.0",`+
+			`"root":{"dag":{"tasks":{"a":{"componentRef":{"name":"comp-a"},"taskInfo":{"name":"a"}}}}},`+
+			`"components":{"comp-a":{"executorLabel":"exec-a"}},`+
+			`"deploymentSpec":{"executors":{"exec-a":{"container":{"image":"python"}}}}}`),
+		[]byte(`{"platforms":{"kubernetes":{"deploymentSpec":{"executors":{"exec-a":`+
+			`{"secretAsVolume":[{"secretName":"s","mountPath":"/m"}]}}}}}}`),
+	)
 	f.Fuzz(func(t *testing.T, pipeline, platforms []byte) {
 		object, err := DecodePipeline(pipeline, platforms, "team-a")
 		if err != nil {
 			return
 		}
-		object.Judge(&validators.State{Complete: true}, validators.Options{}, everyRule)
+		object.Evaluate(&validators.State{Complete: true}, validators.Options{}, allRules)
 	})
 }
 
-// judge judges an object in an empty cluster.
-func judge(t *testing.T, raw []byte) {
+// evaluate evaluates an object in an empty cluster.
+func evaluate(t *testing.T, raw []byte) {
 	t.Helper()
 	object, err := Decode(raw, "team-a")
 	if err != nil || object == nil {
 		return
 	}
-	for _, f := range object.Judge(&validators.State{Complete: true}, validators.Options{}, everyRule) {
+	for _, f := range object.Evaluate(&validators.State{Complete: true}, validators.Options{}, allRules) {
 		if message := f.Message(); strings.ContainsAny(message, "\n\"&<>\\") {
-			t.Errorf("a message that clients can't show: %s", message)
+			t.Errorf("a message with characters that do not survive on the way to the user: %s", message)
 		}
 	}
 }

@@ -12,21 +12,22 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// Object is one that can be judged.
+// Object is an object that can be evaluated.
 type Object struct {
 	Kind, Namespace, Name string
 
 	annotations map[string]string
 	labels      map[string]string
-	profile     *validators.Profile
-	workflow    *wfv1.Workflow
-	// spec is where the Workflow's spec stands in the object.
-	spec string
-	// places are where the values of the Workflow's parameters stand, if the Workflow is compiled.
-	places []string
+	// profile is set for a Profile, workflow for all other objects.
+	profile  *validators.Profile
+	workflow *wfv1.Workflow
+	// specPath is the path of the Workflow's spec in the object.
+	specPath string
+	// parameterPaths are the paths of the Workflow's parameters in a compiled pipeline. They are nil for other objects.
+	parameterPaths []string
 }
 
-// Kind is a kind of object that can be judged.
+// Kind is a kind of object that can be evaluated.
 type Kind struct {
 	Group, Version, Resource, Name string
 	Namespaced                     bool
@@ -34,31 +35,31 @@ type Kind struct {
 	decode func(o *Object, raw []byte) error
 }
 
-// Kinds are all that can be judged. The version is the one to ask a cluster for; others are read as well.
+// Kinds returns all kinds that can be evaluated. Version is the one to request from a cluster. [Decode] accepts other versions, too.
 func Kinds() []Kind {
 	return []Kind{
-		{"kubeflow.org", "v1", "profiles", "Profile", false, profile},
-		{"argoproj.io", "v1alpha1", "workflows", "Workflow", true, workflow},
-		{"argoproj.io", "v1alpha1", "cronworkflows", "CronWorkflow", true, cronWorkflow},
-		{"argoproj.io", "v1alpha1", "workflowtemplates", "WorkflowTemplate", true, workflowTemplate},
-		{"argoproj.io", "v1alpha1", "clusterworkflowtemplates", "ClusterWorkflowTemplate", false, workflowTemplate},
-		{"kubeflow.org", "v1beta1", "scheduledworkflows", "ScheduledWorkflow", true, scheduledWorkflow},
+		{"kubeflow.org", "v1", "profiles", "Profile", false, decodeProfile},
+		{"argoproj.io", "v1alpha1", "workflows", "Workflow", true, decodeWorkflow},
+		{"argoproj.io", "v1alpha1", "cronworkflows", "CronWorkflow", true, decodeCronWorkflow},
+		{"argoproj.io", "v1alpha1", "workflowtemplates", "WorkflowTemplate", true, decodeWorkflowTemplate},
+		{"argoproj.io", "v1alpha1", "clusterworkflowtemplates", "ClusterWorkflowTemplate", false, decodeWorkflowTemplate},
+		{"kubeflow.org", "v1beta1", "scheduledworkflows", "ScheduledWorkflow", true, decodeScheduledWorkflow},
 	}
 }
 
-func profile(o *Object, raw []byte) error {
+func decodeProfile(o *Object, raw []byte) error {
 	o.profile = &validators.Profile{}
 	return kjson.Unmarshal(raw, o.profile)
 }
 
-func workflow(o *Object, raw []byte) (err error) {
-	o.spec = "spec"
+func decodeWorkflow(o *Object, raw []byte) (err error) {
+	o.specPath = "spec"
 	o.workflow, err = forecast.Decode[wfv1.Workflow](raw)
 	return err
 }
 
-// Decode reads an object from JSON; nil if it is of no kind that can be judged. An object without a namespace is taken to be in
-// the given one.
+// Decode decodes an object from JSON. It returns nil if the kind of the object can't be evaluated. The given namespace is that of
+// namespaced objects that don't set one.
 func Decode(raw []byte, namespace string) (*Object, error) {
 	var meta metav1.PartialObjectMetadata
 	if err := kjson.Unmarshal(raw, &meta); err != nil {
@@ -69,7 +70,9 @@ func Decode(raw []byte, namespace string) (*Object, error) {
 		if k.Name != meta.Kind || k.Group != group {
 			continue
 		}
-		o := &Object{Kind: meta.Kind, Namespace: meta.Namespace, Name: meta.Name, annotations: meta.Annotations, labels: meta.Labels}
+		o := &Object{
+			Kind: meta.Kind, Namespace: meta.Namespace, Name: meta.Name, annotations: meta.Annotations, labels: meta.Labels,
+		}
 		if o.Name == "" && meta.GenerateName != "" {
 			o.Name = meta.GenerateName + "*"
 		}
@@ -77,7 +80,7 @@ func Decode(raw []byte, namespace string) (*Object, error) {
 			o.Namespace = namespace
 		}
 		if err := k.decode(o, raw); err != nil {
-			return nil, fmt.Errorf("the %s can't be read: %w", o.Kind, err)
+			return nil, fmt.Errorf("can't decode the %s: %w", o.Kind, err)
 		}
 		if o.workflow != nil && o.workflow.Namespace == "" {
 			o.workflow.Namespace = namespace
@@ -87,7 +90,7 @@ func Decode(raw []byte, namespace string) (*Object, error) {
 	return nil, nil
 }
 
-// String names the object for a reader.
+// String returns the kind, the namespace and the name.
 func (o *Object) String() string {
 	if o.Namespace == "" {
 		return o.Kind + " " + o.Name
@@ -95,7 +98,8 @@ func (o *Object) String() string {
 	return fmt.Sprintf("%s %s/%s", o.Kind, o.Namespace, o.Name)
 }
 
-// Skipped are the rules that annotations switch off: the object's own, and those of the Workflows that come out of it.
+// Skipped returns the rules that annotations skip, those of the object and those of the Workflow that it would create, and the names
+// in them that are not rules.
 func (o *Object) Skipped() (rules, unknown []string) {
 	rules, unknown = validators.Skipped(o.annotations)
 	if o.workflow != nil && o.Kind != "Workflow" {
@@ -105,15 +109,16 @@ func (o *Object) Skipped() (rules, unknown []string) {
 	return rules, unknown
 }
 
-// Mode is that of the object's namespace, or what a Profile says of itself. An exempt namespace is off for both.
-func (o *Object) Mode(of func(namespace string) validators.Mode) validators.Mode {
+// Mode returns the mode of the object: for a Profile, the mode of its own label, otherwise the mode of its namespace. It is Off if the
+// namespace is exempt, and "" if no mode is set. The function modeOf returns the mode of a namespace. It may be nil.
+func (o *Object) Mode(modeOf func(namespace string) validators.Mode) validators.Mode {
 	namespace := o.Namespace
 	if o.profile != nil {
 		namespace = o.Name
 	}
 	mode := validators.Mode("")
-	if of != nil {
-		mode = of(namespace)
+	if modeOf != nil {
+		mode = modeOf(namespace)
 	}
 	if o.profile != nil && mode != validators.Off {
 		mode, _ = validators.LabelMode(o.labels)
@@ -121,20 +126,23 @@ func (o *Object) Mode(of func(namespace string) validators.Mode) validators.Mode
 	return mode
 }
 
-// Judge asks the rules that are on and not skipped.
-func (o *Object) Judge(facts validators.Facts, options validators.Options, on func(rule string) bool) []validators.Finding {
+// Evaluate applies the enabled rules.
+func (o *Object) Evaluate(facts validators.Facts, options validators.Options, enabled func(rule string) bool) []validators.Finding {
 	if o.profile != nil {
-		return validators.JudgeProfile(validators.ProfileChange{New: o.profile}, facts, on)
+		return validators.JudgeProfile(validators.ProfileChange{New: o.profile}, facts, enabled)
 	}
-	findings := validators.JudgeWorkflow(o.workflow, facts, options, on)
+	findings := validators.JudgeWorkflow(o.workflow, facts, options, enabled)
 	for i := range findings {
-		if o.places != nil {
-			findings[i].Field = o.placeOf(findings[i].Field)
+		if o.parameterPaths != nil {
+			findings[i].MapFields(o.pipelinePath)
 			continue
 		}
-		if rest, ok := strings.CutPrefix(findings[i].Field, "spec"); ok {
-			findings[i].Field = o.spec + rest
-		}
+		findings[i].MapFields(func(field string) string {
+			if rest, ok := strings.CutPrefix(field, "spec"); ok {
+				return o.specPath + rest
+			}
+			return field
+		})
 	}
 	return findings
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/kfp"
 )
 
-// DecodePipeline reads a pipeline as the KFP SDK v2 compiles it, with what it wants of Kubernetes, which may be nil: the run that it
-// leads to with the default values of its parameters.
+// DecodePipeline decodes a pipeline that the KFP SDK v2 has compiled. The platform spec, which holds its settings for Kubernetes, may be
+// nil. The result is evaluated by the run that the pipeline creates with the default values of its parameters.
 func DecodePipeline(pipeline, platforms []byte, namespace string) (*Object, error) {
 	compiled, err := kfp.Compile(pipeline, platforms)
 	if err != nil {
@@ -15,16 +15,18 @@ func DecodePipeline(pipeline, platforms []byte, namespace string) (*Object, erro
 	}
 	wf := compiled.Workflow
 	wf.Namespace = namespace
-	// As KFP submits it, which decides what its database has to store.
+	// KFP adds this label when it creates a run. The rules use it to decide what KFP's database has to store.
 	wf.Labels = map[string]string{"pipeline/runid": "00000000-0000-0000-0000-000000000000"}
-	return &Object{Kind: "Pipeline", Namespace: namespace, Name: wf.GenerateName + "*", workflow: wf, places: compiled.Places}, nil
+	return &Object{
+		Kind: "Pipeline", Namespace: namespace, Name: wf.GenerateName + "*", workflow: wf, parameterPaths: compiled.ParameterPaths,
+	}, nil
 }
 
-// placeOf is where in the pipeline something stands that has become a field of the Workflow.
-func (o *Object) placeOf(field string) string {
+// pipelinePath returns the path in the pipeline for a field of the Workflow that was compiled from it.
+func (o *Object) pipelinePath(field string) string {
 	var i int
-	if n, _ := fmt.Sscanf(field, "spec.arguments.parameters[%d]", &i); n == 1 && i < len(o.places) {
-		return o.places[i]
+	if n, _ := fmt.Sscanf(field, "spec.arguments.parameters[%d]", &i); n == 1 && i < len(o.parameterPaths) {
+		return o.parameterPaths[i]
 	}
 	return "root"
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// pipeline has every shape that a task can have: alone, after another one, in a loop, behind a condition, as an exit handler, an importer,
-// and one that only a driver acts upon.
+// pipeline contains every kind of task: independent, dependent, in a loop, behind a condition, an exit handler, an importer, and one that
+// only a driver acts on.
 const pipeline = `
 pipelineInfo: {name: project/example}
 schemaVersion: 2.1.0
@@ -27,11 +27,14 @@ components:
   comp-group:
     dag: {tasks: {inner: {componentRef: {name: comp-step}}}}
 root:
-  inputDefinitions: {parameters: {secret: {parameterType: STRING, defaultValue: credentials}, nothing: {parameterType: STRING, isOptional: true}}}
+  inputDefinitions:
+    parameters: {secret: {parameterType: STRING, defaultValue: credentials}, nothing: {parameterType: STRING, isOptional: true}}
   dag:
     tasks:
       first: {componentRef: {name: comp-step}}
-      second: {componentRef: {name: comp-step}, inputs: {parameters: {text: {taskOutputParameter: {producerTask: first, outputParameterKey: Output}}}}}
+      second:
+        componentRef: {name: comp-step}
+        inputs: {parameters: {text: {taskOutputParameter: {producerTask: first, outputParameterKey: Output}}}}
       loop: {componentRef: {name: comp-group}, parameterIterator: {itemInput: item, items: {raw: "[1, 2]"}}}
       maybe: {componentRef: {name: comp-group}, triggerPolicy: {condition: "inputs.parameter_values['secret'] == 'x'"}}
       bring: {componentRef: {name: comp-import}}
@@ -75,28 +78,34 @@ func TestPipeline(t *testing.T) {
 	}
 	for _, template := range o.workflow.Spec.Templates {
 		if strings.HasPrefix(template.Name, "exit-hook-") && strings.Contains(template.DAG.Tasks[0].Depends, "maybe") {
-			t.Errorf("%s waits for a task that is none of its own", template.Name)
+			t.Errorf("%s depends on a task of another template", template.Name)
 		}
 	}
-	findings := o.Judge(&validators.State{Complete: true}, validators.Options{}, func(rule string) bool { return rule == validators.WorkflowSecretMissing })
-	if len(findings) != 1 || findings[0].Certainty != validators.Certain || findings[0].Field != "platforms.kubernetes.deploymentSpec.executors[exec-step]" {
+	secretMissing := func(rule string) bool { return rule == validators.WorkflowSecretMissing }
+	findings := o.Evaluate(&validators.State{Complete: true}, validators.Options{}, secretMissing)
+	if len(findings) != 1 || findings[0].Certainty != validators.Certain ||
+		findings[0].Field != "platforms.kubernetes.deploymentSpec.executors[exec-step]" {
 		t.Errorf("%+v", findings)
 	}
 	if o.String() != "Pipeline team-a/example-*" {
-		t.Errorf("it is called %s", o)
+		t.Errorf("the object is called %s", o)
 	}
 }
 
-func TestPipelineThatIsNone(t *testing.T) {
-	for says, change := range map[string][2]string{
-		"there is no component 'comp-nowhere', which task first of root names":      {"first: {componentRef: {name: comp-step}}", "first: {componentRef: {name: comp-nowhere}}"},
-		"deploymentSpec.executors has no exec-nowhere, which component comp-import": {"comp-import: {executorLabel: exec-import}", "comp-import: {executorLabel: exec-nowhere}"},
-		"deploymentSpec.executors[exec-import] is neither a container nor":          {"importer: {artifactUri", "resolver: {artifactUri"},
-		"component comp-group is neither an executor nor a group of tasks":          {"dag: {tasks: {inner", "other: {tasks: {inner"},
+func TestInvalidPipeline(t *testing.T) {
+	for want, change := range map[string][2]string{
+		"there is no component 'comp-nowhere', which task first of root names": {
+			"first: {componentRef: {name: comp-step}}", "first: {componentRef: {name: comp-nowhere}}",
+		},
+		"deploymentSpec.executors has no exec-nowhere, which component comp-import": {
+			"comp-import: {executorLabel: exec-import}", "comp-import: {executorLabel: exec-nowhere}",
+		},
+		"deploymentSpec.executors[exec-import] is neither a container nor": {"importer: {artifactUri", "resolver: {artifactUri"},
+		"component comp-group is neither an executor nor a group of tasks": {"dag: {tasks: {inner", "other: {tasks: {inner"},
 	} {
 		text := strings.Replace(pipeline, change[0], change[1], 1)
-		if _, err := DecodePipeline([]byte(asJSON(t, text)), nil, "team-a"); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%v, want %s", err, says)
+		if _, err := DecodePipeline([]byte(asJSON(t, text)), nil, "team-a"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 	if _, err := DecodePipeline([]byte(asJSON(t, pipeline)), nil, "team-a"); err != nil {

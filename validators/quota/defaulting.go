@@ -7,69 +7,53 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// defaultedPod is a pod as the gates of the API server see it.
+// defaultedPod is a pod after the API server has applied its defaults.
 type defaultedPod struct {
 	corev1.PodSpec
-	// written is the pod as it was submitted.
-	written *corev1.PodSpec
-	// whole are the resources that the pod's quality of service follows from; its containers' if nil.
-	whole *corev1.ResourceRequirements
+	// submitted is the pod before defaulting.
+	submitted *corev1.PodSpec
+	// qosResources are the pod-level resources that decide the pod's quality of service. If nil, its containers decide.
+	qosResources *corev1.ResourceRequirements
 }
 
-// Minor versions of Kubernetes from which on its API server does something by default.
-// Source: k8s.io/kubernetes v1.37.2 pkg/features/kube_features.go SidecarContainers, PodLevelResources,
-// PodLevelResourcesFixDefaulting, PodLevelResourcesFixKubeletQOSClass; v1.33.13 pkg/apis/core/helper/helpers.go
-// standardResourceQuotaScopes.
-const (
-	knowsSidecars         = 29
-	knowsScopeOfClaims    = 33
-	knowsPodLevel         = 34
-	completesPodsAtLast   = 37
-	passesOverEmptyWholes = 37
-)
-
-// since reports whether the API server is of the given minor version or a newer one.
-func (n Namespace) since(minor int) bool { return since(n.Minor, minor) }
-
-func since(server, minor int) bool { return server == 0 || server >= minor }
-
-// applyDefaults fills in what the API server fills in, in its order: requests from limits, the resources of the pod as a whole,
-// what the LimitRanges add, the priority.
+// applyDefaults applies the API server's defaults in its order: requests from limits, pod-level resources, the defaults of
+// the LimitRanges, the priority class.
 // Source: k8s.io/kubernetes v1.37.2 and v1.36.3 pkg/apis/core/v1/defaults.go SetDefaults_Pod,
 // plugin/pkg/admission/limitranger/admission.go PodMutateLimitFunc, plugin/pkg/admission/priority,
 // pkg/registry/core/pod/strategy.go PrepareForCreate.
 func (n Namespace) applyDefaults(spec *corev1.PodSpec, limitRanges []corev1.LimitRange) defaultedPod {
-	p := defaultedPod{PodSpec: *spec, written: spec}
-	p.InitContainers, p.Containers, p.Resources = slices.Clone(spec.InitContainers), slices.Clone(spec.Containers), spec.Resources.DeepCopy()
-	if !n.since(knowsSidecars) {
+	p := defaultedPod{PodSpec: *spec, submitted: spec}
+	p.InitContainers, p.Containers = slices.Clone(spec.InitContainers), slices.Clone(spec.Containers)
+	p.Resources = spec.Resources.DeepCopy()
+	if !n.versionAtLeast(sidecarsSince) {
 		for i := range p.InitContainers {
 			p.InitContainers[i].RestartPolicy = nil
 		}
 	}
-	if !n.since(knowsPodLevel) {
+	if !n.versionAtLeast(podLevelResourcesSince) {
 		p.Resources = nil
 	}
-	p.each(func(c *corev1.Container) { fill(&c.Resources.Requests, c.Resources.Limits) })
-	if !n.since(completesPodsAtLast) {
-		p.completeHugePages()
+	p.eachContainer(func(c *corev1.Container) { setMissing(&c.Resources.Requests, c.Resources.Limits) })
+	if !n.versionAtLeast(podLevelFixDefaultingSince) {
+		p.defaultHugePageLimits()
 		if p.Resources != nil && len(p.Resources.Limits) > 0 {
-			p.completeRequests()
+			p.defaultPodLevelRequests()
 		}
 	}
 	for i := range limitRanges {
-		limits, requests := containerDefaults(&limitRanges[i])
-		p.each(func(c *corev1.Container) {
-			fill(&c.Resources.Limits, limits)
-			fill(&c.Resources.Requests, requests)
+		limits, requests := limitRangeDefaults(&limitRanges[i])
+		p.eachContainer(func(c *corev1.Container) {
+			setMissing(&c.Resources.Limits, limits)
+			setMissing(&c.Resources.Requests, requests)
 		})
 	}
-	if n.since(completesPodsAtLast) {
-		p.completeHugePages()
-		p.completeRequests()
-		p.completeLimits()
+	if n.versionAtLeast(podLevelFixDefaultingSince) {
+		p.defaultHugePageLimits()
+		p.defaultPodLevelRequests()
+		p.defaultPodLevelLimits()
 	}
-	if !n.since(passesOverEmptyWholes) || p.hasResources() {
-		p.whole = p.Resources
+	if !n.versionAtLeast(podLevelFixQOSClassSince) || p.hasPodLevelResources() {
+		p.qosResources = p.Resources
 	}
 	if p.PriorityClassName == "" {
 		p.PriorityClassName = n.DefaultPriorityClass
@@ -77,46 +61,47 @@ func (n Namespace) applyDefaults(spec *corev1.PodSpec, limitRanges []corev1.Limi
 	return p
 }
 
-// containerDefaults are the limits and requests that a LimitRange gives to containers without them. The API server completes
-// an item when it stores it: default from max, defaultRequest from default and then from min. Doing it again changes
-// nothing, and an object that did not come from an API server needs it. Of two items the later wins.
+// limitRangeDefaults returns the limits and requests that a LimitRange gives to containers that have none. The API server
+// defaults an item when it stores it: default from max, then defaultRequest from default and min. Repeating that changes
+// nothing in a stored object, and an object that was never stored needs it. If two items set a default, the later one wins.
 // Source: k8s.io/kubernetes v1.37.2 pkg/apis/core/v1/defaults.go SetDefaults_LimitRangeItem,
 // plugin/pkg/admission/limitranger/admission.go defaultContainerResourceRequirements.
-func containerDefaults(l *corev1.LimitRange) (limits, requests corev1.ResourceList) {
+func limitRangeDefaults(l *corev1.LimitRange) (limits, requests corev1.ResourceList) {
 	for _, item := range slices.Backward(l.Spec.Limits) {
 		if item.Type != corev1.LimitTypeContainer {
-			continue // other types only check
+			continue // items of other types set no defaults
 		}
-		var itsLimits, itsRequests corev1.ResourceList
-		fill(&itsLimits, item.Default)
-		fill(&itsLimits, item.Max)
-		fill(&itsRequests, item.DefaultRequest)
-		fill(&itsRequests, itsLimits)
-		fill(&itsRequests, item.Min)
-		fill(&limits, itsLimits)
-		fill(&requests, itsRequests)
+		var itemLimits, itemRequests corev1.ResourceList
+		setMissing(&itemLimits, item.Default)
+		setMissing(&itemLimits, item.Max)
+		setMissing(&itemRequests, item.DefaultRequest)
+		setMissing(&itemRequests, itemLimits)
+		setMissing(&itemRequests, item.Min)
+		setMissing(&limits, itemLimits)
+		setMissing(&requests, itemRequests)
 	}
 	return limits, requests
 }
 
-// each calls do for every container that has resources: ephemeral ones don't.
-func (p *defaultedPod) each(do func(*corev1.Container)) {
+// eachContainer calls f for every container that may have resources, which excludes ephemeral ones.
+func (p *defaultedPod) eachContainer(f func(*corev1.Container)) {
 	for _, containers := range [][]corev1.Container{p.InitContainers, p.Containers} {
 		for i := range containers {
-			do(&containers[i])
+			f(&containers[i])
 		}
 	}
 }
 
-// fill makes a list of one and of what only the other has.
-func fill(list *corev1.ResourceList, from corev1.ResourceList) {
+// setMissing adds to list the entries of defaults whose names it does not have. It copies list before it changes it, so
+// that the pod as submitted keeps its own.
+func setMissing(list *corev1.ResourceList, defaults corev1.ResourceList) {
 	copied := false
-	for name, quantity := range from {
+	for name, quantity := range defaults {
 		if _, ok := (*list)[name]; ok {
 			continue
 		}
 		if !copied {
-			all := make(corev1.ResourceList, len(*list)+len(from))
+			all := make(corev1.ResourceList, len(*list)+len(defaults))
 			maps.Copy(all, *list)
 			*list, copied = all, true
 		}

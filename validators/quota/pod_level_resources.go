@@ -8,100 +8,106 @@ import (
 	resourcehelper "k8s.io/component-helpers/resource"
 )
 
-// hasResources reports whether the pod as a whole names a compute resource, which lifts a quota's demand on its containers.
-func (p *defaultedPod) hasResources() bool {
+// hasPodLevelResources reports whether spec.resources sets a compute resource. A quota then requires nothing of the containers.
+func (p *defaultedPod) hasPodLevelResources() bool {
 	return resourcehelper.IsPodLevelResourcesSet(&corev1.Pod{Spec: p.PodSpec})
 }
 
-// containerRequests and containerLimits are what a pod's containers add up to: of init containers, which run one after the
-// other, the largest counts.
+// containerRequests aggregates the requests of the containers. Init containers run one after the other, so only the largest
+// of them counts.
 func (p *defaultedPod) containerRequests() corev1.ResourceList {
 	return resourcehelper.AggregateContainerRequests(&corev1.Pod{Spec: p.PodSpec}, resourcehelper.PodResourcesOptions{})
 }
 
+// containerLimits aggregates the limits of the containers in the same way.
 func (p *defaultedPod) containerLimits() corev1.ResourceList {
 	return resourcehelper.AggregateContainerLimits(&corev1.Pod{Spec: p.PodSpec}, resourcehelper.PodResourcesOptions{})
 }
 
-// requests and limits are those of the pod as a whole, the containers' where it has none of its own.
-func (p *defaultedPod) requests() corev1.ResourceList {
-	return overridden(p.containerRequests(), p.Resources, func(r *corev1.ResourceRequirements) corev1.ResourceList { return r.Requests })
-}
-
-func (p *defaultedPod) limits() corev1.ResourceList {
-	return overridden(p.containerLimits(), p.Resources, func(r *corev1.ResourceRequirements) corev1.ResourceList { return r.Limits })
-}
-
-func overridden(sum corev1.ResourceList, whole *corev1.ResourceRequirements, of func(*corev1.ResourceRequirements) corev1.ResourceList) corev1.ResourceList {
-	if whole == nil {
-		return sum
+// podRequests returns the requests of the pod: its pod-level requests for cpu and memory where set, otherwise the
+// aggregate of its containers.
+func (p *defaultedPod) podRequests() corev1.ResourceList {
+	if p.Resources == nil {
+		return p.containerRequests()
 	}
+	return overrideComputeResources(p.containerRequests(), p.Resources.Requests)
+}
+
+// podLimits returns the limits of the pod in the same way.
+func (p *defaultedPod) podLimits() corev1.ResourceList {
+	if p.Resources == nil {
+		return p.containerLimits()
+	}
+	return overrideComputeResources(p.containerLimits(), p.Resources.Limits)
+}
+
+func overrideComputeResources(aggregate, podLevel corev1.ResourceList) corev1.ResourceList {
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
-		if quantity, ok := of(whole)[name]; ok {
-			sum[name] = quantity
+		if quantity, ok := podLevel[name]; ok {
+			aggregate[name] = quantity
 		}
 	}
-	return sum
+	return aggregate
 }
 
-// completeHugePages fills in the limits of huge pages of the pod as a whole from what its containers add up to.
+// defaultHugePageLimits sets missing pod-level limits of huge pages to the aggregate of the containers.
 // Source: k8s.io/kubernetes v1.37.2 pkg/api/pod/util.go defaultHugePagePodLevelLimits.
-func (p *defaultedPod) completeHugePages() {
+func (p *defaultedPod) defaultHugePageLimits() {
 	r := p.Resources
 	if r == nil || len(r.Requests)+len(r.Limits) == 0 {
 		return
 	}
-	sums := p.containerLimits()
-	maps.DeleteFunc(sums, func(name corev1.ResourceName, _ resource.Quantity) bool {
-		_, requested := r.Requests[name]
-		return requested || !isHugePages(name)
+	aggregate := p.containerLimits()
+	maps.DeleteFunc(aggregate, func(name corev1.ResourceName, _ resource.Quantity) bool {
+		_, hasRequest := r.Requests[name]
+		return hasRequest || !isHugePages(name)
 	})
-	fill(&r.Limits, sums)
+	setMissing(&r.Limits, aggregate)
 }
 
-// completeRequests fills in the requests of the pod as a whole: from what its containers add up to, or else from its
+// defaultPodLevelRequests sets missing pod-level requests to the aggregate of the containers, or else to the pod-level
 // limits.
 // Source: k8s.io/kubernetes v1.37.2 pkg/api/pod/util.go defaultPodLevelRequests.
-func (p *defaultedPod) completeRequests() {
+func (p *defaultedPod) defaultPodLevelRequests() {
 	r := p.Resources
 	if r == nil || len(r.Requests)+len(r.Limits) == 0 {
 		return
 	}
-	sums := p.containerRequests()
-	maps.DeleteFunc(sums, func(name corev1.ResourceName, _ resource.Quantity) bool {
+	aggregate := p.containerRequests()
+	maps.DeleteFunc(aggregate, func(name corev1.ResourceName, _ resource.Quantity) bool {
 		return isHugePages(name) || !resourcehelper.IsSupportedPodLevelResource(name)
 	})
-	fill(&r.Requests, sums)
-	own := r.Limits.DeepCopy()
-	maps.DeleteFunc(own, func(name corev1.ResourceName, _ resource.Quantity) bool {
+	setMissing(&r.Requests, aggregate)
+	podLevelLimits := r.Limits.DeepCopy()
+	maps.DeleteFunc(podLevelLimits, func(name corev1.ResourceName, _ resource.Quantity) bool {
 		return !resourcehelper.IsSupportedPodLevelResource(name)
 	})
-	fill(&r.Requests, own)
+	setMissing(&r.Requests, podLevelLimits)
 }
 
-// completeLimits fills in the limits of the pod as a whole where all containers have one.
+// defaultPodLevelLimits sets missing pod-level limits of resources for which every container has a limit.
 // Source: k8s.io/kubernetes v1.37.2 pkg/api/pod/util.go defaultPodLevelLimits.
-func (p *defaultedPod) completeLimits() {
+func (p *defaultedPod) defaultPodLevelLimits() {
 	r := p.Resources
 	if r == nil || len(r.Requests) == 0 {
 		return
 	}
-	sums := p.containerLimits()
-	maps.DeleteFunc(sums, func(name corev1.ResourceName, _ resource.Quantity) bool {
-		_, requested := r.Requests[name]
-		return !requested || !resourcehelper.IsSupportedPodLevelResource(name)
+	aggregate := p.containerLimits()
+	maps.DeleteFunc(aggregate, func(name corev1.ResourceName, _ resource.Quantity) bool {
+		_, hasRequest := r.Requests[name]
+		return !hasRequest || !resourcehelper.IsSupportedPodLevelResource(name)
 	})
-	p.each(func(c *corev1.Container) {
-		for name := range sums {
+	p.eachContainer(func(c *corev1.Container) {
+		for name := range aggregate {
 			if _, ok := c.Resources.Limits[name]; !ok {
-				delete(sums, name)
+				delete(aggregate, name)
 			}
 		}
 	})
-	for name, sum := range sums {
-		if request := r.Requests[name]; request.Cmp(sum) > 0 {
-			sums[name] = request
+	for name, limit := range aggregate {
+		if request := r.Requests[name]; request.Cmp(limit) > 0 {
+			aggregate[name] = request
 		}
 	}
-	fill(&r.Limits, sums)
+	setMissing(&r.Limits, aggregate)
 }

@@ -6,18 +6,18 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// matches reports whether every scope of a quota fits the pod, which has the API server's defaults. That the quota names
-// something that pods use, which the API server asks as well, is true of every quota that can refuse one here.
+// matchesScopes reports whether a pod matches every scope of a quota. The API server also requires that the quota limits a
+// resource that pods use. Every quota that can refuse a pod here does.
 // Source: k8s.io/apiserver v0.37.2 pkg/quota/v1/generic/evaluator.go Matches.
-func matches(q Quota, pod *defaultedPod) bool {
+func matchesScopes(q Quota, pod *defaultedPod) bool {
 	for _, scope := range q.Scopes {
-		if !scopeMatches(corev1.ScopedResourceSelectorRequirement{ScopeName: scope, Operator: corev1.ScopeSelectorOpExists}, pod) {
+		if !matchesScope(corev1.ScopedResourceSelectorRequirement{ScopeName: scope, Operator: corev1.ScopeSelectorOpExists}, pod) {
 			return false
 		}
 	}
 	if q.ScopeSelector != nil {
 		for _, r := range q.ScopeSelector.MatchExpressions {
-			if !scopeMatches(r, pod) {
+			if !matchesScope(r, pod) {
 				return false
 			}
 		}
@@ -25,27 +25,27 @@ func matches(q Quota, pod *defaultedPod) bool {
 	return true
 }
 
-// scopeMatches reports whether one scope of a quota fits the pod.
+// matchesScope reports whether a pod matches one scope of a quota.
 // Source: k8s.io/kubernetes v1.37.2 pkg/quota/v1/evaluator/core/pods.go podMatchesScopeFunc.
-func scopeMatches(r corev1.ScopedResourceSelectorRequirement, pod *defaultedPod) bool {
+func matchesScope(r corev1.ScopedResourceSelectorRequirement, pod *defaultedPod) bool {
 	switch r.ScopeName {
 	case corev1.ResourceQuotaScopeTerminating:
 		return pod.ActiveDeadlineSeconds != nil && *pod.ActiveDeadlineSeconds >= 0
 	case corev1.ResourceQuotaScopeNotTerminating:
 		return pod.ActiveDeadlineSeconds == nil || *pod.ActiveDeadlineSeconds < 0
 	case corev1.ResourceQuotaScopeBestEffort:
-		return bestEffort(pod)
+		return isBestEffort(pod)
 	case corev1.ResourceQuotaScopeNotBestEffort:
-		return !bestEffort(pod)
+		return !isBestEffort(pod)
 	case corev1.ResourceQuotaScopePriorityClass:
-		return priorityClassMatches(r, pod.PriorityClassName)
+		return matchesPriorityClass(r, pod.PriorityClassName)
 	case corev1.ResourceQuotaScopeCrossNamespacePodAffinity:
 		return crossesNamespaces(pod.Affinity)
 	}
-	return false // VolumeAttributesClass is for claims; a scope that nobody knows matches nothing
+	return false // VolumeAttributesClass selects claims, and an unsupported scope matches nothing
 }
 
-func priorityClassMatches(r corev1.ScopedResourceSelectorRequirement, class string) bool {
+func matchesPriorityClass(r corev1.ScopedResourceSelectorRequirement, class string) bool {
 	switch r.Operator {
 	case corev1.ScopeSelectorOpExists:
 		return class != ""
@@ -59,15 +59,16 @@ func priorityClassMatches(r corev1.ScopedResourceSelectorRequirement, class stri
 	return false
 }
 
-// bestEffort reports whether no container of the pod asks for any cpu or memory, or the pod as a whole if that decides. An
-// amount of zero asks for nothing. Until 1.36 the pod as a whole decides even where it has resources and names none.
+// isBestEffort reports whether a pod has the quality of service BestEffort: neither a request nor a limit for cpu or memory
+// above zero. The pod-level resources decide if there are any, otherwise all containers do. Up to 1.36, pod-level resources
+// decide even if they are set but empty.
 // Source: k8s.io/kubernetes v1.37.2 and v1.36.3 pkg/apis/core/v1/helper/qos/qos.go ComputePodQOS.
-func bestEffort(pod *defaultedPod) bool {
-	asking := slices.Concat(pod.InitContainers, pod.Containers)
-	if pod.whole != nil {
-		asking = []corev1.Container{{Resources: *pod.whole}}
+func isBestEffort(pod *defaultedPod) bool {
+	containers := slices.Concat(pod.InitContainers, pod.Containers)
+	if pod.qosResources != nil {
+		containers = []corev1.Container{{Resources: *pod.qosResources}}
 	}
-	for _, c := range asking {
+	for _, c := range containers {
 		for _, list := range []corev1.ResourceList{c.Resources.Requests, c.Resources.Limits} {
 			for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 				if quantity := list[name]; quantity.Sign() > 0 {
@@ -79,7 +80,7 @@ func bestEffort(pod *defaultedPod) bool {
 	return true
 }
 
-// crossesNamespaces reports whether a term of pod affinity looks beyond the pod's own namespace.
+// crossesNamespaces reports whether a term of pod affinity or anti-affinity selects pods of other namespaces.
 func crossesNamespaces(affinity *corev1.Affinity) bool {
 	if affinity == nil {
 		return false
@@ -102,12 +103,12 @@ func crossesNamespaces(affinity *corev1.Affinity) bool {
 	})
 }
 
-// HasScope reports whether a quota of the namespace has a scope.
+// HasScope reports whether any quota of the namespace has the given scope.
 func (n Namespace) HasScope(scope corev1.ResourceQuotaScope) bool {
 	return slices.ContainsFunc(n.Quotas, func(q Quota) bool { return slices.Contains(ScopeNames(q), scope) })
 }
 
-// ScopeNames are all scopes of a quota, from either of its fields.
+// ScopeNames returns the scopes of a quota, from the field scopes and from the scope selector.
 func ScopeNames(q Quota) []corev1.ResourceQuotaScope {
 	names := slices.Clone(q.Scopes)
 	if q.ScopeSelector != nil {

@@ -6,20 +6,23 @@ import (
 	"strings"
 )
 
-// GitHub writes the report as workflow commands of GitHub Actions, which show findings beside the lines of a pull request.
+// githubCommands are the workflow commands for the levels.
+var githubCommands = map[Level]string{Denied: "error", Warned: "warning", Audited: "notice", NotChecked: "notice"}
+
+// GitHub writes the report as workflow commands of GitHub Actions, which annotate the lines of a pull request.
 // Source: the workflow commands of GitHub Actions, error, warning and notice, and how they escape.
 func GitHub(out io.Writer, r Report) error {
 	for _, o := range r.Objects {
 		for _, f := range o.Findings {
-			command := map[Level]string{Denied: "error", Warned: "warning", Audited: "notice", Open: "notice"}[f.Level()]
-			if f.Level() == Open && r.Alone {
+			if f.Level() == NotChecked && r.Offline {
 				continue
 			}
-			place := ""
-			if f.At != nil {
-				place = fmt.Sprintf("file=%s,line=%d,col=%d,", property(f.At.File), f.At.Line, f.At.Column)
+			position := ""
+			if f.Position != nil {
+				position = fmt.Sprintf("file=%s,line=%d,col=%d,", property(f.Position.File), f.Position.Line, f.Position.Column)
 			}
-			if _, err := fmt.Fprintf(out, "::%s %stitle=%s::%s\n", command, place, property(f.Rule+" in "+o.title()), data(f.Message())); err != nil {
+			title := property(f.Rule + " in " + o.title())
+			if _, err := fmt.Fprintf(out, "::%s %stitle=%s::%s\n", githubCommands[f.Level()], position, title, data(f.Message())); err != nil {
 				return err
 			}
 		}

@@ -5,19 +5,20 @@ import (
 	"io"
 )
 
-// JSON writes the report for programs: all findings, the errors and the summary.
+// JSON writes the report as JSON: all findings, the errors, the counts and the summary.
 func JSON(out io.Writer, r Report) error {
 	type finding struct {
-		Rule      string `json:"rule"`
-		Level     Level  `json:"level"`
-		Certainty string `json:"certainty"`
-		Field     string `json:"field"`
-		Line      int    `json:"line,omitempty"`
-		Column    int    `json:"column,omitempty"`
-		Problem   string `json:"problem"`
-		Outcome   string `json:"outcome,omitempty"`
-		Fix       string `json:"fix,omitempty"`
-		Message   string `json:"message"`
+		Rule      string   `json:"rule"`
+		Level     Level    `json:"level"`
+		Certainty string   `json:"certainty"`
+		Field     string   `json:"field"`
+		Fields    []string `json:"otherFields,omitempty"`
+		Line      int      `json:"line,omitempty"`
+		Column    int      `json:"column,omitempty"`
+		Problem   string   `json:"problem"`
+		Outcome   string   `json:"outcome,omitempty"`
+		Fix       string   `json:"fix,omitempty"`
+		Message   string   `json:"message"`
 	}
 	type object struct {
 		Kind      string    `json:"kind"`
@@ -30,37 +31,37 @@ func JSON(out io.Writer, r Report) error {
 		Skipped   []string  `json:"skipped,omitempty"`
 		Unknown   []string  `json:"unknownRules,omitempty"`
 	}
-	whole := struct {
+	report := struct {
 		Objects []object `json:"objects"`
 		Errors  []string `json:"errors"`
 		Counts  []Count  `json:"counts"`
 		Summary Summary  `json:"summary"`
 	}{Objects: []object{}, Errors: []string{}, Counts: r.Counts(), Summary: r.Summary()}
 	for _, o := range r.Objects {
-		told := object{
+		written := object{
 			Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Denied: o.has(Denied), Findings: []finding{},
-			Skipped: o.Skipped, Unknown: o.Unknown,
+			Skipped: o.Skipped, Unknown: o.UnknownRules,
 		}
-		if o.At != nil {
-			told.File, told.Line = o.At.File, o.At.Line
+		if o.Position != nil {
+			written.File, written.Line = o.Position.File, o.Position.Line
 		}
 		for _, f := range o.Findings {
 			one := finding{
-				Rule: f.Rule, Level: f.Level(), Certainty: f.Certainty.String(), Field: f.Field,
+				Rule: f.Rule, Level: f.Level(), Certainty: f.Certainty.String(), Field: f.Field, Fields: f.OtherFields,
 				Problem: f.Problem, Outcome: f.Outcome, Fix: f.Fix, Message: f.Message(),
 			}
-			if f.At != nil {
-				one.Line, one.Column = f.At.Line, f.At.Column
+			if f.Position != nil {
+				one.Line, one.Column = f.Position.Line, f.Position.Column
 			}
-			told.Findings = append(told.Findings, one)
+			written.Findings = append(written.Findings, one)
 		}
-		whole.Objects = append(whole.Objects, told)
+		report.Objects = append(report.Objects, written)
 	}
 	for _, err := range r.Errors {
-		whole.Errors = append(whole.Errors, err.Error())
+		report.Errors = append(report.Errors, err.Error())
 	}
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(whole)
+	return encoder.Encode(report)
 }

@@ -9,52 +9,54 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/source"
 )
 
-// Report is what became of all objects.
+// Report is the result of an evaluation.
 type Report struct {
 	Objects []Object
-	// Passed counts objects beside Objects about which there was nothing to say.
+	// Passed counts evaluated objects that have no findings and are not in Objects.
 	Passed int
-	// Errors are what could not be read.
+	// Errors are the files and objects that could not be read.
 	Errors []error
-	// Alone says that nothing was known of a cluster, so that what could not be found out goes without saying.
-	Alone bool
+	// Offline means that neither a cluster nor its manifests were given. Then what could not be checked is counted, but not listed.
+	Offline bool
 }
 
-// Object is one that was judged.
+// Object is an evaluated object.
 type Object struct {
 	Kind, Namespace, Name string
-	// At is where the object is written; nil if it is in a cluster.
-	At       *source.Position
+	// Position of the object in a file; nil if it comes from a cluster.
+	Position *source.Position
 	Findings []Finding
-	// Skipped are the rules that its annotations switch off, Unknown the names in them that are no rules.
-	Skipped, Unknown []string
+	// Skipped lists the rules that the object's annotation skips, and UnknownRules the names in it that are not rules.
+	Skipped, UnknownRules []string
 }
 
-// Finding is what a rule says, and what comes of it.
+// Finding is the finding of a rule and its effect.
 type Finding struct {
 	validators.Finding
 	// Effect is what the finding leads to at admission.
 	Effect validators.Mode
-	// At is where the field is written; nil if the object is in a cluster.
-	At *source.Position
+	// Position of the field in a file; nil if the object comes from a cluster.
+	Position *source.Position
+	// OtherPositions are the positions of the other fields.
+	OtherPositions []source.Position
 }
 
-// Level is what a finding is to a reader: Denied, Warned, Audited or Open.
+// Level classifies a finding for the reader of a report.
 type Level string
 
 // The levels.
 const (
-	Denied  Level = "denied"
-	Warned  Level = "warning"
-	Audited Level = "audit"
-	Open    Level = "not checked"
+	Denied     Level = "denied"
+	Warned     Level = "warning"
+	Audited    Level = "audit"
+	NotChecked Level = "not checked"
 )
 
-// Level says what the finding is to a reader.
+// Level returns the level of the finding.
 func (f Finding) Level() Level {
 	switch {
 	case f.Certainty == validators.Unknown:
-		return Open
+		return NotChecked
 	case f.Effect == validators.Deny:
 		return Denied
 	case f.Effect == validators.Audit:
@@ -63,7 +65,7 @@ func (f Finding) Level() Level {
 	return Warned
 }
 
-// has reports whether a finding of the object is of a level.
+// has reports whether the object has a finding of a level.
 func (o Object) has(level Level) bool {
 	for _, f := range o.Findings {
 		if f.Level() == level {
@@ -73,41 +75,42 @@ func (o Object) has(level Level) bool {
 	return false
 }
 
-// Summary counts objects. One with findings of several levels counts for each.
+// Summary counts objects. An object with findings of several levels counts once for each level.
 type Summary struct {
-	Judged  int `json:"judged"`
-	Denied  int `json:"denied"`
-	Warned  int `json:"warned"`
-	Audited int `json:"audited"`
-	// Open are objects of which something could not be found out, or that can't be read.
-	Open int `json:"notChecked"`
+	Evaluated int `json:"judged"`
+	Denied    int `json:"denied"`
+	Warned    int `json:"warned"`
+	Audited   int `json:"audited"`
+	// NotChecked counts objects that could not be read, or not be checked completely.
+	NotChecked int `json:"notChecked"`
 }
 
 // Summary counts the objects of the report.
 func (r Report) Summary() Summary {
-	s := Summary{Judged: len(r.Objects) + r.Passed, Open: len(r.Errors)}
+	s := Summary{Evaluated: len(r.Objects) + r.Passed, NotChecked: len(r.Errors)}
+	counters := map[Level]*int{Denied: &s.Denied, Warned: &s.Warned, Audited: &s.Audited, NotChecked: &s.NotChecked}
 	for _, o := range r.Objects {
-		for level, count := range map[Level]*int{Denied: &s.Denied, Warned: &s.Warned, Audited: &s.Audited, Open: &s.Open} {
+		for level, counter := range counters {
 			if o.has(level) {
-				*count++
+				*counter++
 			}
 		}
 	}
 	return s
 }
 
-// Count says how many objects of a namespace a rule has findings about. An object that is in no namespace counts for the one that
-// bears its name.
+// Count is the number of objects in a namespace with findings of a rule. An object without a namespace counts for the namespace with
+// its own name, as a Profile does.
 type Count struct {
-	Namespace string `json:"namespace"`
-	Rule      string `json:"rule"`
-	Denied    int    `json:"denied"`
-	Warned    int    `json:"warned"`
-	Audited   int    `json:"audited"`
-	Open      int    `json:"notChecked"`
+	Namespace  string `json:"namespace"`
+	Rule       string `json:"rule"`
+	Denied     int    `json:"denied"`
+	Warned     int    `json:"warned"`
+	Audited    int    `json:"audited"`
+	NotChecked int    `json:"notChecked"`
 }
 
-// Counts are sorted by namespace and rule.
+// Counts counts objects per namespace and rule, sorted by both.
 func (r Report) Counts() []Count {
 	counts := map[[2]string]*Count{}
 	for _, o := range r.Objects {
@@ -124,9 +127,10 @@ func (r Report) Counts() []Count {
 				counts[key] = &Count{Namespace: key[0], Rule: rule}
 			}
 			c := counts[key]
-			for level, count := range map[Level]*int{Denied: &c.Denied, Warned: &c.Warned, Audited: &c.Audited, Open: &c.Open} {
+			counters := map[Level]*int{Denied: &c.Denied, Warned: &c.Warned, Audited: &c.Audited, NotChecked: &c.NotChecked}
+			for level, counter := range counters {
 				if levels[level] {
-					*count++
+					*counter++
 				}
 			}
 		}
@@ -141,12 +145,12 @@ func (r Report) Counts() []Count {
 	return out
 }
 
-// ExitCode is 0 where nothing would be denied, 1 where something would, and 2 where the judgement is not whole: something could not
-// be read, or not be found out about a cluster that was to be asked.
+// ExitCode returns the exit code of a command that prints the report: 0 if nothing would be denied, 1 if something would, and 2 if the
+// evaluation is incomplete, because something could not be read or a given cluster did not answer.
 func (r Report) ExitCode() int {
 	s := r.Summary()
 	switch {
-	case len(r.Errors) > 0, s.Open > 0 && !r.Alone:
+	case len(r.Errors) > 0, s.NotChecked > 0 && !r.Offline:
 		return 2
 	case s.Denied > 0:
 		return 1

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 
@@ -30,28 +31,28 @@ metadata: {name: team-a}
 spec: {resourceQuotaSpec: {hard: {nvidia.com/gpu: 1}}}
 `
 
-// judged is what became of the pipeline and the Profile above, in a cluster that has nothing.
-func judged(t *testing.T, facts *validators.State) Report {
+// evaluate evaluates the pipeline and the Profile above, in an empty cluster.
+func evaluate(t *testing.T, facts *validators.State) Report {
 	t.Helper()
 	documents, errs := source.Read(strings.NewReader(pipeline), []string{"-"})
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	r := Judge{Facts: func() validators.Facts { return facts }, Namespace: "default"}.Documents(documents)
-	r.Alone = !facts.Complete
+	r := Evaluator{Facts: func() validators.Facts { return facts }, Namespace: "default"}.EvaluateDocuments(documents)
+	r.Offline = !facts.Complete
 	return r
 }
 
 func TestText(t *testing.T) {
 	var out bytes.Buffer
-	if err := Text(&out, judged(t, &validators.State{Complete: true}), false); err != nil {
+	if err := Text(&out, evaluate(t, &validators.State{Complete: true}), false); err != nil {
 		t.Fatal(err)
 	}
-	const want = `standard input:10:40: denied: workflow-secret-missing: namespace 'team-a' has no Secret 'credentials', needed by step main (key token)
+	const want = `standard input:10:40: denied: workflow-secret-missing: create Secret 'credentials' in namespace 'team-a', or correct its name
     10 |         env: [{name: "한글", valueFrom: {secretKeyRef: {name: credentials, key: token}}}]
        |                                          ^
-       = the pod would hang in Pending for ever (CreateContainerConfigError: secret 'credentials' not found)
-       = to fix, create the Secret in this namespace before the run (kubectl -n team-a create secret generic credentials --from-literal=KEY=VALUE), or correct the name where it is written
+       = Step main needs it (key 'token')
+       = Without it the pod stays in Pending (CreateContainerConfigError: secret 'credentials' not found)
        = at spec.templates[0].container.env[0].valueFrom.secretKeyRef of Workflow team-a/한글
 standard input:1:1: warning: annotation kfp-preflight.dev/skip names no rule with 'nonsense'; the rules are `
 	got := out.String()
@@ -61,28 +62,30 @@ standard input:1:1: warning: annotation kfp-preflight.dev/skip names no rule wit
 	for _, part := range []string{
 		"standard input:1:1: skipped by annotation: workflow-quota-compute\n",
 		"standard input:15:51: warning: profile-quota-compute: ",
-		"\n2 objects judged: 1 would be denied, 1 has warnings\n",
+		"\n2 objects evaluated: 1 would be denied, 1 has warnings\n",
 	} {
 		if !strings.Contains(got, part) {
 			t.Errorf("no %q in\n%s", part, got)
 		}
 	}
 	out.Reset()
-	if err := Text(&out, judged(t, &validators.State{Complete: true}), true); err != nil || !strings.Contains(out.String(), ": \x1b[31;1mdenied\x1b[0m: ") {
+	err := Text(&out, evaluate(t, &validators.State{Complete: true}), true)
+	if err != nil || !strings.Contains(out.String(), ": \x1b[31;1mdenied\x1b[0m: ") {
 		t.Errorf("no colour: %v %q", err, out.String())
 	}
 	out.Reset()
-	if err := Text(&out, judged(t, &validators.State{}), false); err != nil || strings.Contains(out.String(), "denied:") ||
-		!strings.Contains(out.String(), "1 question was left open, because nothing is known of the cluster") {
-		t.Errorf("alone: %v\n%s", err, out.String())
+	err = Text(&out, evaluate(t, &validators.State{}), false)
+	if err != nil || strings.Contains(out.String(), "denied:") ||
+		!strings.Contains(out.String(), "1 check was left out, because no cluster was given") {
+		t.Errorf("offline: %v\n%s", err, out.String())
 	}
 }
 
-// TestTextIsSafe has a line that a terminal would act upon.
+// TestTextIsSafe prints control characters, which would control a terminal.
 func TestTextIsSafe(t *testing.T) {
 	r := Report{Objects: []Object{{Kind: "Workflow", Name: "x", Findings: []Finding{{
-		Finding: validators.Finding{Rule: "a", Certainty: validators.Certain, Problem: "wrong\x1b[2J", Outcome: "\x1b[2J", Fix: "\x1b[2J"},
-		At:      &source.Position{File: "a\x1b[2J", Line: 1, Column: 2, Text: "\x1b[2Jgone" + strings.Repeat("x", 1000)},
+		Finding:  validators.Finding{Rule: "a", Certainty: validators.Certain, Problem: "wrong\x1b[2J", Outcome: "\x1b[2J", Fix: "\x1b[2J"},
+		Position: &source.Position{File: "a\x1b[2J", Line: 1, Column: 2, Text: "\x1b[2Jgone" + strings.Repeat("x", 1000)},
 	}}}}}
 	var out bytes.Buffer
 	if err := Text(&out, r, false); err != nil || strings.Contains(out.String(), "\x1b") || len(out.String()) > 600 {
@@ -91,7 +94,7 @@ func TestTextIsSafe(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	r := judged(t, &validators.State{Complete: true})
+	r := evaluate(t, &validators.State{Complete: true})
 	r.Errors = []error{errors.New("a file that can't be read")}
 	var out bytes.Buffer
 	if err := JSON(&out, r); err != nil {
@@ -113,7 +116,8 @@ func TestJSON(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Objects) != 2 || len(got.Errors) != 1 || got.Summary["judged"] != 2 || got.Summary["denied"] != 1 || got.Summary["warned"] != 1 || got.Summary["notChecked"] != 1 {
+	want := map[string]int{"judged": 2, "denied": 1, "warned": 1, "audited": 0, "notChecked": 1}
+	if len(got.Objects) != 2 || len(got.Errors) != 1 || !maps.Equal(got.Summary, want) {
 		t.Fatalf("%s", out.String())
 	}
 	workflow := got.Objects[0]
@@ -125,7 +129,7 @@ func TestJSON(t *testing.T) {
 
 func TestSARIF(t *testing.T) {
 	var out bytes.Buffer
-	if err := SARIF(&out, judged(t, &validators.State{Complete: true}), "v1.2.3"); err != nil {
+	if err := SARIF(&out, evaluate(t, &validators.State{Complete: true}), "v1.2.3"); err != nil {
 		t.Fatal(err)
 	}
 	read, err := sarif.FromBytes(out.Bytes(), sarif.WithStrictValidation())
@@ -149,13 +153,13 @@ func TestSARIF(t *testing.T) {
 func TestGitHub(t *testing.T) {
 	r := Report{Objects: []Object{{Kind: "Workflow", Namespace: "team-a", Name: "x", Findings: []Finding{{
 		Finding: validators.Finding{Rule: "a", Certainty: validators.Certain, Problem: "100% wrong"}, Effect: validators.Deny,
-		At: &source.Position{File: "a,b:c.yaml", Line: 3, Column: 4},
+		Position: &source.Position{File: "a,b:c.yaml", Line: 3, Column: 4},
 	}}}}}
 	var out bytes.Buffer
 	if err := GitHub(&out, r); err != nil {
 		t.Fatal(err)
 	}
-	const want = "::error file=a%2Cb%3Ac.yaml,line=3,col=4,title=a in Workflow team-a/x::a: 100%25 wrong; to skip this rule: annotation kfp-preflight.dev/skip: a\n"
+	const want = "::error file=a%2Cb%3Ac.yaml,line=3,col=4,title=a in Workflow team-a/x::a: 100%25 wrong.\n"
 	if out.String() != want {
 		t.Errorf("got %s", out.String())
 	}
@@ -165,18 +169,20 @@ func TestExitCode(t *testing.T) {
 	of := func(certainty validators.Certainty, effect validators.Mode) Object {
 		return Object{Findings: []Finding{{Finding: validators.Finding{Certainty: certainty}, Effect: effect}}}
 	}
-	denied, warned, open := of(validators.Certain, validators.Deny), of(validators.Possible, validators.Warn), of(validators.Unknown, validators.Warn)
+	denied := of(validators.Certain, validators.Deny)
+	warned := of(validators.Possible, validators.Warn)
+	notChecked := of(validators.Unknown, validators.Warn)
 	for name, test := range map[string]struct {
 		r    Report
 		want int
 	}{
-		"nothing to say":                       {Report{Objects: []Object{{}}}, 0},
+		"no finding":                           {Report{Objects: []Object{{}}}, 0},
 		"a warning":                            {Report{Objects: []Object{warned}}, 0},
 		"a denial":                             {Report{Objects: []Object{warned, denied}}, 1},
-		"something open in a cluster":          {Report{Objects: []Object{denied, open}}, 2},
-		"something open alone":                 {Report{Objects: []Object{open}, Alone: true}, 0},
-		"something open alone beside a denial": {Report{Objects: []Object{denied, open}, Alone: true}, 1},
-		"a file that can't be read":            {Report{Objects: []Object{denied}, Errors: []error{errors.New("x")}}, 2},
+		"not checked in a cluster":             {Report{Objects: []Object{denied, notChecked}}, 2},
+		"not checked offline":                  {Report{Objects: []Object{notChecked}, Offline: true}, 0},
+		"not checked offline, beside a denial": {Report{Objects: []Object{denied, notChecked}, Offline: true}, 1},
+		"an unreadable file":                   {Report{Objects: []Object{denied}, Errors: []error{errors.New("x")}}, 2},
 	} {
 		if got := test.r.ExitCode(); got != test.want {
 			t.Errorf("%s: %d, want %d", name, got, test.want)
@@ -184,7 +190,7 @@ func TestExitCode(t *testing.T) {
 	}
 }
 
-// TestPipeline has a pipeline of KFP v2 and what it wants of Kubernetes in one file, behind another document.
+// TestPipeline reads a compiled pipeline and its platform spec from one file, after another document.
 func TestPipeline(t *testing.T) {
 	documents, errs := source.Read(strings.NewReader(`kind: Secret
 metadata: {name: other}
@@ -203,11 +209,12 @@ platforms:
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	r := Judge{Facts: func() validators.Facts { return &validators.State{Complete: true} }, Namespace: "team-a"}.Documents(documents)
+	facts := func() validators.Facts { return &validators.State{Complete: true} }
+	r := Evaluator{Facts: facts, Namespace: "team-a"}.EvaluateDocuments(documents)
 	if len(r.Objects) != 1 || len(r.Objects[0].Findings) != 1 {
 		t.Fatalf("%+v", r)
 	}
-	if o, at := r.Objects[0], r.Objects[0].Findings[0].At; o.At.Line != 4 || at.Line != 13 || at.Column != 9 {
-		t.Errorf("the pipeline is at %d, what is missing at %d:%d", o.At.Line, at.Line, at.Column)
+	if o, at := r.Objects[0], r.Objects[0].Findings[0].Position; o.Position.Line != 4 || at.Line != 13 || at.Column != 9 {
+		t.Errorf("the pipeline is at line %d, the missing Secret at %d:%d", o.Position.Line, at.Line, at.Column)
 	}
 }

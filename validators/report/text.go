@@ -12,18 +12,18 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// Text writes the report for a reader: each finding with the line that it is about, then what it comes to.
+// Text writes the report for a terminal: each finding with the affected line, then a summary.
 func Text(out io.Writer, r Report, colour bool) error {
 	p := printer{out: out, colour: colour}
 	for _, o := range r.Objects {
 		for _, f := range o.Findings {
-			if f.Level() != Open || !r.Alone {
+			if f.Level() != NotChecked || !r.Offline {
 				p.finding(o, f)
 			}
 		}
-		if len(o.Unknown) > 0 {
+		if len(o.UnknownRules) > 0 {
 			p.line("%s: %s: annotation %s names no rule with '%s'; the rules are %s", o.where(), p.paint(Warned, string(Warned)),
-				validators.SkipAnnotation, strings.Join(o.Unknown, "', '"), strings.Join(validators.RuleIDs(), ", "))
+				validators.SkipAnnotation, strings.Join(o.UnknownRules, "', '"), strings.Join(validators.RuleIDs(), ", "))
 		}
 		if len(o.Skipped) > 0 {
 			p.line("%s: skipped by annotation: %s", o.where(), strings.Join(o.Skipped, ", "))
@@ -33,7 +33,7 @@ func Text(out io.Writer, r Report, colour bool) error {
 	return p.err
 }
 
-// TextWithCounts writes the report for a reader, with a table of what each rule found in each namespace.
+// TextWithCounts writes the same as [Text], followed by a table of the findings per namespace and rule.
 func TextWithCounts(out io.Writer, r Report, colour bool) error {
 	if err := Text(out, r, colour); err != nil {
 		return err
@@ -45,12 +45,12 @@ func TextWithCounts(out io.Writer, r Report, colour bool) error {
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	_, _ = fmt.Fprintln(table, "\nNAMESPACE\tRULE\tDENIED\tWARNINGS\tAUDIT\tNOT CHECKED")
 	for _, c := range counts {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\n", c.Namespace, c.Rule, c.Denied, c.Warned, c.Audited, c.Open)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\n", c.Namespace, c.Rule, c.Denied, c.Warned, c.Audited, c.NotChecked)
 	}
 	return table.Flush()
 }
 
-// printer writes until the first error.
+// printer writes lines until the first error, which it keeps.
 type printer struct {
 	out    io.Writer
 	colour bool
@@ -68,12 +68,12 @@ func (p *printer) line(format string, args ...any) {
 	}
 }
 
-var colours = map[Level]string{Denied: "31;1", Warned: "33;1", Audited: "36;1", Open: "36;1"}
+var colours = map[Level]string{Denied: "31;1", Warned: "33;1", Audited: "36;1", NotChecked: "36;1"}
 
-// painted is a text of our own, in colours.
+// painted is a text that may contain colour codes. [printer.line] prints it unchanged.
 type painted struct{ text string }
 
-// String is the text with its colours.
+// String returns the text with its colour codes.
 func (p painted) String() string { return p.text }
 
 func (p *printer) paint(level Level, text string) painted {
@@ -85,24 +85,27 @@ func (p *printer) paint(level Level, text string) painted {
 
 func (p *printer) finding(o Object, f Finding) {
 	where := o.title()
-	if f.At != nil {
-		where = fmt.Sprintf("%s:%d:%d", f.At.File, f.At.Line, f.At.Column)
+	if f.Position != nil {
+		where = fmt.Sprintf("%s:%d:%d", f.Position.File, f.Position.Line, f.Position.Column)
 	}
-	p.line("%s: %s: %s: %s", where, p.paint(f.Level(), string(f.Level())), f.Rule, f.Problem)
-	if f.At != nil {
-		number := fmt.Sprintf("%6d", f.At.Line)
-		p.line("%s | %s", number, shown(f.At.Text))
-		p.line("%s | %s%s", strings.Repeat(" ", len(number)), indent(f.At.Text, f.At.Column-1), p.paint(f.Level(), "^"))
+	texts := f.Texts()
+	p.line("%s: %s: %s: %s", where, p.paint(f.Level(), string(f.Level())), f.Rule, texts[0])
+	if f.Position != nil {
+		number := fmt.Sprintf("%6d", f.Position.Line)
+		marker := indent(f.Position.Text, f.Position.Column-1)
+		p.line("%s | %s", number, truncate(f.Position.Text))
+		p.line("%s | %s%s", strings.Repeat(" ", len(number)), marker, p.paint(f.Level(), "^"))
 	}
-	for _, text := range []string{f.Outcome, f.Fix} {
-		if text != "" {
-			p.line("       = %s", text)
-		}
+	for _, text := range texts[1:] {
+		p.line("       = %s", text)
 	}
 	p.line("       = at %s of %s", f.Field, o.title())
+	for _, other := range f.OtherPositions {
+		p.line("       = also at %s:%d:%d", other.File, other.Line, other.Column)
+	}
 }
 
-// title names the object.
+// title returns the kind, the namespace and the name of the object.
 func (o Object) title() string {
 	if o.Namespace == "" {
 		return o.Kind + " " + o.Name
@@ -110,28 +113,27 @@ func (o Object) title() string {
 	return fmt.Sprintf("%s %s/%s", o.Kind, o.Namespace, o.Name)
 }
 
-// where says where the object is written, or what it is.
+// where returns the position of the object or, if it comes from a cluster, its title.
 func (o Object) where() string {
-	if o.At == nil {
+	if o.Position == nil {
 		return o.title()
 	}
-	return fmt.Sprintf("%s:%d:%d", o.At.File, o.At.Line, o.At.Column)
+	return fmt.Sprintf("%s:%d:%d", o.Position.File, o.Position.Line, o.Position.Column)
 }
 
-// maxShown keeps a line that holds a whole program from filling the screen.
-const maxShown = 160
+// maxLine bounds how many characters of a line are printed. A line may contain a whole program.
+const maxLine = 160
 
-// shown is the beginning of a line.
-func shown(line string) string {
+// truncate returns the beginning of a line.
+func truncate(line string) string {
 	runes := []rune(line)
-	more := ""
-	if len(runes) > maxShown {
-		runes, more = runes[:maxShown], " ..."
+	if len(runes) <= maxLine {
+		return line
 	}
-	return string(runes) + more
+	return string(runes[:maxLine]) + " ..."
 }
 
-// printable is a text without what a terminal would act upon.
+// printable replaces control characters, which could control a terminal.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\t' || unicode.IsPrint(r) {
@@ -141,12 +143,12 @@ func printable(text string) string {
 	}, text)
 }
 
-// indent is as wide as the first characters of a line.
+// indent returns white space that is as wide as the first characters of a line on a terminal.
 func indent(line string, characters int) string {
 	var b strings.Builder
 	for i, r := range []rune(line) {
 		switch {
-		case i == min(characters, maxShown):
+		case i == min(characters, maxLine):
 			return b.String()
 		case r == '\t':
 			b.WriteByte('\t')
@@ -161,32 +163,37 @@ func indent(line string, characters int) string {
 
 func (p *printer) summary(r Report) {
 	s := r.Summary()
-	count := func(n int, one, many string) string {
-		if n == 1 {
-			return "1 " + one
-		}
-		return fmt.Sprintf("%d %s", n, many)
+	parts := []string{
+		plural(s.Denied, "would be denied", "would be denied"),
+		plural(s.Warned, "has warnings", "have warnings"),
 	}
-	parts := []string{count(s.Denied, "would be denied", "would be denied"), count(s.Warned, "has warnings", "have warnings")}
 	if s.Audited > 0 {
-		parts = append(parts, count(s.Audited, "would be noted in the audit log", "would be noted in the audit log"))
+		parts = append(parts, plural(s.Audited, "would be noted in the audit log", "would be noted in the audit log"))
 	}
-	if s.Open > 0 && !r.Alone {
-		parts = append(parts, count(s.Open, "could not be checked in full", "could not be checked in full"))
+	if s.NotChecked > 0 && !r.Offline {
+		parts = append(parts, plural(s.NotChecked, "could not be checked completely", "could not be checked completely"))
 	}
-	p.line("%s judged: %s", count(s.Judged, "object", "objects"), strings.Join(parts, ", "))
-	if open := r.open(); r.Alone && open > 0 {
-		p.line("%s left open, because nothing is known of the cluster: give --state DIR, --kubeconfig FILE or --context NAME",
-			count(open, "question was", "questions were"))
+	p.line("%s evaluated: %s", plural(s.Evaluated, "object", "objects"), strings.Join(parts, ", "))
+	if n := r.notChecked(); r.Offline && n > 0 {
+		p.line("%s left out, because no cluster was given: set --context NAME, --kubeconfig FILE or --state DIR",
+			plural(n, "check was", "checks were"))
 	}
 }
 
-// open counts what could not be found out.
-func (r Report) open() int {
+// plural returns a count with a singular or a plural.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// notChecked counts the findings that report something that could not be checked.
+func (r Report) notChecked() int {
 	n := 0
 	for _, o := range r.Objects {
 		for _, f := range o.Findings {
-			if f.Level() == Open {
+			if f.Level() == NotChecked {
 				n++
 			}
 		}

@@ -1,5 +1,5 @@
-// Package source reads manifests as their authors wrote them, and knows where in a file a field stands.
+// Package source reads manifests as their authors wrote them, and finds the position of a field in a file.
 //
-// [Read] takes files, folders and standard input apart into [Document]s, one for each object. [Document.Find] leads from the field of a
-// finding, such as spec.templates[1].container.env[0], to its line.
+// [Read] splits files, folders and standard input into [Document]s, one per object. [Document.PositionOf] returns the position of a
+// field, such as spec.templates[1].container.env[0].
 package source

@@ -17,39 +17,40 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Document is one object of a file, in YAML or JSON.
+// Document is an object in a YAML or JSON file.
 type Document struct {
-	// File is the file's name as it was given.
+	// File is the name of the file, as it was given.
 	File string
-	// Number counts the documents of the file from 1.
+	// Number is the number of the YAML document in the file, from 1.
 	Number int
 	// JSON is the object.
 	JSON []byte
-	// text is the whole file.
-	text *text
-	// first is the line of the file that comes before the document's first one.
-	first int
-	// yaml is the document as it is written.
-	yaml []byte
-	// within is the place of the object in the document, if that is a List.
-	within string
+
+	// fileLines are the lines of the whole file.
+	fileLines []string
+	// firstLine is the number of lines before the document.
+	firstLine int
+	// yamlText is the text of the document.
+	yamlText []byte
+	// listItem is the path of the object in the document, if the document is a List.
+	listItem string
 }
 
-// String says where the document is.
+// String returns the file and the number of the document.
 func (d Document) String() string { return fmt.Sprintf("%s, document %d", d.File, d.Number) }
 
-// Stdin is what standard input is called.
+// Stdin is the File of documents from standard input.
 const Stdin = "standard input"
 
-// Error is something about a file that can't be read.
+// Error reports a file or a document that can't be read.
 type Error struct {
 	File string
-	// Line is 0 where it is the file as a whole.
+	// Line is 0 if the error is about the whole file.
 	Line int
 	Err  error
 }
 
-// Error says where and what.
+// Error returns the position and the cause.
 func (e *Error) Error() string {
 	if e.Line == 0 {
 		return fmt.Sprintf("%s: %v", e.File, e.Err)
@@ -60,17 +61,17 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Read reads the documents of files and of the .yaml, .yml and .json files in folders; "-" is standard input. What can't be read is
-// an *[Error] for each file or document, and loses nothing else.
+// Read reads the documents in files, and in the .yaml, .yml and .json files of folders. The path "-" is standard input. For each file or
+// document that can't be read, it returns an *[Error], and continues with the others.
 func Read(stdin io.Reader, paths []string) (documents []Document, errs []error) {
 	read := func(file string, open func() ([]byte, error)) {
 		content, err := open()
 		if err != nil {
-			errs = append(errs, &Error{File: file, Err: plainly(err)})
+			errs = append(errs, &Error{File: file, Err: withoutPath(err)})
 			return
 		}
-		more, bad := split(file, content)
-		documents, errs = append(documents, more...), append(errs, bad...)
+		more, moreErrs := splitDocuments(file, content)
+		documents, errs = append(documents, more...), append(errs, moreErrs...)
 	}
 	for _, path := range paths {
 		if path == "-" {
@@ -80,7 +81,7 @@ func Read(stdin io.Reader, paths []string) (documents []Document, errs []error) 
 		_ = filepath.WalkDir(path, func(file string, entry fs.DirEntry, err error) error {
 			switch {
 			case err != nil:
-				errs = append(errs, &Error{File: file, Err: plainly(err)})
+				errs = append(errs, &Error{File: file, Err: withoutPath(err)})
 			case !entry.IsDir() && (file == path || isManifest(file)):
 				read(file, func() ([]byte, error) { return os.ReadFile(file) })
 			}
@@ -90,8 +91,8 @@ func Read(stdin io.Reader, paths []string) (documents []Document, errs []error) 
 	return documents, errs
 }
 
-// plainly is an error of the file system without the file's name, which is said anyway.
-func plainly(err error) error {
+// withoutPath removes the path from an error of the file system. An [Error] contains it already.
+func withoutPath(err error) error {
 	var e *fs.PathError
 	if errors.As(err, &e) {
 		return e.Err
@@ -103,51 +104,51 @@ func isManifest(file string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(file))
 }
 
-var beginsDocument = regexp.MustCompile(`^---(\s|$)`)
+var documentSeparator = regexp.MustCompile(`^---(\s|$)`)
 
-// split takes a file apart.
-func split(file string, content []byte) (documents []Document, errs []error) {
-	whole := &text{lines: strings.Split(string(content), "\n")}
+// splitDocuments splits a file into its documents.
+func splitDocuments(file string, content []byte) (documents []Document, errs []error) {
+	lines := strings.Split(string(content), "\n")
 	number, begin := 0, 0
-	end := func(next int) {
-		part := []byte(strings.Join(whole.lines[begin:next], "\n"))
-		more, err := decode(Document{File: file, Number: number + 1, text: whole, first: begin, yaml: part})
+	endDocument := func(end int) {
+		text := []byte(strings.Join(lines[begin:end], "\n"))
+		objects, err := decodeObjects(Document{File: file, Number: number + 1, fileLines: lines, firstLine: begin, yamlText: text})
 		switch {
 		case err != nil:
 			number++
-			errs = append(errs, unreadable(file, begin, err))
-		case len(more) > 0:
+			errs = append(errs, documentError(file, begin, err))
+		case len(objects) > 0:
 			number++
-			documents = append(documents, more...)
+			documents = append(documents, objects...)
 		}
-		begin = next
+		begin = end
 	}
-	for i, line := range whole.lines {
-		if i > begin && beginsDocument.MatchString(line) {
-			end(i)
+	for i, line := range lines {
+		if i > begin && documentSeparator.MatchString(line) {
+			endDocument(i)
 		}
 	}
-	end(len(whole.lines))
+	endDocument(len(lines))
 	return documents, errs
 }
 
-var lineOfDocument = regexp.MustCompile(`^.*yaml: (?:line (\d+): )?`)
+var yamlErrorPrefix = regexp.MustCompile(`^.*yaml: (?:line (\d+): )?`)
 
-// unreadable is an error of a document whose first line comes after the given one.
-func unreadable(file string, first int, err error) *Error {
-	e := &Error{File: file, Line: first + 1, Err: err}
-	if m := lineOfDocument.FindStringSubmatch(err.Error()); m != nil {
+// documentError adds the position to an error of a document. If the YAML parser reports a line, it is that line.
+func documentError(file string, firstLine int, err error) *Error {
+	e := &Error{File: file, Line: firstLine + 1, Err: err}
+	if m := yamlErrorPrefix.FindStringSubmatch(err.Error()); m != nil {
 		if line, err := strconv.Atoi(m[1]); err == nil {
-			e.Line = first + line
+			e.Line = firstLine + line
 		}
-		e.Err = errors.New("this is no YAML: " + strings.TrimPrefix(err.Error(), m[0]))
+		e.Err = errors.New("invalid YAML: " + strings.TrimPrefix(err.Error(), m[0]))
 	}
 	return e
 }
 
-// decode reads the object of a document, or the objects of a List; none of an empty one.
-func decode(d Document) ([]Document, error) {
-	object, err := yaml.YAMLToJSON(d.yaml)
+// decodeObjects returns the object of a document, the objects of a List, or nothing if the document is empty.
+func decodeObjects(d Document) ([]Document, error) {
+	object, err := yaml.YAMLToJSON(d.yamlText)
 	if err != nil {
 		return nil, err
 	}
@@ -164,9 +165,9 @@ func decode(d Document) ([]Document, error) {
 	}
 	var out []Document
 	for i, item := range list.Items {
-		of := d
-		of.JSON, of.within = item, fmt.Sprintf("items[%d]", i)
-		out = append(out, of)
+		object := d
+		object.JSON, object.listItem = item, fmt.Sprintf("items[%d]", i)
+		out = append(out, object)
 	}
 	return out, nil
 }

@@ -1,5 +1,8 @@
-// Package texts looks at all texts of an object of Kubernetes or of Argo, and replaces them, as one does who goes through its JSON. It
-// does not go that way: most of an object has nothing to replace, and stays where it is.
+// Package texts searches and replaces the strings of a Kubernetes or Argo object, map keys included. The result is the same as if
+// it worked on the object's JSON, but it works on the Go value by reflection and copies only what changes, which is little.
+//
+// A value whose type implements [json.Marshaler] counts as one string, its JSON. A few such types, whose JSON holds no strings
+// to replace or has the form of the Go value, are exceptions.
 package texts
 
 import (
@@ -11,38 +14,40 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Any reports whether is is true of any text of v. What writes JSON of its own counts as one text.
-func Any(v any, is func(string) bool) bool {
+// ContainsFunc reports whether any string s of v satisfies f(s).
+func ContainsFunc(v any, f func(string) bool) bool {
 	value := reflect.ValueOf(v)
-	return planOf(value.Type()).any(value, is)
+	return planOf(value.Type()).containsFunc(value, f)
 }
 
-func (p *plan) any(v reflect.Value, is func(string) bool) bool {
-	switch p.shape {
-	case text:
-		return is(v.String())
-	case raw:
-		text, err := json.Marshal(v.Interface())
-		return err == nil && is(string(text))
-	case parts:
-		return slices.ContainsFunc(p.fields, func(f part) bool { return f.any(v.Field(f.index), is) })
-	case pointee:
-		return !v.IsNil() && p.elem.any(v.Elem(), is)
-	case elements:
+func (p *typePlan) containsFunc(v reflect.Value, f func(string) bool) bool {
+	switch p.location {
+	case itself:
+		return f(v.String())
+	case ownJSON:
+		raw, err := json.Marshal(v.Interface())
+		return err == nil && f(string(raw))
+	case inFields:
+		return slices.ContainsFunc(p.fields, func(field fieldPlan) bool {
+			return field.containsFunc(v.Field(field.index), f)
+		})
+	case inTarget:
+		return !v.IsNil() && p.elem.containsFunc(v.Elem(), f)
+	case inElements:
 		for i := range v.Len() {
-			if p.elem.any(v.Index(i), is) {
+			if p.elem.containsFunc(v.Index(i), f) {
 				return true
 			}
 		}
-	case entries:
+	case inEntries:
 		if v.Len() == 0 {
 			return false
 		}
-		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem() // one for all entries
-		for of := v.MapRange(); of.Next(); {
-			key.SetIterKey(of)
-			value.SetIterValue(of)
-			if is(key.String()) || p.elem.any(value, is) {
+		key, value := newEntry(v.Type())
+		for iter := v.MapRange(); iter.Next(); {
+			key.SetIterKey(iter)
+			value.SetIterValue(iter)
+			if f(key.String()) || p.elem.containsFunc(value, f) {
 				return true
 			}
 		}
@@ -50,75 +55,80 @@ func (p *plan) any(v reflect.Value, is func(string) bool) bool {
 	return false
 }
 
-// Replacer says what becomes of texts. An error ends the replacement.
+// Replacer replaces single strings. [Replace] stops at the first error of any method.
 type Replacer interface {
-	// Text returns what a text becomes.
-	Text(string) (string, error)
-	// JSON returns what a piece of JSON becomes: a value that writes its own.
-	JSON(string) (string, error)
-	// Pay is told of the work ahead, as about how many bytes of JSON it is.
-	Pay(bytes int) error
+	// ReplaceString returns the replacement of a string.
+	ReplaceString(string) (string, error)
+	// ReplaceJSON returns the replacement of the JSON of a value whose type implements json.Marshaler.
+	ReplaceJSON(string) (string, error)
+	// Charge accounts for work before it is done. bytes is the approximate size of the JSON that is about to be visited.
+	Charge(bytes int) error
 }
 
-// Replace gives v other texts. What v points to and its lists and maps stay as they are, for whoever else has them: where something in
-// them changes, v gets a copy. With an error, v may have some of them already.
-func Replace[T any](v *T, by Replacer) error {
+// Replace replaces all strings of v. It never modifies slices, maps or values behind pointers, which v may share with other
+// objects: if something in them changes, v gets a copy. If Replace returns an error, some strings of v may be replaced already.
+func Replace[T any](v *T, r Replacer) error {
 	value := reflect.ValueOf(v).Elem()
 	p := planOf(value.Type())
-	if p.shape == parts {
-		_, _, err := p.replaceParts(value, by, true)
+	if p.location == inFields {
+		_, _, err := p.replaceFields(value, r, true)
 		return err
 	}
-	out, changed, err := p.replace(value, by)
+	out, changed, err := p.replace(value, r)
 	if err == nil && changed {
 		value.Set(out)
 	}
 	return err
 }
 
-// price is what an element of a list, or a field that is set, costs beside its texts.
-const price = 8
+// nodeCost is charged, in bytes, for each non-empty string, each slice element and each pointer, beside the length of strings.
+const nodeCost = 8
 
-// replace returns another value if a text in it changes.
-func (p *plan) replace(v reflect.Value, by Replacer) (out reflect.Value, changed bool, err error) {
-	switch p.shape {
-	case text:
-		return replaceText(v, by)
-	case raw:
-		return replaceJSON(v, by)
-	case parts:
-		return p.replaceParts(v, by, false)
-	case pointee:
+// replace returns v with its strings replaced. If none of them changes, it returns v itself, and changed is false.
+func (p *typePlan) replace(v reflect.Value, r Replacer) (out reflect.Value, changed bool, err error) {
+	switch p.location {
+	case itself:
+		return replaceString(v, r)
+	case ownJSON:
+		return replaceJSON(v, r)
+	case inFields:
+		return p.replaceFields(v, r, false)
+	case inTarget:
 		if v.IsNil() {
 			return v, false, nil
 		}
-		if err := by.Pay(price); err != nil {
+		if err := r.Charge(nodeCost); err != nil {
 			return v, false, err
 		}
-		to, changed, err := p.elem.replace(v.Elem(), by)
+		to, changed, err := p.elem.replace(v.Elem(), r)
 		if err != nil || !changed {
 			return v, false, err
 		}
 		out = reflect.New(v.Type().Elem())
 		out.Elem().Set(to)
 		return out, true, nil
-	case elements:
-		return p.replaceElements(v, by)
-	case entries:
-		return p.replaceEntries(v, by)
+	case inElements:
+		return p.replaceSliceElements(v, r)
+	case inEntries:
+		return p.replaceMapEntries(v, r)
 	}
 	return v, false, nil
 }
 
-func replaceText(v reflect.Value, by Replacer) (out reflect.Value, changed bool, err error) {
+// newEntry returns an addressable key and value of a map type, which an iteration reuses for all entries.
+func newEntry(t reflect.Type) (key, value reflect.Value) {
+	return reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
+}
+
+func replaceString(v reflect.Value, r Replacer) (out reflect.Value, changed bool, err error) {
 	before := v.String()
 	if before == "" {
 		return v, false, nil
 	}
-	if err := by.Pay(len(before) + price); err != nil {
+	if err := r.Charge(len(before) + nodeCost); err != nil {
 		return v, false, err
 	}
-	after, err := by.Text(before)
+	after, err := r.ReplaceString(before)
 	if err != nil || after == before {
 		return v, false, err
 	}
@@ -127,15 +137,15 @@ func replaceText(v reflect.Value, by Replacer) (out reflect.Value, changed bool,
 	return out, true, nil
 }
 
-func replaceJSON(v reflect.Value, by Replacer) (out reflect.Value, changed bool, err error) {
+func replaceJSON(v reflect.Value, r Replacer) (out reflect.Value, changed bool, err error) {
 	before, err := json.Marshal(v.Interface())
 	if err != nil {
 		return v, false, err
 	}
-	if err := by.Pay(len(before)); err != nil {
+	if err := r.Charge(len(before)); err != nil {
 		return v, false, err
 	}
-	after, err := by.JSON(string(before))
+	after, err := r.ReplaceJSON(string(before))
 	if err != nil || after == string(before) {
 		return v, false, err
 	}
@@ -144,11 +154,11 @@ func replaceJSON(v reflect.Value, by Replacer) (out reflect.Value, changed bool,
 	return to.Elem(), true, err
 }
 
-// replaceParts changes v itself if it may, and otherwise a copy.
-func (p *plan) replaceParts(v reflect.Value, by Replacer, inPlace bool) (out reflect.Value, changed bool, err error) {
+// replaceFields replaces the strings in the fields of a struct, in v itself if inPlace, otherwise in a copy.
+func (p *typePlan) replaceFields(v reflect.Value, r Replacer, inPlace bool) (out reflect.Value, changed bool, err error) {
 	out = v
 	for _, f := range p.fields {
-		to, replaced, err := f.replace(v.Field(f.index), by)
+		to, replaced, err := f.replace(v.Field(f.index), r)
 		if err != nil {
 			return v, false, err
 		}
@@ -165,13 +175,13 @@ func (p *plan) replaceParts(v reflect.Value, by Replacer, inPlace bool) (out ref
 	return out, changed, nil
 }
 
-func (p *plan) replaceElements(v reflect.Value, by Replacer) (out reflect.Value, changed bool, err error) {
-	if err := by.Pay(price * v.Len()); err != nil {
+func (p *typePlan) replaceSliceElements(v reflect.Value, r Replacer) (out reflect.Value, changed bool, err error) {
+	if err := r.Charge(nodeCost * v.Len()); err != nil {
 		return v, false, err
 	}
 	out = v
 	for i := range v.Len() {
-		to, replaced, err := p.elem.replace(v.Index(i), by)
+		to, replaced, err := p.elem.replace(v.Index(i), r)
 		if err != nil {
 			return v, false, err
 		}
@@ -188,18 +198,18 @@ func (p *plan) replaceElements(v reflect.Value, by Replacer) (out reflect.Value,
 	return out, changed, nil
 }
 
-// changes reports whether an entry of a map is to be another one, without taking up memory for each.
-func (p *plan) changes(v reflect.Value, by Replacer) (changed bool, err error) {
+// anyEntryChanges reports whether the replacement changes any entry of a map. It does not allocate memory for each entry.
+func (p *typePlan) anyEntryChanges(v reflect.Value, r Replacer) (changed bool, err error) {
 	if v.Len() == 0 {
 		return false, nil
 	}
-	if plain, ok := v.Interface().(map[string]string); ok { // as most are
-		for key, value := range plain {
+	if entries, ok := v.Interface().(map[string]string); ok { // the most common type
+		for key, value := range entries {
 			for _, before := range []string{key, value} {
-				if err := by.Pay(len(before) + price); err != nil {
+				if err := r.Charge(len(before) + nodeCost); err != nil {
 					return false, err
 				}
-				if after, err := by.Text(before); err != nil || after != before {
+				if after, err := r.ReplaceString(before); err != nil || after != before {
 					return err == nil, err
 				}
 			}
@@ -208,24 +218,24 @@ func (p *plan) changes(v reflect.Value, by Replacer) (changed bool, err error) {
 	}
 	if resources, ok := v.Interface().(corev1.ResourceList); ok {
 		for name := range resources {
-			if err := by.Pay(len(name) + price); err != nil {
+			if err := r.Charge(len(name) + nodeCost); err != nil {
 				return false, err
 			}
-			if after, err := by.Text(string(name)); err != nil || after != string(name) {
+			if after, err := r.ReplaceString(string(name)); err != nil || after != string(name) {
 				return err == nil, err
 			}
 		}
 		return false, nil
 	}
-	key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem() // one for all entries
-	for of := v.MapRange(); of.Next() && !changed; {
-		key.SetIterKey(of)
-		value.SetIterValue(of)
-		_, newKey, err := replaceText(key, by)
+	key, value := newEntry(v.Type())
+	for iter := v.MapRange(); iter.Next() && !changed; {
+		key.SetIterKey(iter)
+		value.SetIterValue(iter)
+		_, newKey, err := replaceString(key, r)
 		if err != nil {
 			return false, err
 		}
-		_, newValue, err := p.elem.replace(value, by)
+		_, newValue, err := p.elem.replace(value, r)
 		if err != nil {
 			return false, err
 		}
@@ -234,20 +244,21 @@ func (p *plan) changes(v reflect.Value, by Replacer) (changed bool, err error) {
 	return changed, nil
 }
 
-// replaceEntries replaces keys as well. Of keys that become the same one, the last in order counts, as it does in JSON.
-func (p *plan) replaceEntries(v reflect.Value, by Replacer) (out reflect.Value, changed bool, err error) {
-	if changed, err := p.changes(v, by); err != nil || !changed {
+// replaceMapEntries replaces the strings in the keys and values of a map. If several keys become equal, the last one in sorted
+// order wins, as it does in JSON.
+func (p *typePlan) replaceMapEntries(v reflect.Value, r Replacer) (out reflect.Value, changed bool, err error) {
+	if changed, err := p.anyEntryChanges(v, r); err != nil || !changed {
 		return v, false, err
 	}
 	keys := v.MapKeys()
 	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 	out = reflect.MakeMapWithSize(v.Type(), len(keys))
-	for _, was := range keys {
-		key, _, err := replaceText(was, by)
+	for _, oldKey := range keys {
+		key, _, err := replaceString(oldKey, r)
 		if err != nil {
 			return v, false, err
 		}
-		value, _, err := p.elem.replace(v.MapIndex(was), by)
+		value, _, err := p.elem.replace(v.MapIndex(oldKey), r)
 		if err != nil {
 			return v, false, err
 		}

@@ -15,15 +15,15 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// filling fills every field of an object, each text with another number.
-type filling struct{ texts int }
+// filler fills every field of an object and gives each string a different number.
+type filler struct{ count int }
 
-func (f *filling) next() string {
-	f.texts++
-	return fmt.Sprintf("needle-%d.", f.texts)
+func (f *filler) next() string {
+	f.count++
+	return fmt.Sprintf("needle-%d.", f.count)
 }
 
-func (f *filling) fill(v reflect.Value, depth int) {
+func (f *filler) fill(v reflect.Value, depth int) {
 	switch into := v.Addr().Interface().(type) {
 	case *metav1.Time, *metav1.MicroTime:
 		return
@@ -78,66 +78,67 @@ func (f *filling) fill(v reflect.Value, depth int) {
 	}
 }
 
-// full is a Workflow with a text in each field that can have one.
-func full(t *testing.T, depth int) (wf *wfv1.Workflow, asJSON string, texts []string) {
+// filledWorkflow returns a Workflow with a string in each field that can hold one, its JSON, and the strings.
+func filledWorkflow(t *testing.T, depth int) (wf *wfv1.Workflow, asJSON string, needles []string) {
 	t.Helper()
 	wf = new(wfv1.Workflow)
-	new(filling).fill(reflect.ValueOf(wf).Elem(), depth)
+	new(filler).fill(reflect.ValueOf(wf).Elem(), depth)
 	raw, err := json.Marshal(wf)
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts = regexp.MustCompile(`needle-\d+\.`).FindAllString(string(raw), -1)
-	if len(texts) < 500 {
-		t.Fatalf("only %d texts", len(texts))
+	needles = regexp.MustCompile(`needle-\d+\.`).FindAllString(string(raw), -1)
+	if len(needles) < 500 {
+		t.Fatalf("only %d strings", len(needles))
 	}
-	return wf, string(raw), texts
+	return wf, string(raw), needles
 }
 
-func TestAny(t *testing.T) {
-	wf, _, texts := full(t, 6)
-	for i, needle := range texts {
-		if i%(len(texts)/500) != 0 {
-			continue // some hundred will do
+func TestContainsFunc(t *testing.T) {
+	wf, _, needles := filledWorkflow(t, 6)
+	for i, needle := range needles {
+		if i%(len(needles)/500) != 0 {
+			continue // about 500 of them suffice
 		}
-		if !Any(wf, func(text string) bool { return strings.Contains(text, needle) }) {
-			t.Errorf("%s is in the JSON, and not found", needle)
+		if !ContainsFunc(wf, func(text string) bool { return strings.Contains(text, needle) }) {
+			t.Errorf("%s is in the JSON but not found", needle)
 		}
 	}
-	if Any(wf, func(text string) bool { return strings.Contains(text, "hay") }) {
-		t.Error("something is found that is not there")
+	if ContainsFunc(wf, func(text string) bool { return strings.Contains(text, "hay") }) {
+		t.Error("a string is found that is not in the Workflow")
 	}
 }
 
-// replacer replaces in texts and in JSON alike, and counts what is to be paid.
-type replacer struct {
+// countingReplacer replaces substrings of strings and of JSON, and adds up what it is charged. It fails above a limit, if any.
+type countingReplacer struct {
 	*strings.Replacer
-	paid  *int
-	limit int
+	charged *int
+	limit   int
 }
 
-func (r replacer) Text(text string) (string, error) { return r.Replace(text), nil }
-func (r replacer) JSON(text string) (string, error) { return r.Replace(text), nil }
+func (r countingReplacer) ReplaceString(text string) (string, error) { return r.Replace(text), nil }
+func (r countingReplacer) ReplaceJSON(text string) (string, error)   { return r.Replace(text), nil }
 
-var errBroke = errors.New("no money left")
+var errLimit = errors.New("limit exceeded")
 
-func (r replacer) Pay(bytes int) error {
-	if *r.paid += bytes; r.limit > 0 && *r.paid > r.limit {
-		return errBroke
+func (r countingReplacer) Charge(bytes int) error {
+	if *r.charged += bytes; r.limit > 0 && *r.charged > r.limit {
+		return errLimit
 	}
 	return nil
 }
 
-// TestReplace replaces all texts, one, and none, and compares with what becomes of the JSON. The object itself stays as it is.
+// TestReplace replaces all strings, one and none, and compares the result with a replacement in the JSON. The original must not
+// change.
 func TestReplace(t *testing.T) {
-	wf, before, texts := full(t, 6)
+	wf, before, needles := filledWorkflow(t, 6)
 	for name, change := range map[string]*strings.Replacer{
 		"all": strings.NewReplacer("needle-", "straw-"), "none": strings.NewReplacer("hay", "straw"),
-		"one": strings.NewReplacer(texts[len(texts)/2], "straw"), "the last": strings.NewReplacer(texts[len(texts)-1], "straw"),
+		"one": strings.NewReplacer(needles[len(needles)/2], "straw"), "the last": strings.NewReplacer(needles[len(needles)-1], "straw"),
 	} {
-		paid := 0
+		charged := 0
 		got := *wf
-		if err := Replace(&got, replacer{change, &paid, 0}); err != nil {
+		if err := Replace(&got, countingReplacer{change, &charged, 0}); err != nil {
 			t.Fatal(name, err)
 		}
 		raw, err := json.Marshal(got)
@@ -145,41 +146,43 @@ func TestReplace(t *testing.T) {
 			t.Fatal(name, err)
 		}
 		if want := change.Replace(before); string(raw) != want {
-			t.Errorf("%s: %d of the texts are not replaced, or others are", name, strings.Count(string(raw), "needle")-strings.Count(want, "needle"))
+			t.Errorf("%s: %d of the strings are not replaced, or others are", name,
+				strings.Count(string(raw), "needle")-strings.Count(want, "needle"))
 		}
 		if same, _ := json.Marshal(wf); string(same) != before {
-			t.Errorf("%s: the object itself has changed", name)
+			t.Errorf("%s: the original has changed", name)
 		}
-		if paid < len(texts)*len("needle-") {
-			t.Errorf("%s: only %d is paid for %d texts", name, paid, len(texts))
+		if charged < len(needles)*len("needle-") {
+			t.Errorf("%s: only %d is charged for %d strings", name, charged, len(needles))
 		}
-		if err := Replace(&got, replacer{change, new(int), paid / 2}); !errors.Is(err, errBroke) {
-			t.Errorf("%s: with half of the money it says %v", name, err)
+		if err := Replace(&got, countingReplacer{change, new(int), charged / 2}); !errors.Is(err, errLimit) {
+			t.Errorf("%s: with half of the limit the error is %v", name, err)
 		}
 	}
 }
 
-// TestShares has the rest of an object in its old place when a part changes.
-func TestShares(t *testing.T) {
+// TestReplaceSharesUnchanged checks that parts in which nothing changes are not copied.
+func TestReplaceSharesUnchanged(t *testing.T) {
 	wf := &wfv1.Workflow{Spec: wfv1.WorkflowSpec{Templates: []wfv1.Template{
-		{Name: "needle", Container: nil, Metadata: wfv1.Metadata{Labels: map[string]string{"a": "b"}}}, {Name: "other", Steps: []wfv1.ParallelSteps{{}}},
+		{Name: "needle", Container: nil, Metadata: wfv1.Metadata{Labels: map[string]string{"a": "b"}}},
+		{Name: "other", Steps: []wfv1.ParallelSteps{{}}},
 	}}}
 	got := *wf
-	if err := Replace(&got, replacer{strings.NewReplacer("needle", "straw"), new(int), 0}); err != nil {
+	if err := Replace(&got, countingReplacer{strings.NewReplacer("needle", "straw"), new(int), 0}); err != nil {
 		t.Fatal(err)
 	}
 	if got.Spec.Templates[0].Name != "straw" || wf.Spec.Templates[0].Name != "needle" {
-		t.Errorf("%s, and in the object itself %s", got.Spec.Templates[0].Name, wf.Spec.Templates[0].Name)
+		t.Errorf("%s, and in the original %s", got.Spec.Templates[0].Name, wf.Spec.Templates[0].Name)
 	}
 	if &got.Spec.Templates[1].Steps[0] != &wf.Spec.Templates[1].Steps[0] {
-		t.Error("a list is copied in which nothing changes")
+		t.Error("a slice is copied in which nothing changes")
 	}
 }
 
-// TestSameKey has two keys of a map become the same one: the last counts, as in JSON.
-func TestSameKey(t *testing.T) {
+// TestReplaceEqualKeys checks that the last of several keys that become equal wins, as in JSON.
+func TestReplaceEqualKeys(t *testing.T) {
 	labels := map[string]string{"a": "1", "b": "2", "c": "3"}
-	if err := Replace(&labels, replacer{strings.NewReplacer("a", "x", "b", "x"), new(int), 0}); err != nil {
+	if err := Replace(&labels, countingReplacer{strings.NewReplacer("a", "x", "b", "x"), new(int), 0}); err != nil {
 		t.Fatal(err)
 	}
 	if len(labels) != 2 || labels["x"] != "2" {

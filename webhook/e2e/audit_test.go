@@ -22,8 +22,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// program runs the command line as the ServiceAccount of the shipped audit, and returns what it printed and its exit code.
-func program(t *testing.T, args ...string) (out, trouble string, code int) {
+// runProgram builds and runs kfp-preflight, and returns its output and exit code.
+func runProgram(t *testing.T, args ...string) (out, errOut string, code int) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "kfp-preflight")
 	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/kfp-preflight").CombinedOutput(); err != nil {
@@ -41,7 +41,7 @@ func program(t *testing.T, args ...string) (out, trouble string, code int) {
 	return stdout.String(), stderr.String(), code
 }
 
-// auditKubeconfig installs the component for audits, and lets its ServiceAccount in.
+// auditKubeconfig creates the RBAC objects of the component audit, and returns a kubeconfig for its ServiceAccount.
 func auditKubeconfig(t *testing.T) string {
 	t.Helper()
 	text := read(t, "../../manifests/components/audit/rbac.yaml")
@@ -63,14 +63,14 @@ func auditKubeconfig(t *testing.T) string {
 	return kubeconfig
 }
 
-// TestAudit fills a namespace with more than one page of objects past the webhook and has the shipped ServiceAccount judge them.
+// TestAudit creates more than one page of objects without the webhook, and audits them with the shipped ServiceAccount.
 func TestAudit(t *testing.T) {
 	const namespace, templates = "audited", 230
 	kubeconfig := auditKubeconfig(t)
-	makeNamespace(t, namespace)
-	makeNamespace(t, "not-"+namespace)
-	workflow := func(name, of, secret string) *unstructured.Unstructured {
-		o := object(t, fmt.Sprintf(needy, of, secret, "key"))
+	ensureNamespace(t, namespace)
+	ensureNamespace(t, "not-"+namespace)
+	workflow := func(name, namespace, secret string) *unstructured.Unstructured {
+		o := parseObject(t, fmt.Sprintf(workflowWithSecret, namespace, secret, "key"))
 		o.SetGenerateName("")
 		o.SetName(name)
 		return o
@@ -81,8 +81,8 @@ func TestAudit(t *testing.T) {
 	cron.SetKind("CronWorkflow")
 	cron.Object["spec"] = map[string]any{"schedules": []any{"0 3 * * *"}, "workflowSpec": cron.Object["spec"]}
 	withoutWebhook(t, func() {
-		others := []*unstructured.Unstructured{
-			object(t, fmt.Sprintf(badProfile, namespace)), object(t, fmt.Sprintf(badProfile, "not-"+namespace)),
+		objects := []*unstructured.Unstructured{
+			parseObject(t, fmt.Sprintf(badProfile, namespace)), parseObject(t, fmt.Sprintf(badProfile, "not-"+namespace)),
 			workflow("waits", namespace, "nowhere"), workflow("elsewhere", "not-"+namespace, "nowhere"), ended, cron,
 		}
 		for i := range templates {
@@ -90,11 +90,12 @@ func TestAudit(t *testing.T) {
 			template.SetKind("WorkflowTemplate")
 			if i > 0 {
 				template.SetAnnotations(nil)
-				template.Object["spec"] = map[string]any{"entrypoint": "main", "templates": []any{map[string]any{"name": "main", "suspend": map[string]any{}}}}
+				suspend := map[string]any{"name": "main", "suspend": map[string]any{}}
+				template.Object["spec"] = map[string]any{"entrypoint": "main", "templates": []any{suspend}}
 			}
-			others = append(others, template)
+			objects = append(objects, template)
 		}
-		for _, o := range others {
+		for _, o := range objects {
 			if err := env.admin.Create(t.Context(), o); err != nil {
 				t.Fatal(err)
 			}
@@ -102,11 +103,11 @@ func TestAudit(t *testing.T) {
 	})
 	t.Cleanup(func() {
 		for _, name := range []string{namespace, "not-" + namespace} {
-			_ = env.admin.Delete(context.Background(), object(t, fmt.Sprintf(badProfile, name)))
+			_ = env.admin.Delete(context.Background(), parseObject(t, fmt.Sprintf(badProfile, name)))
 		}
 	})
 
-	out, trouble, code := program(t, "audit", "--kubeconfig", kubeconfig, "-n", namespace, "-o", "json")
+	out, errOut, code := runProgram(t, "audit", "--kubeconfig", kubeconfig, "-n", namespace, "-o", "json")
 	var report struct {
 		Objects []struct {
 			Kind, Namespace, Name string
@@ -116,7 +117,7 @@ func TestAudit(t *testing.T) {
 		Summary map[string]int
 	}
 	if err := json.Unmarshal([]byte(out), &report); err != nil {
-		t.Fatalf("%v\n%s\n%s", err, out, trouble)
+		t.Fatalf("%v\n%s\n%s", err, out, errOut)
 	}
 	var denied []string
 	for _, o := range report.Objects {
@@ -124,19 +125,20 @@ func TestAudit(t *testing.T) {
 			denied = append(denied, o.Kind+" "+o.Name)
 		}
 	}
-	if want := []string{"Profile audited", "CronWorkflow nightly", "Workflow waits", "WorkflowTemplate template-0"}; !slices.Equal(denied, want) {
-		t.Errorf("denied are %v, want %v", denied, want)
+	want := []string{"Profile audited", "CronWorkflow nightly", "Workflow waits", "WorkflowTemplate template-0"}
+	if !slices.Equal(denied, want) {
+		t.Errorf("denied %v, want %v", denied, want)
 	}
-	if code != 1 || trouble != "" || len(report.Errors) > 0 || report.Summary["judged"] != templates+3 {
-		t.Errorf("exit code %d, errors %v, summary %v\n%s", code, report.Errors, report.Summary, trouble)
-	}
-
-	out, trouble, code = program(t, "audit", "--kubeconfig", kubeconfig)
-	if code != 1 || trouble != "" || !strings.Contains(out, "\nnot-audited ") || !strings.Contains(out, "NAMESPACE") {
-		t.Errorf("exit code %d\n%s\n%s", code, out, trouble)
+	if code != 1 || errOut != "" || len(report.Errors) > 0 || report.Summary["judged"] != templates+3 {
+		t.Errorf("exit code %d, errors %v, summary %v\n%s", code, report.Errors, report.Summary, errOut)
 	}
 
-	// The label of the namespace counts, for the Workflows in it, and who is exempt is left out.
+	out, errOut, code = runProgram(t, "audit", "--kubeconfig", kubeconfig)
+	if code != 1 || errOut != "" || !strings.Contains(out, "\nnot-audited ") || !strings.Contains(out, "NAMESPACE") {
+		t.Errorf("exit code %d\n%s\n%s", code, out, errOut)
+	}
+
+	// The audit respects the mode of the namespace and the exemptions of the configuration.
 	labelled := &corev1.Namespace{}
 	if err := env.admin.Get(t.Context(), client.ObjectKey{Name: namespace}, labelled); err != nil {
 		t.Fatal(err)
@@ -146,39 +148,41 @@ func TestAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(config, []byte("{apiVersion: kfp-preflight.dev/v1alpha1, kind: Configuration, exempt: {namespaces: [not-audited]}}"), 0o600); err != nil {
+	text := "{apiVersion: kfp-preflight.dev/v1alpha1, kind: Configuration, exempt: {namespaces: [not-audited]}}"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, trouble, code = program(t, "audit", "--kubeconfig", kubeconfig, "--config", config)
-	if code != 1 || trouble != "" || strings.Contains(out, "\nnot-audited ") || strings.Count(out, "would be denied") > 2 {
-		t.Errorf("exit code %d\n%s\n%s", code, out, trouble)
+	out, errOut, code = runProgram(t, "audit", "--kubeconfig", kubeconfig, "--config", config)
+	if code != 1 || errOut != "" || strings.Contains(out, "\nnot-audited ") || strings.Count(out, "would be denied") > 2 {
+		t.Errorf("exit code %d\n%s\n%s", code, out, errOut)
 	}
 
-	// Without the permissions it says what it could not do.
-	out, trouble, code = program(t, "audit", "--kubeconfig", filepath.Join(env.cluster.Dir, "webhook.kubeconfig"))
-	if code != 2 || !strings.Contains(trouble, "workflows could not be listed: ") {
-		t.Errorf("exit code %d\n%s\n%s", code, out, trouble)
+	// Without permissions, the audit reports what it could not list.
+	out, errOut, code = runProgram(t, "audit", "--kubeconfig", filepath.Join(env.cluster.Dir, "webhook.kubeconfig"))
+	if code != 2 || !strings.Contains(errOut, "workflows could not be listed: ") {
+		t.Errorf("exit code %d\n%s\n%s", code, out, errOut)
 	}
 
-	// The same cluster, asked about a file.
+	// check evaluates a file against the same cluster.
 	file := filepath.Join(t.TempDir(), "run.yaml")
-	if err := os.WriteFile(file, []byte(fmt.Sprintf(needy, namespace, "nowhere", "key")), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(fmt.Sprintf(workflowWithSecret, namespace, "nowhere", "key")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, trouble, code = program(t, "check", "--kubeconfig", kubeconfig, "-f", file)
-	if code != 1 || !strings.Contains(out, "has no Secret 'nowhere'") {
-		t.Errorf("exit code %d\n%s\n%s", code, out, trouble)
+	out, errOut, code = runProgram(t, "check", "--kubeconfig", kubeconfig, "-f", file)
+	if code != 1 || !strings.Contains(out, "create Secret 'nowhere'") {
+		t.Errorf("exit code %d\n%s\n%s", code, out, errOut)
 	}
 }
 
-// TestAuditJob holds the CronJob to the types of Kubernetes, and to the ServiceAccount that has its permissions.
-func TestAuditJob(t *testing.T) {
+// TestAuditCronJob checks the fields of the shipped CronJob, and that it uses the ServiceAccount of the audit.
+func TestAuditCronJob(t *testing.T) {
 	var job batchv1.CronJob
 	if err := yaml.UnmarshalStrict([]byte(read(t, "../../manifests/components/audit/cronjob.yaml")), &job); err != nil {
 		t.Fatal(err)
 	}
-	if pod := job.Spec.JobTemplate.Spec.Template.Spec; pod.ServiceAccountName != "kfp-preflight-audit" || pod.Containers[0].Args[0] != "audit" || pod.Volumes[0].ConfigMap.Name != "kfp-preflight" {
-		t.Errorf("%+v", pod)
+	if pod := job.Spec.JobTemplate.Spec.Template.Spec; pod.ServiceAccountName != "kfp-preflight-audit" ||
+		pod.Containers[0].Args[0] != "audit" || pod.Volumes[0].ConfigMap.Name != "kfp-preflight" {
+		t.Errorf("the pod is %+v", pod)
 	}
 	if err := env.admin.Create(t.Context(), &job); err != nil {
 		t.Error(err)

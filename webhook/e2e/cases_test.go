@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,49 +22,55 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// TestCases plays every case of testdata through the API server: what the cluster has is created, then the object, and
-// the answer must be what the file's name and the .txt beside it say.
+// TestCases runs every case of testdata through the API server. It creates the objects that the cluster contains, then the
+// object under test, and compares the answer with the verdict in the file name and the messages in the .txt file.
 func TestCases(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/*/*/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
+	ensureNamespace(t, "secret-sources")
+	createSecretSourceKinds(t)
+	allowSecretSources(t, "secret-sources")
 	for i, file := range files {
 		verdict, _, _ := strings.Cut(filepath.Base(file), "-")
 		t.Run(filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file), func(t *testing.T) {
-			// A namespace for each case, and so a name for each Profile.
-			own := strings.NewReplacer("team-a", fmt.Sprintf("case-%d", i), "team-b", fmt.Sprintf("case-%d-other", i))
+			// Each case gets namespaces, and thus Profiles, of its own.
+			rename := strings.NewReplacer("team-a", fmt.Sprintf("case-%d", i), "team-b", fmt.Sprintf("case-%d-other", i))
 			if verdict == "deny" && (validators.Policy{}).Mode(filepath.Base(filepath.Dir(file))) == validators.Warn {
 				verdict = "warn"
 			}
-			playCase(t, verdict, own.Replace(read(t, file)), strings.TrimSpace(own.Replace(readIfThere(t, strings.TrimSuffix(file, ".yaml")+".txt"))))
+			want := strings.TrimSpace(rename.Replace(readOptional(t, strings.TrimSuffix(file, ".yaml")+".txt")))
+			runCase(t, verdict, rename.Replace(read(t, file)), want)
 		})
 	}
-	t.Run("nothing is told that nobody asked for", func(t *testing.T) {
+	t.Run("no Secret is leaked", func(t *testing.T) {
 		families, err := env.registry.Gather()
 		if err != nil {
 			t.Fatal(err)
 		}
-		for where, text := range map[string]string{"answers": said.String(), "the log": env.log.String(), "metrics": fmt.Sprint(families)} {
-			for _, secret := range []string{"not-for-logs", "bm90LWZvci1sb2dz", unmentioned} {
+		for source, text := range map[string]string{"answers": answers.String(), "log lines": env.log.String(), "metrics": fmt.Sprint(families)} {
+			for _, secret := range []string{"not-for-logs", "bm90LWZvci1sb2dz", unmentionedSecret} {
 				if strings.Contains(text, secret) {
-					t.Errorf("%s: %s", where, secret)
+					t.Errorf("%s contain %q", source, secret)
 				}
 			}
 		}
 		if text := fmt.Sprint(families); strings.Contains(text, "client-secrets") || strings.Contains(text, "case-1") {
-			t.Error("a metric has the name of a Secret or of a namespace")
+			t.Error("a metric contains the name of a Secret or of a namespace")
 		}
 	})
 }
 
-// unmentioned is a Secret in every namespace, and a key in every Secret, that no case speaks of.
-const unmentioned = "unmentioned"
+// unmentionedSecret is the name of a Secret in every namespace and of a key in every Secret. No case mentions it, so no output
+// may either.
+const unmentionedSecret = "unmentioned"
 
-// said is everything that clients were told.
-var said strings.Builder
+// answers collects all errors and warnings that clients received.
+var answers strings.Builder
 
-func playCase(t *testing.T, verdict, text, want string) {
+// runCase runs one case: the last document of text is the object under test, and want are the expected messages.
+func runCase(t *testing.T, verdict, text, want string) {
 	documents, err := cluster.Documents([]byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -75,34 +82,34 @@ func playCase(t *testing.T, verdict, text, want string) {
 		switch {
 		case state.GetNamespace() == "kubeflow":
 			data, _, _ := unstructured.NestedStringMap(state.Object, "data")
-			if err := setController(t.Context(), data); err != nil {
+			if err := setControllerConfig(t.Context(), data); err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() {
-				if err := setController(context.Background(), nil); err != nil {
+				if err := setControllerConfig(context.Background(), nil); err != nil {
 					t.Error(err)
 				}
 			})
 			continue
 		case state.GetKind() == "Profile":
-			// The state before an update, which may be bad: it comes in past the rule.
+			// The state before an update. It may be bad, so it skips the rules.
 			state.SetAnnotations(map[string]string{validators.SkipAnnotation: strings.Join(validators.RuleIDs(), ",")})
 		case state.GetKind() == validators.PriorityClass:
 			t.Cleanup(func() {
 				if err := env.admin.Delete(context.Background(), state); err != nil {
 					t.Error(err)
 				}
-				time.Sleep(2 * remember)
+				time.Sleep(2 * cacheTTL)
 			})
 		default:
-			makeNamespace(t, state.GetNamespace())
+			ensureNamespace(t, state.GetNamespace())
 		}
 		if state.GetKind() == "Secret" {
-			if err := unstructured.SetNestedField(state.Object, "not-for-logs", "stringData", unmentioned); err != nil {
+			if err := unstructured.SetNestedField(state.Object, "not-for-logs", "stringData", unmentionedSecret); err != nil {
 				t.Fatal(err)
 			}
 		}
-		enforced := enforcedBy(state)
+		enforced := enforcedHard(state)
 		if err := u.Create(t.Context(), state); err != nil {
 			t.Fatal(err)
 		}
@@ -113,28 +120,35 @@ func playCase(t *testing.T, verdict, text, want string) {
 			}
 		}
 	}
-	judged := decode(t, documents[last])
-	if judged.GetNamespace() != "" {
-		makeNamespace(t, judged.GetNamespace())
-		bystander := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: judged.GetNamespace(), Name: unmentioned}, StringData: map[string]string{unmentioned: "not-for-logs"}}
-		if err := env.admin.Create(t.Context(), bystander); err != nil {
+	subject := decode(t, documents[last])
+	if subject.GetNamespace() != "" {
+		ensureNamespace(t, subject.GetNamespace())
+		unrelated := &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: subject.GetNamespace(), Name: unmentionedSecret},
+			StringData: map[string]string{unmentionedSecret: "not-for-logs"},
+		}
+		if err := env.admin.Create(t.Context(), unrelated); err != nil {
 			t.Fatal(err)
 		}
 	}
-	updated, err := write(t, u, judged)
+	updated, err := dryRunWrite(t, u, subject)
 	if !updated {
-		checkSaysTheSame(t, judged, err, u.warnings.all())
+		compareWithCheck(t, subject, err, u.warnings.all())
 	}
-	fmt.Fprintln(&said, err, u.warnings.all())
+	fmt.Fprintln(&answers, err, u.warnings.all())
 	switch verdict {
 	case "deny":
-		checkDenial(t, err, judged, want)
+		checkDenial(t, err, subject, want)
 	case "warn":
 		if err != nil {
 			t.Fatalf("denied: %v", err)
 		}
-		if got := strings.Join(withoutFields(want), "\n"); got != strings.Join(u.warnings.all(), "\n") {
-			t.Errorf("warnings\n%s\nwant\n%s", strings.Join(u.warnings.all(), "\n"), got)
+		warnings, hint := cutSkipHint(u.warnings.all())
+		if want := withoutFieldPaths(want); !slices.Equal(warnings, want) {
+			t.Errorf("warnings\n%s\nwant\n%s", strings.Join(warnings, "\n"), strings.Join(want, "\n"))
+		}
+		if rules := ruleIDs(warnings); hint != "" && hint != validators.SkipHint(rules) {
+			t.Errorf("the skip hint is %q, want one for %v", hint, rules)
 		}
 	case "allow":
 		if err != nil || len(u.warnings.all()) > 0 {
@@ -143,9 +157,9 @@ func playCase(t *testing.T, verdict, text, want string) {
 	}
 }
 
-// enforcedBy is what the quota controller would have written into a ResourceQuota by now: its limits, if the case does not say
-// otherwise. Nil for other objects.
-func enforcedBy(o *unstructured.Unstructured) map[string]any {
+// enforcedHard returns the status.hard that the quota controller would have written into a ResourceQuota: that of the case or,
+// by default, spec.hard. It returns nil for other objects.
+func enforcedHard(o *unstructured.Unstructured) map[string]any {
 	if o.GetKind() != "ResourceQuota" {
 		return nil
 	}
@@ -156,8 +170,8 @@ func enforcedBy(o *unstructured.Unstructured) map[string]any {
 	return hard
 }
 
-// write creates the object, or updates it if it is there, as a dry run: cases leave nothing behind that others could meet.
-func write(t *testing.T, u user, o *unstructured.Unstructured) (updated bool, err error) {
+// dryRunWrite creates the object, or updates it if it exists, as a dry run, so that cases don't affect each other.
+func dryRunWrite(t *testing.T, u user, o *unstructured.Unstructured) (updated bool, err error) {
 	t.Helper()
 	existing := o.DeepCopy()
 	if err := u.Get(t.Context(), client.ObjectKeyFromObject(o), existing); err == nil {
@@ -167,7 +181,8 @@ func write(t *testing.T, u user, o *unstructured.Unstructured) (updated bool, er
 	return false, u.Create(t.Context(), o, client.DryRunAll)
 }
 
-// checkDenial holds a denial to the form that clients depend on: 422 Invalid, a cause per finding, one line of message.
+// checkDenial checks that a denial has the form that clients depend on: 422 Invalid, a cause per finding, and a message of one
+// line. want are the causes, as FIELD: MESSAGE, without the skip hint. The last cause and the message end with the hint.
 func checkDenial(t *testing.T, err error, o *unstructured.Unstructured, want string) {
 	t.Helper()
 	var status apierrors.APIStatus
@@ -176,7 +191,7 @@ func checkDenial(t *testing.T, err error, o *unstructured.Unstructured, want str
 	}
 	s := status.Status()
 	if s.Code != 422 || s.Reason != metav1.StatusReasonInvalid {
-		t.Errorf("code %d, reason %s", s.Code, s.Reason)
+		t.Errorf("code %d, reason %s, want 422 Invalid", s.Code, s.Reason)
 	}
 	if s.Details == nil || s.Details.Kind != o.GetKind() || s.Details.Name != o.GetName() || s.Details.RetryAfterSeconds != 0 {
 		t.Errorf("details %+v", s.Details)
@@ -185,22 +200,51 @@ func checkDenial(t *testing.T, err error, o *unstructured.Unstructured, want str
 	for _, c := range s.Details.Causes {
 		causes = append(causes, c.Field+": "+c.Message)
 	}
+	causes, hint := cutSkipHint(causes)
 	if got := strings.Join(causes, "\n"); got != want {
 		t.Errorf("causes\n%s\nwant\n%s", got, want)
 	}
+	messages := withoutFieldPaths(want)
+	if want := validators.SkipHint(ruleIDs(messages)); hint != want {
+		t.Errorf("the skip hint is %q, want %q", hint, want)
+	}
 	_, message, _ := strings.Cut(s.Message, "denied the request: ")
-	if message != strings.Join(withoutFields(want), " | ") || strings.ContainsAny(message, "\n\"<>&") {
+	if message != strings.Join(messages, " | ")+" "+hint || strings.ContainsAny(message, "\n\"<>&") {
 		t.Errorf("message %s", message)
 	}
 }
 
-// withoutFields are the findings of a .txt file without the places in front.
-func withoutFields(text string) []string {
+// withoutFieldPaths removes the field path at the start of each line of a .txt file.
+func withoutFieldPaths(text string) []string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {
 		_, lines[i], _ = strings.Cut(lines[i], ": ")
 	}
 	return lines
+}
+
+// cutSkipHint returns the messages without the skip hint at the end of the last one, and the hint, which is empty if there is none.
+func cutSkipHint(messages []string) (withoutHint []string, hint string) {
+	if len(messages) == 0 {
+		return nil, ""
+	}
+	withoutHint = slices.Clone(messages)
+	last := &withoutHint[len(withoutHint)-1]
+	if at := strings.LastIndex(*last, " "+validators.SkipHint(nil)); at >= 0 {
+		*last, hint = (*last)[:at], (*last)[at+1:]
+	}
+	return withoutHint, hint
+}
+
+// ruleIDs returns the ID of each rule in messages, which begin with it, without duplicates.
+func ruleIDs(messages []string) []string {
+	var ids []string
+	for _, message := range messages {
+		if id, _, _ := strings.Cut(message, ": "); !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func decode(t *testing.T, document []byte) *unstructured.Unstructured {
@@ -221,7 +265,7 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-func readIfThere(t *testing.T, file string) string {
+func readOptional(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil && !os.IsNotExist(err) {

@@ -12,10 +12,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
-	"github.com/kfp-preflight/kfp-preflight/webhook"
 )
 
-// TestEvents has a Workflow denied over and over: the namespace has one event that counts, and none of what was only tried.
+// TestEvents creates Workflows that are denied. The namespace must get one Event that counts them, and none for dry runs.
 func TestEvents(t *testing.T) {
 	documents, err := cluster.Documents([]byte(read(t, "../../manifests/components/events/rbac.yaml")))
 	if err != nil {
@@ -28,44 +27,44 @@ func TestEvents(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = env.admin.Delete(context.Background(), o) })
 	}
-	const namespace = "told"
-	makeNamespace(t, namespace)
-	quiet := webhook.DefaultConfig()
-	quiet.Lookups.Remember.Duration = remember
-	talking := quiet
-	talking.Events = true
-	if err := configure(talking); err != nil {
+	const namespace = "events"
+	ensureNamespace(t, namespace)
+	withoutEvents := testConfig()
+	withEvents := withoutEvents
+	withEvents.Events = true
+	if err := writeConfig(withEvents); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := configure(quiet); err != nil {
+		if err := writeConfig(withoutEvents); err != nil {
 			t.Error(err)
 		}
 	}()
 	deny := func(secret string, options ...client.CreateOption) {
 		t.Helper()
-		if err := env.admin.Create(t.Context(), object(t, fmt.Sprintf(needy, namespace, secret, "key")), options...); !denied(err) {
+		workflow := parseObject(t, fmt.Sprintf(workflowWithSecret, namespace, secret, "key"))
+		if err := env.admin.Create(t.Context(), workflow, options...); !denied(err) {
 			t.Fatalf("not denied: %v", err)
 		}
 	}
 	var last *corev1.Event
 	if err := poll(30*time.Second, func() error {
-		deny("tried", client.DryRunAll)
+		deny("dry-run-secret", client.DryRunAll)
 		deny("nowhere")
 		var events corev1.EventList
 		if err := env.admin.List(t.Context(), &events, client.InNamespace(namespace)); err != nil {
 			return err
 		}
 		for i := range events.Items {
-			if last = &events.Items[i]; strings.Contains(last.Message, "tried") {
-				t.Fatalf("an event of a dry run: %s", last.Message)
+			if last = &events.Items[i]; strings.Contains(last.Message, "dry-run-secret") {
+				t.Fatalf("there is an Event for a dry run: %s", last.Message)
 			}
 		}
 		if len(events.Items) > 1 {
-			t.Fatalf("%d events", len(events.Items))
+			t.Fatalf("%d Events, want 1", len(events.Items))
 		}
 		if last == nil || last.Count < 2 {
-			return errors.New("there is no event that counts")
+			return errors.New("there is no Event with a count of at least 2")
 		}
 		return nil
 	}); err != nil {
@@ -73,6 +72,6 @@ func TestEvents(t *testing.T) {
 	}
 	if last.Reason != "WorkflowDenied" || last.Type != corev1.EventTypeWarning || last.InvolvedObject.Kind != "Namespace" ||
 		last.InvolvedObject.Name != namespace || !strings.Contains(last.Message, "workflow-secret-missing: ") {
-		t.Errorf("the event is %+v", last)
+		t.Errorf("the Event is %+v", last)
 	}
 }

@@ -34,7 +34,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook"
 )
 
-// TestMonitoringComponent adds the component to each overlay, and checks that the parts that name each other do so.
+// TestMonitoringComponent adds the component monitoring to each overlay, and checks that the objects refer to each other
+// correctly.
 func TestMonitoringComponent(t *testing.T) {
 	overlays, err := os.ReadDir("../../manifests/overlays")
 	if err != nil {
@@ -62,49 +63,52 @@ func TestMonitoringComponent(t *testing.T) {
 
 			endpoints, _, _ := unstructured.NestedSlice(monitor.Object, "spec", "endpoints")
 			endpoint := endpoints[0].(map[string]any)
-			at := slices.IndexFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == endpoint["port"] })
-			if at < 0 {
-				t.Fatalf("the ServiceMonitor scrapes port %v, the Service has %+v", endpoint["port"], service.Spec.Ports)
+			portIndex := slices.IndexFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == endpoint["port"] })
+			if portIndex < 0 {
+				t.Fatalf("the ServiceMonitor scrapes port %v, but the Service has %+v", endpoint["port"], service.Spec.Ports)
 			}
 			labels, _, _ := unstructured.NestedStringMap(monitor.Object, "spec", "selector", "matchLabels")
 			for key, value := range labels {
 				if service.Labels[key] != value {
-					t.Errorf("the ServiceMonitor looks for a Service with %s=%s, it has %v", key, value, service.Labels)
+					t.Errorf("the ServiceMonitor selects a Service with %s=%s, but it has %v", key, value, service.Labels)
 				}
 			}
 			container := deployment.Spec.Template.Spec.Containers[0]
-			target := service.Spec.Ports[at].TargetPort.String()
-			opened := slices.IndexFunc(container.Ports, func(p corev1.ContainerPort) bool { return p.Name == target })
-			if opened < 0 || !slices.Contains(container.Args, fmt.Sprintf("--metrics-address=:%d", container.Ports[opened].ContainerPort)) {
-				t.Errorf("the Service leads to port %s, the container has %+v and %v", target, container.Ports, container.Args)
+			target := service.Spec.Ports[portIndex].TargetPort.String()
+			targetIndex := slices.IndexFunc(container.Ports, func(p corev1.ContainerPort) bool { return p.Name == target })
+			if targetIndex < 0 ||
+				!slices.Contains(container.Args, fmt.Sprintf("--metrics-address=:%d", container.Ports[targetIndex].ContainerPort)) {
+				t.Errorf("the Service targets port %s, but the container has %+v and %v", target, container.Ports, container.Args)
 			}
-			if !slices.Contains(container.Args, "--metrics-auth") || endpoint["scheme"] != "https" || strings.Contains(strings.Join(container.Args, " "), "127.0.0.1") {
-				t.Errorf("the metrics are served with %v, and scraped by %v", container.Args, endpoint)
+			if !slices.Contains(container.Args, "--metrics-auth") || endpoint["scheme"] != "https" ||
+				strings.Contains(strings.Join(container.Args, " "), "127.0.0.1") {
+				t.Errorf("the metrics are served with %v, but scraped with %v", container.Args, endpoint)
 			}
 			if !slices.ContainsFunc(policy.Spec.Ingress, func(rule networkingv1.NetworkPolicyIngressRule) bool {
 				return slices.ContainsFunc(rule.Ports, func(p networkingv1.NetworkPolicyPort) bool { return p.Port.String() == target })
 			}) {
-				t.Errorf("the network policy does not let Prometheus in: %+v", policy.Spec.Ingress)
+				t.Errorf("the NetworkPolicy does not admit Prometheus: %+v", policy.Spec.Ingress)
 			}
-			if s := binding.Subjects[0]; s.Name != deployment.Spec.Template.Spec.ServiceAccountName || s.Namespace != deployment.Namespace || binding.RoleRef.Name != role.Name {
-				t.Errorf("%s may ask who may read metrics, with the role %s; the webhook is %s", s.Name, binding.RoleRef.Name, deployment.Spec.Template.Spec.ServiceAccountName)
+			account := deployment.Spec.Template.Spec.ServiceAccountName
+			if s := binding.Subjects[0]; s.Name != account || s.Namespace != deployment.Namespace || binding.RoleRef.Name != role.Name {
+				t.Errorf("the role %s is bound to %s, but the webhook runs as %s", binding.RoleRef.Name, s.Name, account)
 			}
 			if dashboard.Labels["grafana_dashboard"] != "1" || len(dashboard.Data) != 1 || dashboard.Namespace != deployment.Namespace {
-				t.Errorf("nobody finds the dashboard: %+v, %d files", dashboard.ObjectMeta, len(dashboard.Data))
+				t.Errorf("Grafana does not find the dashboard: %+v, %d files", dashboard.ObjectMeta, len(dashboard.Data))
 			}
 			for file, text := range dashboard.Data {
 				if !strings.HasSuffix(file, ".json") || !json.Valid([]byte(text)) {
-					t.Errorf("%s is no dashboard", file)
+					t.Errorf("%s is not JSON", file)
 				}
 			}
 			if objects["PrometheusRule/kfp-preflight"] == nil || objects["ClusterRole/kfp-preflight-metrics-reader"] == nil {
-				t.Error("there are no alerts, or nothing to bind Prometheus to")
+				t.Error("the PrometheusRule or the ClusterRole for Prometheus is missing")
 			}
 		})
 	}
 }
 
-// renderWith builds an overlay with a component, as the documentation says to.
+// renderWith builds an overlay with a component as the documentation shows, and returns the objects by KIND/NAME.
 func renderWith(t *testing.T, overlay, component string) map[string][]byte {
 	t.Helper()
 	root, err := filepath.Abs("../..")
@@ -139,7 +143,7 @@ func renderWith(t *testing.T, overlay, component string) map[string][]byte {
 	return objects
 }
 
-// TestMetricsAuth asks for the metrics with tokens that the API server issued, and with others.
+// TestMetricsAuth requests the metrics with valid tokens and with invalid ones.
 func TestMetricsAuth(t *testing.T) {
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -158,10 +162,10 @@ func TestMetricsAuth(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	// There is nothing to check the certificate by: the shipped ServiceMonitor does not either.
-	browser := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
-	t.Cleanup(browser.CloseIdleConnections)
-	ask := func(method, authorization string) (code int, body string, err error) {
+	// Like the shipped ServiceMonitor, the client can't verify the certificate.
+	httpClient := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
+	t.Cleanup(httpClient.CloseIdleConnections)
+	requestMetrics := func(method, authorization string) (code int, body string, err error) {
 		request, err := http.NewRequestWithContext(t.Context(), method, "https://"+address+"/metrics", nil)
 		if err != nil {
 			return 0, "", err
@@ -169,7 +173,7 @@ func TestMetricsAuth(t *testing.T) {
 		if authorization != "" {
 			request.Header.Set("Authorization", authorization)
 		}
-		response, err := browser.Do(request)
+		response, err := httpClient.Do(request)
 		if err != nil {
 			return 0, "", err
 		}
@@ -177,13 +181,13 @@ func TestMetricsAuth(t *testing.T) {
 		text, err := io.ReadAll(response.Body)
 		return response.StatusCode, string(text), err
 	}
-	// What RBAC allows, the API server knows a moment later.
-	becomes := func(what, method, authorization string, want int) (body string) {
+	// The API server applies changes of RBAC rules with a delay.
+	waitForStatus := func(what, method, authorization string, want int) (body string) {
 		t.Helper()
 		if err := poll(20*time.Second, func() error {
-			code, text, err := ask(method, authorization)
+			code, text, err := requestMetrics(method, authorization)
 			if body = text; err == nil && code != want {
-				err = fmt.Errorf("answered %d, want %d: %.200s", code, want, text)
+				err = fmt.Errorf("status %d, want %d: %.200s", code, want, text)
 			}
 			return err
 		}); err != nil {
@@ -192,7 +196,7 @@ func TestMetricsAuth(t *testing.T) {
 		return body
 	}
 
-	makeNamespace(t, "monitoring")
+	ensureNamespace(t, "monitoring")
 	c, err := kubernetes.NewForConfig(env.cluster.Admin)
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +216,7 @@ func TestMetricsAuth(t *testing.T) {
 	}
 	prometheus, stranger := token("prometheus"), token("stranger")
 
-	becomes("without the component", http.MethodGet, "Bearer "+prometheus, http.StatusInternalServerError)
+	waitForStatus("without the component", http.MethodGet, "Bearer "+prometheus, http.StatusInternalServerError)
 	documents, err := cluster.Documents([]byte(read(t, "../../manifests/components/monitoring/rbac.yaml")))
 	if err != nil {
 		t.Fatal(err)
@@ -233,29 +237,31 @@ func TestMetricsAuth(t *testing.T) {
 		t.Cleanup(func() { _ = env.admin.Delete(context.Background(), o) })
 	}
 
-	body := becomes("bound", http.MethodGet, "Bearer "+prometheus, http.StatusOK)
+	body := waitForStatus("a ServiceAccount with the role", http.MethodGet, "Bearer "+prometheus, http.StatusOK)
 	for _, want := range []string{
 		`kfp_preflight_build_info{goversion="go`, `version="v0-test"} 1`, "kfp_preflight_certificate_expiry_timestamp_seconds ", "go_goroutines ",
 		"process_resident_memory_bytes ", "process_cpu_seconds_total ", "rest_client_requests_total{", "certwatcher_read_certificate_total ",
 	} {
 		if !strings.Contains(body, want) {
-			t.Errorf("the metrics have no %s", want)
+			t.Errorf("the metrics lack %s", want)
 		}
 	}
-	becomes("not bound", http.MethodGet, "Bearer "+stranger, http.StatusForbidden)
-	becomes("no token", http.MethodGet, "", http.StatusUnauthorized)
-	becomes("an empty token", http.MethodGet, "Bearer ", http.StatusUnauthorized)
-	becomes("rubbish", http.MethodGet, "Bearer rubbish", http.StatusUnauthorized)
-	becomes("a token that was tampered with", http.MethodGet, "Bearer "+prometheus[:len(prometheus)-8]+"AAAAAAAA", http.StatusUnauthorized)
-	becomes("a token for somebody else", http.MethodGet, "Bearer "+token("prometheus", "elsewhere"), http.StatusUnauthorized)
-	becomes("a token that is called otherwise", http.MethodGet, "Basic "+prometheus, http.StatusUnauthorized)
-	becomes("a token without a scheme", http.MethodGet, prometheus, http.StatusUnauthorized)
-	becomes("another verb", http.MethodPost, "Bearer "+prometheus, http.StatusForbidden)
+	waitForStatus("a ServiceAccount without the role", http.MethodGet, "Bearer "+stranger, http.StatusForbidden)
+	waitForStatus("no token", http.MethodGet, "", http.StatusUnauthorized)
+	waitForStatus("an empty token", http.MethodGet, "Bearer ", http.StatusUnauthorized)
+	waitForStatus("not a token", http.MethodGet, "Bearer rubbish", http.StatusUnauthorized)
+	tampered := prometheus[:len(prometheus)-8] + "AAAAAAAA"
+	waitForStatus("a token that was tampered with", http.MethodGet, "Bearer "+tampered, http.StatusUnauthorized)
+	waitForStatus("a token for another audience", http.MethodGet, "Bearer "+token("prometheus", "elsewhere"), http.StatusUnauthorized)
+	waitForStatus("a token with another scheme", http.MethodGet, "Basic "+prometheus, http.StatusUnauthorized)
+	waitForStatus("a token without a scheme", http.MethodGet, prometheus, http.StatusUnauthorized)
+	waitForStatus("another verb", http.MethodPost, "Bearer "+prometheus, http.StatusForbidden)
 }
 
-// TestAPIServerMetrics has the API server call webhooks that nobody answers for, and looks for what the alerts look for.
+// TestAPIServerMetrics makes the API server call webhooks that do not answer, and checks that it has the metrics that the
+// alerts query.
 func TestAPIServerMetrics(t *testing.T) {
-	makeNamespace(t, "unanswered")
+	ensureNamespace(t, "unanswered")
 	hook := func(name string, policy admissionregistrationv1.FailurePolicyType) admissionregistrationv1.ValidatingWebhook {
 		return admissionregistrationv1.ValidatingWebhook{
 			Name: name + ".kfp-preflight.dev", FailurePolicy: &policy, AdmissionReviewVersions: []string{"v1"}, TimeoutSeconds: new(int32(1)),
@@ -285,7 +291,7 @@ func TestAPIServerMetrics(t *testing.T) {
 	if err := poll(20*time.Second, func() error {
 		cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "unanswered", GenerateName: "a-"}}
 		if err := env.admin.Create(t.Context(), cm); err == nil {
-			return errors.New("a webhook that must answer was not called")
+			return errors.New("the webhook with failurePolicy Fail was not called")
 		}
 		text, err := c.RESTClient().Get().AbsPath("/metrics").DoRaw(t.Context())
 		if err != nil {
@@ -293,12 +299,14 @@ func TestAPIServerMetrics(t *testing.T) {
 		}
 		for _, want := range []string{
 			`apiserver_admission_webhook_fail_open_count\{name="open\.kfp-preflight\.dev",type="validating"\} [1-9]`,
-			`apiserver_admission_webhook_rejection_count\{error_type="calling_webhook_error",name="closed\.kfp-preflight\.dev",operation="CREATE",rejection_code="\d+",type="validating"\} [1-9]`,
-			`apiserver_admission_webhook_admission_duration_seconds_bucket\{name="open\.kfp-preflight\.dev",operation="CREATE",rejected="false",type="validating",le="`,
+			`apiserver_admission_webhook_rejection_count\{error_type="calling_webhook_error",name="closed\.kfp-preflight\.dev",` +
+				`operation="CREATE",rejection_code="\d+",type="validating"\} [1-9]`,
+			`apiserver_admission_webhook_admission_duration_seconds_bucket\{name="open\.kfp-preflight\.dev",` +
+				`operation="CREATE",rejected="false",type="validating",le="`,
 			`apiserver_admission_webhook_request_total\{code="\d+",name="open\.kfp-preflight\.dev",`,
 		} {
 			if !regexp.MustCompile(want).Match(text) {
-				return fmt.Errorf("the API server does not count %s", want)
+				return fmt.Errorf("the API server has no metric %s", want)
 			}
 		}
 		return nil

@@ -1,5 +1,5 @@
-// Package e2e tests the webhook through a real API server: the manifests that are shipped, the ServiceAccount that they
-// create, and clients that know nothing of the webhook.
+// Package e2e tests the webhook through a real API server, with the shipped manifests and their ServiceAccount, and with
+// ordinary clients.
 package e2e
 
 import (
@@ -27,13 +27,13 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook"
 )
 
-// env is what the tests of this package share.
+// env is the test environment that all tests share.
 var env struct {
 	cluster  *cluster.Cluster
 	admin    client.Client
 	log      lockedBuffer
 	registry *prometheus.Registry
-	stop     func() error // stops the webhook
+	stop     func() error // stops the webhook, see startWebhook
 }
 
 func TestMain(m *testing.M) {
@@ -62,7 +62,7 @@ func run(m *testing.M) (code int, err error) {
 	if env.admin, err = client.New(env.cluster.Admin, client.Options{}); err != nil {
 		return 1, err
 	}
-	if err := setController(ctx, nil); err != nil {
+	if err := setControllerConfig(ctx, nil); err != nil {
 		return 1, err
 	}
 	if err := startWebhook(); err != nil {
@@ -72,12 +72,12 @@ func run(m *testing.M) (code int, err error) {
 	return code, env.stop()
 }
 
-// startWebhook runs the webhook as the shipped ServiceAccount, where the shipped configuration expects it.
+// startWebhook starts the webhook with the shipped ServiceAccount, at the address in the webhook configuration. It waits
+// until the webhook accepts connections, and sets env.stop.
 func startWebhook() error {
 	ctx, cancel := context.WithCancel(context.Background())
-	config := webhook.DefaultConfig()
-	config.Lookups.Remember.Duration = remember
-	if err := configure(config); err != nil {
+	config := testConfig()
+	if err := writeConfig(config); err != nil {
 		cancel()
 		return err
 	}
@@ -97,7 +97,7 @@ func startWebhook() error {
 		select {
 		case err := <-done:
 			done <- err
-			return fmt.Errorf("the webhook stopped: %w", err)
+			return fmt.Errorf("the webhook exited: %w", err)
 		default:
 		}
 		conn, err := net.Dial("tcp", env.cluster.WebhookAddress)
@@ -108,10 +108,18 @@ func startWebhook() error {
 	})
 }
 
+// testConfig returns the default configuration with a short cache.
+func testConfig() webhook.Config {
+	config := webhook.DefaultConfig()
+	config.Lookups.Remember.Duration = cacheTTL
+	return config
+}
+
+// configFile is the path of the webhook's configuration.
 func configFile() string { return filepath.Join(env.cluster.Dir, "config.yaml") }
 
-// configure writes the webhook's configuration in one piece, as a mounted ConfigMap changes.
-func configure(config webhook.Config) error {
+// writeConfig replaces the webhook's configuration atomically, as the kubelet does for a mounted ConfigMap.
+func writeConfig(config webhook.Config) error {
 	text, err := yaml.Marshal(config)
 	if err != nil {
 		return err
@@ -122,9 +130,9 @@ func configure(config webhook.Config) error {
 	return os.Rename(configFile()+".new", configFile())
 }
 
-// poll calls try until it succeeds; it returns the last error when the time is up.
-func poll(limit time.Duration, try func() error) error {
-	deadline := time.Now().Add(limit)
+// poll calls try until it succeeds. After the timeout, it returns the last error.
+func poll(timeout time.Duration, try func() error) error {
+	deadline := time.Now().Add(timeout)
 	for {
 		err := try()
 		if err == nil || time.Now().After(deadline) {
@@ -134,21 +142,21 @@ func poll(limit time.Duration, try func() error) error {
 	}
 }
 
-// setController writes the workflow-controller's ConfigMap and waits until nobody remembers the one before.
-func setController(ctx context.Context, data map[string]string) error {
+// setControllerConfig replaces the workflow-controller's ConfigMap, and waits until the previous one is no longer cached.
+func setControllerConfig(ctx context.Context, data map[string]string) error {
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kubeflow", Name: "workflow-controller-configmap"}}
 	if err := client.IgnoreNotFound(env.admin.Delete(ctx, cm)); err != nil {
 		return err
 	}
 	cm.ResourceVersion, cm.UID, cm.Data = "", "", data
-	defer time.Sleep(2 * remember)
+	defer time.Sleep(2 * cacheTTL)
 	return env.admin.Create(ctx, cm)
 }
 
-// remember is short, because the cases change the controller's configuration.
-const remember = 100 * time.Millisecond
+// cacheTTL is the setting lookups.remember. It is short because the cases change the controller's configuration.
+const cacheTTL = 100 * time.Millisecond
 
-// user is a client of the API server that keeps the warnings that it gets.
+// user is a client of the API server that records the warnings it receives.
 type user struct {
 	client.Client
 	warnings *warnings
@@ -186,8 +194,8 @@ func newUser(t *testing.T) user {
 	return user{c, w}
 }
 
-// makeNamespace makes a namespace if it is not there.
-func makeNamespace(t *testing.T, name string) {
+// ensureNamespace creates a namespace unless it exists.
+func ensureNamespace(t *testing.T, name string) {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	if err := env.admin.Create(t.Context(), ns); client.IgnoreAlreadyExists(err) != nil {
@@ -195,8 +203,8 @@ func makeNamespace(t *testing.T, name string) {
 	}
 }
 
-// object reads one object from YAML.
-func object(t *testing.T, text string) *unstructured.Unstructured {
+// parseObject parses YAML that contains exactly one object.
+func parseObject(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	documents, err := cluster.Documents([]byte(text))
 	if err != nil || len(documents) != 1 {
@@ -205,8 +213,8 @@ func object(t *testing.T, text string) *unstructured.Unstructured {
 	return decode(t, documents[0])
 }
 
-// reviews is the sum of kfp_preflight_reviews_total over the series that have all of the given label values.
-func reviews(t *testing.T, labels ...string) float64 {
+// reviewCount returns the sum of kfp_preflight_reviews_total over all series that have the given label values.
+func reviewCount(t *testing.T, labels ...string) float64 {
 	t.Helper()
 	families, err := env.registry.Gather()
 	if err != nil {
@@ -227,16 +235,17 @@ func reviews(t *testing.T, labels ...string) float64 {
 	return sum
 }
 
-func containsAll(text string, parts []string) bool {
-	for _, part := range parts {
-		if !strings.Contains(text, `value:"`+part+`"`) {
+// containsAll reports whether the text of a metric contains all label values.
+func containsAll(text string, values []string) bool {
+	for _, value := range values {
+		if !strings.Contains(text, `value:"`+value+`"`) {
 			return false
 		}
 	}
 	return true
 }
 
-// lockedBuffer is a log that may be read while it is written.
+// lockedBuffer is a buffer for concurrent reads and writes.
 type lockedBuffer struct {
 	lock   sync.Mutex
 	buffer bytes.Buffer

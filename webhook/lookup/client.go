@@ -7,6 +7,8 @@ import (
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/semaphore"
 	"k8s.io/client-go/rest"
+
+	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
 // Options configure a Client.
@@ -17,6 +19,10 @@ type Options struct {
 	Timeout time.Duration
 	// CacheTTL is how long an answer may be reused by later reviews.
 	CacheTTL time.Duration
+	// SecretSources are kinds that create Secrets, beside validators.SecretSourceKinds.
+	SecretSources []validators.SecretSourceKind
+	// NewNamespaceAge is how old the namespace of a Profile is at most that counts as new. 0 if none does.
+	NewNamespaceAge time.Duration
 	// Metrics count the lookups.
 	Metrics *Metrics
 	// Log receives failed lookups.

@@ -3,11 +3,13 @@ package lookup
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	kjson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/version"
@@ -39,7 +41,9 @@ func (f Facts) ControllerConfig(instanceID string) (forecast.ControllerConfig, e
 	case err != nil:
 		return forecast.ControllerConfig{}, err
 	case parsed == nil:
-		return forecast.ControllerConfig{}, fmt.Errorf("%s: %w", where, forecast.ErrConfigNotFound)
+		missing := &lookupError{"not_found", where + " was not found; set argo.namespace and argo.configMap in kfp-preflight's configuration", nil}
+		options.Metrics.errors.WithLabelValues("configmaps", missing.reason).Inc()
+		return forecast.ControllerConfig{}, missing
 	case parsed.err != nil:
 		options.Metrics.errors.WithLabelValues("configmaps", "unreadable").Inc()
 		options.Log.Error(parsed.err, "could not parse the workflow-controller's ConfigMap", "namespace", at.Namespace, "name", at.ConfigMap)
@@ -101,6 +105,39 @@ func (f Facts) PriorityClasses() ([]schedulingv1.PriorityClass, error) {
 		return nil, fmt.Errorf("the PriorityClasses could not be read: %w", err)
 	}
 	return found.Items, nil
+}
+
+// profileLabels are on the namespaces in which Kubeflow's controllers create objects: those of Profiles.
+// Source: kubeflow/dashboard d842464 components/profile-controller/controllers/profile_controller.go, config/base/namespace-labels.yaml.
+var profileLabels = labels.Set{"app.kubernetes.io/part-of": "kubeflow-profile", "pipelines.kubeflow.org/enabled": "true"}
+
+// NamespaceIsNew implements validators.Facts. Only a namespace with one of profileLabels can be new.
+func (f Facts) NamespaceIsNew(namespace string) (bool, error) {
+	age := f.client.options.NewNamespaceAge
+	if age == 0 {
+		return false, nil
+	}
+	found, err := f.get(lookup{
+		resource: "namespaces", path: apiPath(coreKind("Namespace"), "", "namespaces", namespace), form: "creation",
+		kind: onlyMetadata, name: namespace,
+		decode: func(raw []byte) (any, error) {
+			object, err := decodeAs[metav1.PartialObjectMetadata](raw)
+			created := time.Time{}
+			for label, value := range profileLabels {
+				if object.Labels[label] == value {
+					created = object.CreationTimestamp.Time
+				}
+			}
+			return created, err
+		},
+	})
+	switch {
+	case isNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("its age could not be read: %w", err)
+	}
+	return time.Since(found.(time.Time)) < age, nil
 }
 
 // ServerVersion implements validators.Facts.

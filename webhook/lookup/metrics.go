@@ -6,6 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type Metrics struct {
 	durations *prometheus.HistogramVec
 	errors    *prometheus.CounterVec
+	dryRuns   *prometheus.CounterVec
 }
 
 // NewMetrics returns Metrics that are not registered yet.
@@ -21,10 +22,15 @@ func NewMetrics() *Metrics {
 			Name: "kfp_preflight_lookup_errors_total",
 			Help: "Lookups that gave no answer, by resource and reason. No object is denied for what they would have told.",
 		}, []string{"resource", "reason"}),
+		dryRuns: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kfp_preflight_dry_runs_total",
+			Help: "Pods that the API server was asked about before a denial, by rule and result (refused, admitted, failed). " +
+				"admitted counts the denials that would have been wrong.",
+		}, []string{"rule", "result"}),
 	}
 }
 
 // Collectors are the metrics, to be registered.
 func (m *Metrics) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.durations, m.errors}
+	return []prometheus.Collector{m.durations, m.errors, m.dryRuns}
 }

@@ -17,26 +17,26 @@ import (
 	"k8s.io/client-go/util/keyutil"
 )
 
-// backdate makes a certificate count for clocks that are slow.
+// backdate is how long before its creation a certificate becomes valid, so that clients with slow clocks accept it.
 const backdate = 5 * time.Minute
 
-// authority is a CA that can sign.
+// authority is a CA with its private key.
 type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
 }
 
-// newAuthority makes a CA.
-func newAuthority(now time.Time, life time.Duration) (*authority, error) {
+// newAuthority creates a CA that is valid for lifetime from now.
+func newAuthority(now time.Time, lifetime time.Duration) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	template, err := newCertificate(now, life)
+	template, err := newCertificateTemplate(now, lifetime)
 	if err != nil {
 		return nil, err
 	}
-	// The serial number in the name tells one CA from the next where both are trusted.
+	// The serial number in the name distinguishes a CA from its successor while both are trusted.
 	template.Subject = pkix.Name{CommonName: fmt.Sprintf("kfp-preflight-ca-%x", template.SerialNumber.Bytes()[:4])}
 	template.IsCA, template.BasicConstraintsValid, template.MaxPathLenZero = true, true, true
 	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature
@@ -48,13 +48,13 @@ func newAuthority(now time.Time, life time.Duration) (*authority, error) {
 	return &authority{certificate, key}, err
 }
 
-// sign makes a serving certificate for names, which are DNS names or IP addresses.
-func (a *authority) sign(now time.Time, life time.Duration, names []string) (*tls.Certificate, error) {
+// sign issues a serving certificate, with a new key, for names. A name is a DNS name or an IP address.
+func (a *authority) sign(now time.Time, lifetime time.Duration, names []string) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	template, err := newCertificate(now, life)
+	template, err := newCertificateTemplate(now, lifetime)
 	if err != nil {
 		return nil, err
 	}
@@ -75,17 +75,18 @@ func (a *authority) sign(now time.Time, life time.Duration, names []string) (*tl
 	return &tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key, Leaf: leaf}, err
 }
 
-func newCertificate(now time.Time, life time.Duration) (*x509.Certificate, error) {
+// newCertificateTemplate returns a template with a serial number and the validity.
+func newCertificateTemplate(now time.Time, lifetime time.Duration) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
 		return nil, err
 	}
-	serial.SetBit(serial, 126, 1) // all are as long
-	return &x509.Certificate{SerialNumber: serial, NotBefore: now.Add(-backdate), NotAfter: now.Add(life)}, nil
+	serial.SetBit(serial, 126, 1) // all serial numbers have the same length
+	return &x509.Certificate{SerialNumber: serial, NotBefore: now.Add(-backdate), NotAfter: now.Add(lifetime)}, nil
 }
 
-// pem is the CA as it is stored.
-func (a *authority) pem() (certificate, key []byte, err error) {
+// encodePEM returns the certificate and the key as PEM.
+func (a *authority) encodePEM() (certificate, key []byte, err error) {
 	certificate, err = cert.EncodeCertificates(a.certificate)
 	if err != nil {
 		return nil, nil, err
@@ -94,8 +95,8 @@ func (a *authority) pem() (certificate, key []byte, err error) {
 	return certificate, key, err
 }
 
-// readAuthority reads a CA that was stored.
-func readAuthority(certificate, key []byte) (*authority, error) {
+// parseAuthority is the inverse of encodePEM. It returns an error if the key does not belong to the certificate.
+func parseAuthority(certificate, key []byte) (*authority, error) {
 	certificates, err := cert.ParseCertsPEM(certificate)
 	if err != nil {
 		return nil, err
@@ -106,22 +107,22 @@ func readAuthority(certificate, key []byte) (*authority, error) {
 	}
 	signer, ok := parsed.(*ecdsa.PrivateKey)
 	if !ok || !signer.PublicKey.Equal(certificates[0].PublicKey) {
-		return nil, errors.New("the key is not that of the certificate")
+		return nil, errors.New("the key does not belong to the certificate")
 	}
 	return &authority{certificates[0], signer}, nil
 }
 
-// age is how much of its life a certificate has behind it: 0 when it is made, 1 when it expires.
-func age(c *x509.Certificate, now time.Time) float64 {
-	made := c.NotBefore.Add(backdate)
-	return float64(now.Sub(made)) / float64(c.NotAfter.Sub(made))
+// elapsedFraction returns the elapsed part of the lifetime of c: 0 when it is issued, 1 when it expires.
+func elapsedFraction(c *x509.Certificate, now time.Time) float64 {
+	issued := c.NotBefore.Add(backdate)
+	return float64(now.Sub(issued)) / float64(c.NotAfter.Sub(issued))
 }
 
-// expired reports whether a stored certificate is over, or can't be read.
-func expired(stored []byte, now time.Time) bool {
-	if len(stored) == 0 {
+// isExpired reports whether a PEM certificate has expired or can't be read. No certificate at all has not expired.
+func isExpired(pem []byte, now time.Time) bool {
+	if len(pem) == 0 {
 		return false
 	}
-	certificates, err := cert.ParseCertsPEM(stored)
+	certificates, err := cert.ParseCertsPEM(pem)
 	return err != nil || now.After(certificates[0].NotAfter)
 }

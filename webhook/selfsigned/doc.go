@@ -1,6 +1,8 @@
-// Package selfsigned makes and renews the certificates of a webhook in a cluster that has nothing for that.
+// Package selfsigned issues and renews the certificates of a webhook, for clusters without cert-manager.
 //
-// A CA lies in a Secret, which all replicas share. Each replica signs a serving certificate for itself, which is never stored, and keeps
-// the CA in the webhook configuration. Neither a new serving certificate nor a new CA breaks a call: the next CA is in the webhook
-// configuration long before anybody signs with it, and the last one stays there until it expires.
+// All replicas share a CA, which they store in a Secret. Each replica signs a serving certificate of its
+// own, keeps it in memory only, and makes sure that the webhook configuration trusts the CA.
+//
+// Renewal does not interrupt calls. The webhook configuration trusts the next CA long before a replica
+// signs with it, and trusts the previous CA until it expires.
 package selfsigned

@@ -1,4 +1,4 @@
-// Package conformance compares what charset says with a real MariaDB.
+// Package conformance compares package charset with a real MariaDB.
 package conformance
 
 import (
@@ -21,17 +21,17 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/charset"
 )
 
-// incorrectString is MySQL's number for a text that a column can't hold.
+// incorrectString is MySQL's error number for a string that a column can't store.
 const incorrectString = 1366
 
-// TestStores stores every character there is in tables of each character set, through a connection as KFP opens it by itself and
-// through one that has been told of utf8mb4.
+// TestStores stores every character in tables of each character set, through a connection as KFP opens it by default and through
+// one configured with utf8mb4.
 func TestStores(t *testing.T) {
 	server := start(t)
 	for _, test := range []struct{ tables, connection, want string }{
 		{"latin1", "utf8", "latin1"},
 		{"utf8mb3", "utf8", "utf8mb3"},
-		{"utf8mb4", "utf8", "utf8mb3"}, // what the connection can't say is not stored
+		{"utf8mb4", "utf8", "utf8mb3"}, // the connection is the narrower one
 		{"utf8mb4", "utf8mb4", "utf8mb4"},
 		{"utf8mb3", "utf8mb4", "utf8mb3"},
 		{"latin1", "utf8mb4", "latin1"},
@@ -41,8 +41,8 @@ func TestStores(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			db := server.open(t, test.tables, test.connection)
-			stored := storedOf(t, db)
+			db := server.createDatabase(t, test.tables, test.connection)
+			stored := storedCharacters(t, db)
 			wrong := 0
 			for r := rune(0); r <= utf8.MaxRune; r++ {
 				if utf8.ValidRune(r) && stored[r] != want.Stores(r) {
@@ -51,13 +51,13 @@ func TestStores(t *testing.T) {
 					}
 				}
 			}
-			strictly(t, db, want)
+			testStrictMode(t, db, want)
 		})
 	}
 }
 
-// storedOf finds out which characters the database keeps, by letting it replace the others.
-func storedOf(t *testing.T, db *sql.DB) map[rune]bool {
+// storedCharacters returns the characters that the database stores. INSERT IGNORE makes it replace the others.
+func storedCharacters(t *testing.T, db *sql.DB) map[rune]bool {
 	t.Helper()
 	if _, err := db.Exec("CREATE TABLE one (r INT PRIMARY KEY, c LONGTEXT)"); err != nil {
 		t.Fatal(err)
@@ -77,26 +77,27 @@ func storedOf(t *testing.T, db *sql.DB) map[rune]bool {
 			t.Fatalf("from %U: %v", first, err)
 		}
 	}
-	all, err := db.Query("SELECT r, c FROM one")
+	results, err := db.Query("SELECT r, c FROM one")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = all.Close() }()
+	defer func() { _ = results.Close() }()
 	stored := map[rune]bool{}
-	for all.Next() {
+	for results.Next() {
 		var r rune
 		var text string
-		if err := all.Scan(&r, &text); err != nil {
+		if err := results.Scan(&r, &text); err != nil {
 			t.Fatal(err)
 		}
 		stored[r] = text == string(r)
 	}
-	if err := all.Err(); err != nil {
+	if err := results.Err(); err != nil {
 		t.Fatal(err)
 	}
 	return stored
 }
 
+// quote escapes a character for a string literal of SQL.
 func quote(r rune) string {
 	if r == '\'' || r == '\\' || r == 0 {
 		return "\\" + strings.ReplaceAll(string(r), "\x00", "0")
@@ -104,36 +105,46 @@ func quote(r rune) string {
 	return string(r)
 }
 
-// strictly stores texts as KFP does, with a prepared statement and in strict mode: what does not fit is error 1366.
-func strictly(t *testing.T, db *sql.DB, want charset.Charset) {
+// testStrictMode stores strings as KFP does, with a prepared statement in strict mode, which must fail with error 1366 for
+// characters that the columns can't store.
+func testStrictMode(t *testing.T, db *sql.DB, want charset.Charset) {
 	t.Helper()
-	const table = "CREATE TABLE run_details (UUID varchar(191) NOT NULL PRIMARY KEY, DisplayName varchar(255) NOT NULL, WorkflowRuntimeManifest longtext NOT NULL)"
+	const table = "CREATE TABLE run_details (UUID varchar(191) NOT NULL PRIMARY KEY, " +
+		"DisplayName varchar(255) NOT NULL, WorkflowRuntimeManifest longtext NOT NULL)"
 	if _, err := db.Exec(table); err != nil {
 		t.Fatal(err)
 	}
-	for i, r := range []rune{'a', 'é', '€', '“', 'š', 'č', 0x81, 0x85, '여', 'ひ', '漢', '→', 0x200B, 0x2028, 0xFFFD, 0xFFFF, 0x10000, '😀', '𠮷', utf8.MaxRune} {
-		for column, columns := range map[string][]any{"DisplayName": {"x" + string(r), "x"}, "WorkflowRuntimeManifest": {"x", "x" + string(r)}} {
-			_, err := db.Exec("INSERT INTO run_details VALUES (?, ?, ?)", append([]any{fmt.Sprintf("%d-%s", i, column)}, columns...)...)
-			var refused *mysql.MySQLError
+	for i, r := range []rune{
+		'a', 'é', '€', '“', 'š', 'č', 0x81, 0x85, '여', 'ひ', '漢', '→',
+		0x200B, 0x2028, 0xFFFD, 0xFFFF, 0x10000, '😀', '𠮷', utf8.MaxRune,
+	} {
+		for column, values := range map[string][]any{
+			"DisplayName":             {"x" + string(r), "x"},
+			"WorkflowRuntimeManifest": {"x", "x" + string(r)},
+		} {
+			_, err := db.Exec("INSERT INTO run_details VALUES (?, ?, ?)", append([]any{fmt.Sprintf("%d-%s", i, column)}, values...)...)
+			var mysqlErr *mysql.MySQLError
+			isIncorrectString := errors.As(err, &mysqlErr) && mysqlErr.Number == incorrectString &&
+				strings.Contains(err.Error(), "Incorrect string value")
 			switch {
 			case err == nil && !want.Stores(r):
 				t.Errorf("%U is stored in %s", r, column)
 			case err != nil && want.Stores(r):
 				t.Errorf("%U is not stored in %s: %v", r, column, err)
-			case err != nil && (!errors.As(err, &refused) || refused.Number != incorrectString || !strings.Contains(err.Error(), "Incorrect string value")):
+			case err != nil && !isIncorrectString:
 				t.Errorf("%U in %s: another error: %v", r, column, err)
 			}
 		}
 	}
 }
 
-// server is a MariaDB on a socket of its own.
+// server is a MariaDB server that listens on a Unix socket.
 type server struct{ socket string }
 
-// start starts a MariaDB, or skips the test where there is none.
+// start starts a MariaDB server. It skips the test if MariaDB is not installed.
 func start(t *testing.T) server {
 	t.Helper()
-	// Debian has both where only root looks.
+	// Debian installs the programs in directories that are in the PATH of root only.
 	_ = os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/usr/bin")
 	for _, program := range []string{"mariadbd", "mariadb-install-db"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -150,12 +161,15 @@ func start(t *testing.T) server {
 		t.Fatal(err)
 	}
 	data, socket := filepath.Join(dir, "data"), filepath.Join(dir, "socket")
-	if out, err := exec.Command("mariadb-install-db", "--no-defaults", "--user="+me.Username, "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db").CombinedOutput(); err != nil {
+	install := exec.Command("mariadb-install-db", "--no-defaults", "--user="+me.Username, "--datadir="+data,
+		"--auth-root-authentication-method=normal", "--skip-test-db")
+	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	var log strings.Builder
-	cmd := exec.Command("mariadbd", "--no-defaults", "--user="+me.Username, "--datadir="+data, "--socket="+socket, "--skip-networking",
-		"--pid-file="+filepath.Join(dir, "pid"), "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--max-allowed-packet=64M")
+	cmd := exec.Command("mariadbd", "--no-defaults", "--user="+me.Username, "--datadir="+data, "--socket="+socket,
+		"--skip-networking", "--pid-file="+filepath.Join(dir, "pid"), "--innodb-flush-log-at-trx-commit=0",
+		"--skip-log-bin", "--max-allowed-packet=64M")
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -164,20 +178,21 @@ func start(t *testing.T) server {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		if conn, err := (&net.Dialer{}).DialContext(context.Background(), "unix", socket); err == nil {
 			_ = conn.Close()
 			return server{socket}
 		}
-		if time.Now().After(end) {
+		if time.Now().After(deadline) {
 			t.Fatalf("MariaDB does not start:\n%s", log.String())
 		}
 	}
 }
 
-// open makes a database of a character set anew, and connects to it with the parameters that KFP gives.
+// createDatabase creates the database mlpipeline with the given character set for its tables, replacing an existing one, and
+// connects to it with KFP's parameters.
 // Source: kubeflow/pipelines 7b70c7b backend/src/apiserver/client/sql.go CreateMySQLConfig.
-func (s server) open(t *testing.T, tables, connection string) *sql.DB {
+func (s server) createDatabase(t *testing.T, tables, connection string) *sql.DB {
 	t.Helper()
 	config := mysql.NewConfig()
 	config.User, config.Net, config.Addr = "root", "unix", s.socket

@@ -1,3 +1,6 @@
+// Package conformance compares forecasts with Argo's own workflow-controller. It submits Workflows
+// to a real API server with a real controller, and compares the pods that the controller creates
+// with those that were forecast. A fake kubelet completes the pods, so that later steps start.
 package conformance
 
 import (
@@ -12,15 +15,13 @@ import (
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// configurations are the controllers that the forecast is compared under.
+// configurations are the controller configurations under which forecasts are compared.
 var configurations = map[string]map[string]string{
 	"upstream": {},
 	"kubeflow": {
@@ -36,96 +37,103 @@ s3:
 `,
 	},
 	"resources": {
-		"executor":         "resources: {requests: {cpu: 10m, memory: 64Mi}, limits: {cpu: 100m}}\nenv: [{name: EXTRA, valueFrom: {secretKeyRef: {name: executor, key: extra}}}]\n",
-		"mainContainer":    "resources: {requests: {memory: 1Gi}}\nenvFrom: [{secretRef: {name: everybody}}]\n",
-		"kubeConfig":       "secretName: kube\nsecretKey: config\n",
-		"workflowDefaults": "spec:\n  podPriorityClassName: low\n  activeDeadlineSeconds: 86400\n  templateDefaults: {container: {env: [{name: BY_DEFAULT, value: a}]}}\n",
+		"executor": "resources: {requests: {cpu: 10m, memory: 64Mi}, limits: {cpu: 100m}}\n" +
+			"env: [{name: EXTRA, valueFrom: {secretKeyRef: {name: executor, key: extra}}}]\n",
+		"mainContainer": "resources: {requests: {memory: 1Gi}}\nenvFrom: [{secretRef: {name: everybody}}]\n",
+		"kubeConfig":    "secretName: kube\nsecretKey: config\n",
+		"workflowDefaults": "spec:\n  podPriorityClassName: low\n  activeDeadlineSeconds: 86400\n" +
+			"  templateDefaults: {container: {env: [{name: BY_DEFAULT, value: a}]}}\n",
 	},
 }
 
-// TestConformance compares every Workflow of Argo's examples and of the folders in CORPUS.
+// TestConformance compares every Workflow of Argo's examples, of the project's test data, and of
+// the directory in CORPUS.
 func TestConformance(t *testing.T) {
-	sources := load(t)
-	apart := readNotComparable(t)
+	sources := loadCorpus(t)
+	exceptions := readNotComparable(t)
 	for name, configuration := range configurations {
-		t.Run(name, func(t *testing.T) { compareAll(t, configuration, sources, apart.under(name)) })
+		t.Run(name, func(t *testing.T) { compareUnder(t, configuration, sources, exceptions.forConfiguration(name)) })
 	}
 }
 
-func compareAll(t *testing.T, configuration map[string]string, sources sources, notComparable map[string]string) {
+// compareUnder compares the Workflows of a corpus under one controller configuration. notComparable
+// has the reasons for the exceptions, by file.
+func compareUnder(t *testing.T, configuration map[string]string, sources corpus, notComparable map[string]string) {
 	controller, err := forecast.ParseControllerConfig(configuration)
 	if err != nil {
 		t.Fatal(err)
 	}
-	withImages := map[string]string{"images": sources.images(t, controller)}
+	withImages := map[string]string{"images": sources.imageCommands(t, controller)}
 	for k, v := range configuration {
 		withImages[k] = v
 	}
 	const namespace = "conformance"
-	l := newLab(t, withImages, sources.cluster(namespace))
+	cp := startControlPlane(t, withImages, sources.objectsIn(namespace))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	k := l.startKubelet(t, ctx, namespace)
+	k := cp.startFakeKubelet(t, ctx, namespace)
 
 	forecasts, submitted := map[string]forecast.Forecast{}, map[string]*wfv1.Workflow{}
-	files := map[string]string{}
+	files := map[string]string{} // by Workflow
 	for i, s := range sources.workflows {
 		wf := s.workflow.DeepCopy()
 		wf.Namespace, wf.GenerateName, wf.Name = namespace, "", fmt.Sprintf("w%03d", i)
 		files[wf.Name] = s.file
-		if err := l.client.Create(ctx, wf); err != nil {
+		if err := cp.client.Create(ctx, wf); err != nil {
 			t.Logf("%s: not created: %v", s.file, err)
 			continue
 		}
 		submitted[wf.Name] = wf
-		fc := forecast.Workflow(wf, facts{l, controller}, forecast.Options{})
-		// These are not to be created.
+		fc := forecast.Workflow(wf, clusterFacts{cp, controller}, forecast.Options{})
+		// The controller does not create these.
 		fc.Pods = slices.DeleteFunc(fc.Pods, func(p forecast.Pod) bool { return p.MissingServiceAccount != "" })
 		forecasts[wf.Name] = fc
 	}
-	finished := l.settle(t, namespace, 4*time.Minute, 15*time.Second)
+	finished := cp.waitUntilQuiet(t, namespace, 4*time.Minute, 15*time.Second)
 
-	var equal, toTheEnd, pods, apart int
-	verdicts := truth{reasons: map[string]int{}}
+	var equal, toTheEnd, pods, skipped int
+	secretVerdicts := verdicts{reasons: map[string]int{}}
 	for _, name := range slices.Sorted(maps.Keys(forecasts)) {
-		wf, file, created := finished[name], files[name], k.of(name)
+		wf, file, created := finished[name], files[name], k.podsOf(name)
+		differences := podDifferences(forecasts[name], created, wf)
+		if len(created) == 0 && len(forecasts[name].Pods) > 0 {
+			differences = []string{fmt.Sprintf("%d pods were forecast, none was created", len(forecasts[name].Pods))}
+		}
 		reason, listed := notComparable[file]
 		switch {
-		case len(created) == 0 && len(forecasts[name].Pods) > 0 && listed:
+		case listed && len(differences) > 0:
 			t.Logf("%s is not comparable: %s", file, reason)
-			apart++
-			continue
-		case len(created) == 0 && len(forecasts[name].Pods) > 0:
-			t.Errorf("%s: %d pods were forecast, none was created: %s %s", file, len(forecasts[name].Pods), wf.Status.Phase, wf.Status.Message)
+			skipped++
 			continue
 		case listed:
-			t.Errorf("%s is listed as not comparable (%s), and got pods", file, reason)
+			t.Errorf("%s is listed as not comparable (%s), and its pods are equal to their forecast", file, reason)
 		}
 		pods += len(created)
-		if differences := compare(forecasts[name], created, wf); len(differences) > 0 {
+		if len(differences) > 0 {
 			t.Errorf("%s (%s, %s): %s", file, wf.Status.Phase, wf.Status.Message, strings.Join(differences, "\n    "))
 			continue
 		}
 		equal++
 		if wf.Status.Phase == wfv1.WorkflowSucceeded {
 			toTheEnd++
-			verdicts.compare(t, file, submitted[name], facts{l, controller}, created)
+			secretVerdicts.compare(t, file, submitted[name], clusterFacts{cp, controller}, created)
 		}
 	}
 	t.Logf("%d Workflows: %d with %d pods equal to their forecast, %d of them run to their end; %d not comparable, %d not equal",
-		len(forecasts), equal, pods, toTheEnd, apart, len(forecasts)-equal-apart)
-	t.Logf("of the %d that ran to their end, %d verdicts with Secrets missing: %d denied, each with a pod that would wait for ever; %d let in that would wait: %v",
-		toTheEnd, verdicts.verdicts, verdicts.denied, verdicts.missed, verdicts.reasons)
+		len(forecasts), equal, pods, toTheEnd, skipped, len(forecasts)-equal-skipped)
+	t.Logf("of the %d that ran to their end, %d verdicts with Secrets missing: %d denied, "+
+		"each with a pod that would never start; %d allowed with such a pod: %v",
+		toTheEnd, secretVerdicts.total, secretVerdicts.denied, secretVerdicts.missed, secretVerdicts.reasons)
 	if file := os.Getenv("CONTROLLER_LOG"); file != "" {
-		_ = os.WriteFile(file, l.log.Bytes(), 0o644)
+		_ = os.WriteFile(file, cp.log.Bytes(), 0o644)
 	}
 }
 
-// notComparable lists Workflows that get no pod at all, although some are forecast, with the reason, which lies outside of
-// what a forecast is about.
+// notComparable lists Workflows that get no pod at all although some are forecast. The reasons must
+// lie outside of what a forecast covers.
 type notComparable []struct {
 	File string `json:"file"`
-	// Under names the only configuration that the entry is about.
+	// Under is the only configuration that the entry applies to, or empty for all.
 	Under  string `json:"under"`
 	Reason string `json:"reason"`
 }
@@ -142,8 +150,8 @@ func readNotComparable(t *testing.T) (list notComparable) {
 	return list
 }
 
-// under are the reasons by file under a configuration.
-func (l notComparable) under(configuration string) map[string]string {
+// forConfiguration returns the reasons for a configuration, by file.
+func (l notComparable) forConfiguration(configuration string) map[string]string {
 	reasons := map[string]string{}
 	for _, entry := range l {
 		if entry.Under == "" || entry.Under == configuration {
@@ -153,79 +161,43 @@ func (l notComparable) under(configuration string) map[string]string {
 	return reasons
 }
 
-// compare lists the pods that were created and not forecast, and those that were forecast as certain and not created.
-func compare(f forecast.Forecast, created []corev1.Pod, wf wfv1.Workflow) []string {
+// podDifferences lists the pods that were created but not forecast and, if the run succeeded, the
+// pods that were forecast as certain but not created.
+func podDifferences(f forecast.Forecast, created []corev1.Pod, wf wfv1.Workflow) []string {
 	var out []string
-	open := sets.New[int]()
+	unmatched := sets.New[int]()
 	for i := range f.Pods {
-		open.Insert(i)
+		unmatched.Insert(i)
 	}
 	gaps := len(f.Gaps) > 0
 	for _, pod := range created {
-		node, got := pod.Annotations["workflows.argoproj.io/node-name"], essence(&pod.Spec)
+		node, got := pod.Annotations["workflows.argoproj.io/node-name"], toComparable(&pod.Spec)
 		var candidates, same []int
 		for i := range f.Pods {
 			if tmpl := templateOf(&pod); tmpl == nil || tmpl.Name == f.Pods[i].Origin.Template {
 				candidates = append(candidates, i)
-				if essence(&f.Pods[i].Spec).agrees(got) {
+				if toComparable(&f.Pods[i].Spec).matches(got) {
 					same = append(same, i)
 				}
 			}
 		}
 		switch {
 		case len(same) > 0:
-			open.Delete(same...) // pods that differ only in what no rule looks at
+			unmatched.Delete(same...) // may be several that differ only in what no rule looks at
 		case len(candidates) > 0:
-			out = append(out, fmt.Sprintf("pod %s was created as\n      %s\n      and forecast as\n      %s", node, got, essence(&f.Pods[candidates[0]].Spec)))
+			out = append(out, fmt.Sprintf("pod %s was created as\n      %s\n      and forecast as\n      %s",
+				node, got, toComparable(&f.Pods[candidates[0]].Spec)))
 		case !gaps:
 			out = append(out, fmt.Sprintf("pod %s was not forecast", node))
 		}
 	}
 	if wf.Status.Phase == wfv1.WorkflowSucceeded {
-		for i := range open {
+		for i := range unmatched {
 			if o := f.Pods[i].Origin; o.Certainty == forecast.Certain {
-				out = append(out, fmt.Sprintf("pod of template %q, steps %v, was forecast as certain and not created: %s", o.Template, o.Steps, essence(&f.Pods[i].Spec)))
+				out = append(out, fmt.Sprintf("pod of template %q, steps %v, was forecast as certain and not created: %s",
+					o.Template, o.Steps, toComparable(&f.Pods[i].Spec)))
 			}
 		}
 	}
 	return out
-}
-
-// facts are read from the lab; without one they are those of an empty cluster.
-type facts struct {
-	lab        lab
-	controller forecast.ControllerConfig
-}
-
-func (f facts) ControllerConfig(string) (forecast.ControllerConfig, error) { return f.controller, nil }
-
-func (f facts) WorkflowTemplate(namespace, name string) (*wfv1.WorkflowTemplate, error) {
-	return get[wfv1.WorkflowTemplate](f, namespace, name)
-}
-
-func (f facts) ClusterWorkflowTemplate(name string) (*wfv1.ClusterWorkflowTemplate, error) {
-	return get[wfv1.ClusterWorkflowTemplate](f, "", name)
-}
-
-func (f facts) ConfigMap(namespace, name string) (*corev1.ConfigMap, error) {
-	return get[corev1.ConfigMap](f, namespace, name)
-}
-
-func (f facts) ServiceAccount(namespace, name string) (*corev1.ServiceAccount, error) {
-	return get[corev1.ServiceAccount](f, namespace, name)
-}
-
-func get[T any, P interface {
-	*T
-	client.Object
-}](f facts, namespace, name string) (*T, error) {
-	if f.lab.client == nil {
-		return nil, nil
-	}
-	out := P(new(T))
-	err := f.lab.client.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, out)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	return out, err
 }

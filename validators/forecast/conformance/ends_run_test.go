@@ -4,13 +4,10 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
@@ -20,21 +17,23 @@ var (
 	courseSeed = flag.Uint64("course-seed", 1, "seed of TestEndsRun")
 )
 
-// TestEndsRun generates Workflows with pods that a quota refuses, in steps and tasks that go on after errors in one way or another. No run
-// of which the forecast says that an error surely ends it may succeed.
+// TestEndsRun generates Workflows with pods that a quota rejects, in steps and tasks that tolerate
+// errors in various ways. If the forecast says that an error certainly ends a run, the run must not
+// succeed.
 func TestEndsRun(t *testing.T) {
-	l := newLab(t, nil, nil)
-	if err := l.cluster.StartControllers("resourcequota-controller"); err != nil {
+	cp := startControlPlane(t, nil, nil)
+	if err := cp.cluster.StartControllers("resourcequota-controller"); err != nil {
 		t.Fatal(err)
 	}
 	const namespace = "courses"
-	l.makeQuota(t, namespace, false)
+	cp.createQuotaNamespace(t, namespace, false)
 	random := rand.New(rand.NewPCG(*courseSeed, 0))
 	var workflows []*wfv1.Workflow
 	for i := range *courses {
-		var c course
+		var c workflowGenerator
 		main := c.group(random, 0)
-		text := fmt.Sprintf("spec: {entrypoint: %s, templates: [%s{name: refused, container: {image: busybox, command: [x]}}, {name: again, retryStrategy: {limit: 1, retryPolicy: Always}, container: {image: busybox, command: [x]}}, "+
+		text := fmt.Sprintf("spec: {entrypoint: %s, templates: [%s{name: refused, container: {image: busybox, command: [x]}}, "+
+			"{name: again, retryStrategy: {limit: 1, retryPolicy: Always}, container: {image: busybox, command: [x]}}, "+
 			"{name: nothing, steps: [[{name: none, template: refused, when: 1 == 2}]]}]}", main, strings.Join(c.templates, ""))
 		wf, err := forecast.DecodeYAML[wfv1.Workflow]([]byte(text))
 		if err != nil {
@@ -42,22 +41,23 @@ func TestEndsRun(t *testing.T) {
 		}
 		wf.Namespace, wf.Name = namespace, fmt.Sprintf("course-%d", i)
 		wf.Annotations = map[string]string{"course": text}
-		l.create(t, wf)
+		cp.create(t, wf)
 		workflows = append(workflows, wf)
 	}
-	l.waitForEnds(t, workflows)
+	cp.waitForCompletion(t, workflows)
 	ended, missed, other := 0, 0, 0
 	for _, wf := range workflows {
-		surely := false
+		mustEnd := false
 		asCreated := &wfv1.Workflow{ObjectMeta: wf.ObjectMeta, Spec: wf.Spec}
 		asCreated.Labels = nil
-		for _, pod := range forecast.Workflow(asCreated, facts{l, forecast.ControllerConfig{}}, forecast.Options{}).Pods {
-			surely = surely || pod.Origin.EndsRun == forecast.Certain
+		for _, pod := range forecast.Workflow(asCreated, clusterFacts{cp, forecast.ControllerConfig{}}, forecast.Options{}).Pods {
+			mustEnd = mustEnd || pod.Origin.EndsRun == forecast.Certain
 		}
 		switch succeeded := wf.Status.Phase == wfv1.WorkflowSucceeded; {
-		case surely && succeeded:
-			t.Errorf("it succeeded although an error was said to end it (-args -course-seed %d -courses %d):\n%s", *courseSeed, *courses, wf.Annotations["course"])
-		case surely:
+		case mustEnd && succeeded:
+			t.Errorf("it succeeded although the forecast says that an error ends it (-args -course-seed %d -courses %d):\n%s", *courseSeed, *courses,
+				wf.Annotations["course"])
+		case mustEnd:
 			ended++
 		case succeeded:
 			other++
@@ -65,32 +65,18 @@ func TestEndsRun(t *testing.T) {
 			missed++
 		}
 	}
-	t.Logf("%d ended in error as foreseen, %d succeeded as they might, %d ended in error and might have succeeded", ended, other, missed)
+	t.Logf("%d ended in error as forecast, %d succeeded as possible, %d ended in error although they might have succeeded", ended,
+		other, missed)
 	if 3*ended < missed {
-		t.Error("most errors are not foreseen")
+		t.Error("most errors are not forecast")
 	}
 }
 
-// waitForEnds waits until the Workflows have ended. Argo leaves some hanging, after the exit handler of a step could not be made.
-func (l lab) waitForEnds(t *testing.T, workflows []*wfv1.Workflow) {
-	t.Helper()
-	running := workflows
-	for last := time.Now(); len(running) > 0 && time.Since(last) < 10*time.Second; time.Sleep(200 * time.Millisecond) {
-		before := len(running)
-		running = slices.DeleteFunc(slices.Clone(running), func(wf *wfv1.Workflow) bool {
-			return l.client.Get(t.Context(), client.ObjectKeyFromObject(wf), wf) == nil && wf.Status.Fulfilled()
-		})
-		if len(running) < before {
-			last = time.Now()
-		}
-	}
-}
+// workflowGenerator generates the templates of a Workflow.
+type workflowGenerator struct{ templates []string }
 
-// course makes up the templates of a Workflow.
-type course struct{ templates []string }
-
-// group makes a template of steps or tasks, and returns its name.
-func (c *course) group(random *rand.Rand, depth int) string {
+// group generates a template of steps or tasks and returns its name.
+func (c *workflowGenerator) group(random *rand.Rand, depth int) string {
 	name := fmt.Sprintf("group-%d", len(c.templates))
 	c.templates = append(c.templates, "")
 	at := len(c.templates) - 1
@@ -102,7 +88,8 @@ func (c *course) group(random *rand.Rand, depth int) string {
 		return one("refused", "refused", "again", "nothing", "nothing")
 	}
 	tolerance := func() string {
-		return one("", "", "", ", continueOn: {error: true}", ", continueOn: {failed: true}", ", hooks: {exit: {template: "+one("refused", "nothing")+"}}")
+		return one("", "", "", ", continueOn: {error: true}", ", continueOn: {failed: true}",
+			", hooks: {exit: {template: "+one("refused", "nothing")+"}}")
 	}
 	var parts []string
 	dag := random.IntN(2) == 0

@@ -20,37 +20,39 @@ var (
 	conditionSeed = flag.Uint64("condition-seed", 1, "seed of TestConditions")
 )
 
-// TestConditions generates conditions and values for their parameters, and compares what the forecast says of each, that it holds, that
-// it does not, or that it can't be evaluated and why, with what Argo's controller makes of the task.
+// TestConditions generates conditions and values for their parameters. For each condition, it
+// compares the forecast's result, true, false, or invalid with a reason, with what Argo's
+// controller does.
 func TestConditions(t *testing.T) {
-	l := newLab(t, nil, nil)
+	cp := startControlPlane(t, nil, nil)
 	const namespace, each = "conditions", 50
-	l.makeNamespace(t, namespace)
+	cp.createNamespace(t, namespace)
 	random := rand.New(rand.NewPCG(*conditionSeed, 0))
 	var workflows []*wfv1.Workflow
 	for i := 0; i < *conditions; i += each {
-		wf := conditional(random, each)
+		wf := workflowWithConditions(random, each)
 		wf.Namespace, wf.Name = namespace, fmt.Sprintf("conditional-%d", i)
-		l.create(t, wf.DeepCopy())
+		cp.create(t, wf.DeepCopy())
 		workflows = append(workflows, wf)
 	}
 	ended := make([]*wfv1.Workflow, len(workflows))
 	for i := range workflows {
 		ended[i] = workflows[i].DeepCopy()
 	}
-	l.waitForEnds(t, ended)
+	cp.waitForCompletion(t, ended)
 	count := map[string]int{}
 	for i, wf := range workflows {
 		if !ended[i].Status.Fulfilled() {
 			t.Fatalf("%s has not ended: %s", wf.Name, ended[i].Status.Message)
 		}
-		broken := map[string]forecast.InvalidCondition{}
-		for _, c := range forecast.Workflow(wf, facts{l, forecast.ControllerConfig{}}, forecast.Options{}).InvalidConditions {
-			broken[c.Origin.Steps[0]] = c
+		invalid := map[string]forecast.InvalidCondition{}
+		for _, c := range forecast.Workflow(wf, clusterFacts{cp, forecast.ControllerConfig{}}, forecast.Options{}).InvalidConditions {
+			invalid[c.Origin.Steps[0]] = c
 		}
 		if len(ended[i].Status.Nodes) < each {
-			// The evaluator's panic ends the whole run.
-			panics := slices.ContainsFunc(slices.Collect(maps.Values(broken)), func(c forecast.InvalidCondition) bool { return c.Reason == ended[i].Status.Message })
+			// A panic of the evaluator ends the whole run.
+			panics := slices.ContainsFunc(slices.Collect(maps.Values(invalid)),
+				func(c forecast.InvalidCondition) bool { return c.Reason == ended[i].Status.Message })
 			if !panics {
 				t.Errorf("seed %d: %s has %d nodes: %s", *conditionSeed, wf.Name, len(ended[i].Status.Nodes), ended[i].Status.Message)
 			}
@@ -60,12 +62,12 @@ func TestConditions(t *testing.T) {
 			if n, _ := fmt.Sscanf(node.DisplayName, "task-%d", &task); n != 1 || task >= each {
 				continue
 			}
-			c, isBroken := broken[node.DisplayName]
+			c, isInvalid := invalid[node.DisplayName]
 			errs := node.Phase == wfv1.NodeError
-			count[fmt.Sprintf("%s, of which the forecast says broken: %v", node.Phase, isBroken)]++
-			if errs != isBroken || isBroken && !strings.Contains(node.Message, strings.TrimPrefix(c.Reason, "Expected boolean evaluation. ")) {
-				t.Errorf("seed %d: %s with %v is %s (%s); the forecast says broken: %v, for '%s'", *conditionSeed,
-					wf.Spec.Templates[0].DAG.Tasks[task].When, parameters(wf), node.Phase, node.Message, isBroken, c.Reason)
+			count[fmt.Sprintf("%s, invalid in the forecast: %v", node.Phase, isInvalid)]++
+			if errs != isInvalid || isInvalid && !strings.Contains(node.Message, strings.TrimPrefix(c.Reason, "Expected boolean evaluation. ")) {
+				t.Errorf("seed %d: %s with %v is %s (%s); invalid in the forecast: %v, for '%s'", *conditionSeed,
+					wf.Spec.Templates[0].DAG.Tasks[task].When, parameters(wf), node.Phase, node.Message, isInvalid, c.Reason)
 			}
 		}
 	}
@@ -80,26 +82,29 @@ func parameters(wf *wfv1.Workflow) []string {
 	return out
 }
 
-// conditional is a Workflow with tasks that don't wait for each other, each with a condition.
-func conditional(random *rand.Rand, tasks int) *wfv1.Workflow {
+// workflowWithConditions generates a Workflow with independent tasks, each with a condition.
+func workflowWithConditions(random *rand.Rand, tasks int) *wfv1.Workflow {
 	one := func(options ...string) string { return options[random.IntN(len(options))] }
 	value := func() string {
 		if random.IntN(2) == 0 {
-			return one("", "None", "a", "a b", "a-b", "1", "1.5", "1e3", "-1", "true", "false", "{}", "[1, 2]", `{"dvc": {"remote": 1}}`, `[{"a": "b"}]`, "{'a': 1}",
-				"it's", `say "hi"`, `a\`, `a\\`, `a\b`, "gs://bucket/key", "2022-08-12", "여기", "a\nb", "`", "(a", "a)", "==", "&&", "x == y", "a,b", "%", "<html>", "a.b", "$1")
+			return one("", "None", "a", "a b", "a-b", "1", "1.5", "1e3", "-1", "true", "false", "{}", "[1, 2]",
+				`{"dvc": {"remote": 1}}`, `[{"a": "b"}]`, "{'a': 1}", "it's", `say "hi"`, `a\`, `a\\`, `a\b`, "gs://bucket/key", "2022-08-12",
+				"여기", "a\nb", "`", "(a", "a)", "==", "&&", "x == y", "a,b", "%", "<html>", "a.b", "$1")
 		}
 		var b strings.Builder
 		for range random.IntN(6) {
 			b.WriteString(one(`"`, `'`, `\`, "a", "b1", " ", "{", "}", "[", "]", ":", ",", "1", "-", ".", "=", "(", ")", "/", "é"))
 		}
-		return strings.ReplaceAll(b.String(), "{{", "{") // Argo refuses tags that don't end
+		return strings.ReplaceAll(b.String(), "{{", "{") // Argo rejects unclosed tags
 	}
 	wf := &wfv1.Workflow{ObjectMeta: metav1.ObjectMeta{}, Spec: wfv1.WorkflowSpec{Entrypoint: "main"}}
 	const values = 12
 	inputs := wfv1.Inputs{}
 	for i := range values {
-		wf.Spec.Arguments.Parameters = append(wf.Spec.Arguments.Parameters, wfv1.Parameter{Name: fmt.Sprintf("p%d", i), Value: wfv1.AnyStringPtr(value())})
-		inputs.Parameters = append(inputs.Parameters, wfv1.Parameter{Name: fmt.Sprintf("i%d", i), Value: wfv1.AnyStringPtr(fmt.Sprintf("{{workflow.parameters.p%d}}", i))})
+		wf.Spec.Arguments.Parameters = append(wf.Spec.Arguments.Parameters,
+			wfv1.Parameter{Name: fmt.Sprintf("p%d", i), Value: wfv1.AnyStringPtr(value())})
+		inputs.Parameters = append(inputs.Parameters,
+			wfv1.Parameter{Name: fmt.Sprintf("i%d", i), Value: wfv1.AnyStringPtr(fmt.Sprintf("{{workflow.parameters.p%d}}", i))})
 	}
 	operand := func() string {
 		tag := fmt.Sprintf(one("{{workflow.parameters.p%d}}", "{{inputs.parameters.i%d}}"), random.IntN(values))

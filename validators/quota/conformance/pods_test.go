@@ -25,82 +25,84 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/quota"
 )
 
-// podsEach is how many pods are tried in one namespace.
-const podsEach = 50
+// podsPerNamespace is the number of pods submitted to each namespace.
+const podsPerNamespace = 50
 
-// TestPods asks the API server about many pods in namespaces with all kinds of quotas and LimitRanges, half of them while the
-// cluster has a default PriorityClass. What disagrees is written to testdata, where TestCases finds it.
+// TestPods submits many random pods to namespaces with random quotas and LimitRanges, half of them while the cluster has a
+// default PriorityClass, and compares the API server's answers with ours. It writes each disagreement to testdata, where
+// TestSavedCases finds it.
 func TestPods(t *testing.T) {
 	for _, class := range []string{"low", "high"} {
-		create(t, &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: class}, Value: 1})
+		createIfAbsent(t, &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: class}, Value: 1})
 	}
-	total := &tally{said: map[string]int{}}
-	namespaces := (*pods + podsEach - 1) / podsEach
-	for round, defaultClass := range []string{"", "usual"} {
+	total := &tally{outcomes: map[string]int{}}
+	namespaces := (*pods + podsPerNamespace - 1) / podsPerNamespace
+	for parity, defaultClass := range []string{"", "usual"} {
 		if defaultClass != "" {
 			class := &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: defaultClass}, Value: 2, GlobalDefault: true}
-			create(t, class)
+			createIfAbsent(t, class)
 			t.Cleanup(func() { _ = admin.Delete(context.Background(), class) })
 		}
-		var worlds []world
-		for i := round; i < namespaces; i += 2 {
-			r := random{rand.New(rand.NewPCG(*seed, uint64(i)))}
-			worlds = append(worlds, makeWorld(t, r, fmt.Sprintf("world-%d", i), defaultClass))
+		var batch []testNamespace
+		for i := parity; i < namespaces; i += 2 {
+			g := generator{rand.New(rand.NewPCG(*seed, uint64(i)))}
+			batch = append(batch, newTestNamespace(t, g, fmt.Sprintf("pods-%d", i), defaultClass))
 		}
-		time.Sleep(2 * time.Second) // until the API server's plugins have seen everything
-		total.tryAll(t, worlds)
+		time.Sleep(2 * time.Second) // until the API server's admission plugins have seen everything
+		total.runAll(t, batch)
 	}
-	t.Logf("Kubernetes 1.%d, seed %d: %d pods in %d namespaces: %v", minor, *seed, total.pods, namespaces, total.said)
-	for _, kind := range []string{"let in", "Validation", "LimitRanger", "ResourceQuota"} {
-		if *pods >= 10_000 && total.said[kind] < *pods/100 {
-			t.Errorf("only %d pods of %d were of the kind %q: the generator misses something", total.said[kind], total.pods, kind)
+	t.Logf("Kubernetes 1.%d, seed %d: %d pods in %d namespaces: %v", minor, *seed, total.pods, namespaces, total.outcomes)
+	for _, outcome := range outcomeNames {
+		if *pods >= 10_000 && total.outcomes[outcome] < *pods/100 {
+			t.Errorf("only %d pods of %d have the outcome %q: the generator does not cover it", total.outcomes[outcome], total.pods, outcome)
 		}
 	}
 }
 
-// world is a namespace and what is in it.
-type world struct {
-	random
+// testNamespace is a namespace of the API server and our model of it.
+type testNamespace struct {
+	generator
 	name  string
-	rules quota.Namespace
-	// objects are what it is made of, for a case.
+	model quota.Namespace
+	// objects are its quotas and LimitRanges as submitted, for saveCase.
 	objects []client.Object
 }
 
-// makeWorld makes a namespace with up to three quotas and LimitRanges.
-func makeWorld(t *testing.T, r random, name, defaultClass string) world {
+// newTestNamespace creates a namespace with up to three quotas and LimitRanges.
+func newTestNamespace(t *testing.T, g generator, name, defaultClass string) testNamespace {
 	t.Helper()
-	w := world{random: r, name: name, rules: quota.Namespace{DefaultPriorityClass: defaultClass, Minor: minor}}
+	n := testNamespace{generator: g, name: name, model: quota.Namespace{DefaultPriorityClass: defaultClass, Minor: minor}}
 	var objects []client.Object
-	for i := range r.IntN(4) {
-		objects = append(objects, &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("quota-%d", i)}, Spec: r.quotaSpec()})
+	for i := range g.IntN(4) {
+		q := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("quota-%d", i)}, Spec: g.quotaSpec()}
+		objects = append(objects, q)
 	}
-	for i := range max(0, r.IntN(6)-2) {
-		objects = append(objects, r.limitRange(fmt.Sprintf("limits-%d", i)))
+	for i := range max(0, g.IntN(6)-2) {
+		objects = append(objects, g.limitRange(fmt.Sprintf("limits-%d", i)))
 	}
-	w.fill(t, objects)
-	return w
+	n.create(t, objects)
+	return n
 }
 
-// fill makes the namespace and the objects in it. One that the API server does not take is left out.
-func (w *world) fill(t *testing.T, objects []client.Object) {
+// create creates the namespace and its objects. It leaves out objects that the API server refuses.
+func (n *testNamespace) create(t *testing.T, objects []client.Object) {
 	t.Helper()
-	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.name}})
+	createIfAbsent(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: n.name}})
 	for _, o := range objects {
-		w.objects = append(w.objects, o.DeepCopyObject().(client.Object))
-		o.SetNamespace(w.name)
+		n.objects = append(n.objects, o.DeepCopyObject().(client.Object))
+		o.SetNamespace(n.name)
 		if err := admin.Create(t.Context(), o); apierrors.IsInvalid(err) {
-			w.objects = w.objects[:len(w.objects)-1]
+			n.objects = n.objects[:len(n.objects)-1]
 			continue
 		} else if err != nil {
 			t.Fatal(err)
 		}
 		switch o := o.(type) {
 		case *corev1.LimitRange:
-			// As it was written: what the API server makes of it is ours to know.
-			w.rules.LimitRanges = append(w.rules.LimitRanges, *w.objects[len(w.objects)-1].(*corev1.LimitRange))
+			// The model gets the object as submitted: it must apply the API server's defaults by itself.
+			n.model.LimitRanges = append(n.model.LimitRanges, *n.objects[len(n.objects)-1].(*corev1.LimitRange))
 		case *corev1.ResourceQuota:
-			// What the quota controller would write: nothing is used.
+			// The quota controller does not run, so set the status that it would set: nothing is used.
 			o.Status.Hard, o.Status.Used = o.Spec.Hard, corev1.ResourceList{}
 			for name := range o.Spec.Hard {
 				o.Status.Used[name] = resource.MustParse("0")
@@ -108,150 +110,156 @@ func (w *world) fill(t *testing.T, objects []client.Object) {
 			if err := admin.Status().Update(t.Context(), o); err != nil {
 				t.Fatal(err)
 			}
-			w.rules.Quotas = append(w.rules.Quotas, quota.Quota{Name: o.Name, Hard: o.Spec.Hard, Scopes: o.Spec.Scopes, ScopeSelector: o.Spec.ScopeSelector})
+			n.model.Quotas = append(n.model.Quotas, quota.Quota{
+				Name: o.Name, Hard: o.Spec.Hard, Scopes: o.Spec.Scopes, ScopeSelector: o.Spec.ScopeSelector,
+			})
 		}
 	}
 }
 
-// tally counts what the API server said.
+// tally counts the API server's answers by outcome.
 type tally struct {
-	lock sync.Mutex
-	pods int
-	said map[string]int
+	mu       sync.Mutex
+	pods     int
+	outcomes map[string]int
 }
 
-// tryAll tries the pods of several worlds, some at a time.
-func (c *tally) tryAll(t *testing.T, worlds []world) {
+// runAll submits pods to namespaces, to eight of them at a time.
+func (c *tally) runAll(t *testing.T, namespaces []testNamespace) {
 	t.Helper()
 	var group sync.WaitGroup
-	next := make(chan world)
+	next := make(chan testNamespace)
 	for range 8 {
 		group.Go(func() {
-			for w := range next {
-				for range podsEach {
-					c.try(t, w)
+			for n := range next {
+				for range podsPerNamespace {
+					c.run(t, n)
 				}
 			}
 		})
 	}
-	for _, w := range worlds {
-		next <- w
+	for _, n := range namespaces {
+		next <- n
 	}
 	close(next)
 	group.Wait()
 }
 
-// try asks about one pod.
-func (c *tally) try(t *testing.T, w world) {
-	pod := w.pod()
-	answers, why := w.disagrees(t, pod)
-	c.lock.Lock()
-	defer c.lock.Unlock()
+// run submits one random pod.
+func (c *tally) run(t *testing.T, n testNamespace) {
+	pod := n.pod()
+	outcomes, disagreement := n.compare(t, pod)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.pods++
-	for _, kind := range answers {
-		c.said[kind]++
+	for _, outcome := range outcomes {
+		c.outcomes[outcome]++
 	}
-	if why != "" {
-		t.Errorf("%s, saved as %s", why, w.save(t, pod))
+	if disagreement != "" {
+		t.Errorf("%s, saved as %s", disagreement, n.saveCase(t, pod))
 	}
 }
 
-// disagrees compares the verdict with what the API server says, which may differ from time to time where several
-// LimitRanges or quotas meet. answers are the kinds of what it said.
-func (w world) disagrees(t *testing.T, pod *corev1.Pod) (answers []string, why string) {
-	verdict := w.rules.Decide(&pod.Spec)
-	asked := 1
-	if len(w.rules.LimitRanges) > 1 || len(w.rules.Quotas) > 1 {
-		asked = 4
+// compare compares our verdict on a pod with the API server's answer. It asks several times if there are several LimitRanges
+// or quotas, because the answer then depends on their order, which varies. It returns the outcomes and, if our verdict
+// contradicts one of them, the disagreement.
+func (n testNamespace) compare(t *testing.T, pod *corev1.Pod) (outcomes []string, disagreement string) {
+	verdict := n.model.Evaluate(&pod.Spec)
+	requests := 1
+	if len(n.model.LimitRanges) > 1 || len(n.model.Quotas) > 1 {
+		requests = 4
 	}
-	for range asked {
+	for range requests {
 		submitted := pod.DeepCopy()
-		submitted.Namespace = w.name
+		submitted.Namespace = n.name
 		err := admin.Create(t.Context(), submitted, client.DryRunAll)
-		gate, says := understand(err)
-		if kind := names[gate]; !slices.Contains(answers, kind) {
-			answers = append(answers, kind)
+		stage, messages := parseRefusal(err)
+		if outcome := outcomeNames[stage]; !slices.Contains(outcomes, outcome) {
+			outcomes = append(outcomes, outcome)
 		}
-		if why := w.contradicts(verdict, gate, says); why != "" {
-			return answers, fmt.Sprintf("%s; the API server says: %v; the verdict is: %+v", why, err, verdict)
+		if c := n.contradiction(verdict, stage, messages); c != "" {
+			return outcomes, fmt.Sprintf("%s; the API server says: %v; the verdict is: %+v", c, err, verdict)
 		}
 	}
-	return answers, ""
+	return outcomes, ""
 }
 
-// letIn is no gate.
-const letIn = quota.Gate(-1)
+// admitted stands for the outcome that no stage refuses a pod.
+const admitted = quota.Stage(-1)
 
-var names = map[quota.Gate]string{letIn: "let in", quota.Validation: "Validation", quota.LimitRanger: "LimitRanger", quota.ResourceQuota: "ResourceQuota"}
+var outcomeNames = map[quota.Stage]string{
+	admitted: "admitted", quota.Validation: "Validation", quota.LimitRanger: "LimitRanger", quota.ResourceQuota: "ResourceQuota",
+}
 
-// contradicts says how an answer of the API server contradicts the verdict; empty if it does not.
-func (w world) contradicts(verdict quota.Verdict, gate quota.Gate, says sets.Set[string]) string {
-	if gate == letIn {
+// contradiction describes how the API server's answer, a stage and its messages, contradicts our verdict. It returns "" if it
+// does not.
+func (n testNamespace) contradiction(verdict quota.Verdict, stage quota.Stage, messages sets.Set[string]) string {
+	if stage == admitted {
 		if verdict.Certain && len(verdict.Violations) > 0 {
-			return "let in, and surely refused by us"
+			return "admitted, although our verdict is a certain refusal"
 		}
 		return ""
 	}
-	held := map[string]sets.Set[string]{} // by object
-	for _, r := range verdict.Violations {
-		if r.Gate < gate && len(w.rules.LimitRanges) < 2 {
-			return "an earlier gate lets it pass"
+	ours := map[string]sets.Set[string]{} // our messages of the stage, by object
+	for _, v := range verdict.Violations {
+		if v.Stage < stage && len(n.model.LimitRanges) < 2 {
+			return "refused later than at the stage of our verdict"
 		}
-		if r.Gate == gate {
-			if held[r.Object] == nil {
-				held[r.Object] = sets.New[string]()
+		if v.Stage == stage {
+			if ours[v.Object] == nil {
+				ours[v.Object] = sets.New[string]()
 			}
-			held[r.Object].Insert(r.Message)
+			ours[v.Object].Insert(v.Message)
 		}
 	}
-	for _, ours := range held {
-		if ours.Equal(says) || len(w.rules.LimitRanges) > 1 && ours.IsSuperset(says) {
+	for _, m := range ours {
+		if m.Equal(messages) || len(n.model.LimitRanges) > 1 && m.IsSuperset(messages) {
 			return ""
 		}
 	}
-	return "refused, and not with our words"
+	return "refused with other messages than ours"
 }
 
-// understand reads a refusal: the gate that it comes from, and what that says, each thing for itself.
-func understand(err error) (quota.Gate, sets.Set[string]) {
+// parseRefusal returns the stage that a refusal comes from and its single messages.
+func parseRefusal(err error) (quota.Stage, sets.Set[string]) {
 	if err == nil || strings.Contains(err.Error(), "exceeded quota") {
-		return letIn, nil // an amount: the pod waits
+		return admitted, nil // used-up quotas play no part in a verdict
 	}
-	says := sets.New[string]()
+	messages := sets.New[string]()
 	if apierrors.IsInvalid(err) {
 		for _, c := range err.(apierrors.APIStatus).Status().Details.Causes {
-			says.Insert(c.Field + ": " + reason(c.Message))
+			messages.Insert(c.Field + ": " + trimValue(c.Message))
 		}
-		return quota.Validation, says
+		return quota.Validation, messages
 	}
-	_, words, _ := strings.Cut(err.Error(), "is forbidden: ")
-	if strings.HasPrefix(words, "failed quota: ") {
-		return quota.ResourceQuota, says.Insert(words)
+	_, text, _ := strings.Cut(err.Error(), "is forbidden: ")
+	if strings.HasPrefix(text, "failed quota: ") {
+		return quota.ResourceQuota, messages.Insert(text)
 	}
-	words = strings.TrimSuffix(strings.TrimPrefix(words, "["), "]")
-	return quota.LimitRanger, says.Insert(strings.Split(anotherOf.ReplaceAllString(words, "\n$1"), "\n")...)
+	text = strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
+	return quota.LimitRanger, messages.Insert(strings.Split(limitRangerSeparator.ReplaceAllString(text, "\n$1"), "\n")...)
 }
 
-// anotherOf is where one thing that LimitRanger says ends and another begins. They have commas themselves.
-var anotherOf = regexp.MustCompile(`, (minimum |maximum |\S+ max limit )`)
+// limitRangerSeparator separates the messages of LimitRanger, which have commas of their own.
+var limitRangerSeparator = regexp.MustCompile(`, (minimum |maximum |\S+ max limit )`)
 
-// reason drops what the API server repeats of a value.
-func reason(message string) string {
-	if m := value.FindStringSubmatch(message); m != nil {
+// trimValue removes the kind of the error and the repeated value from a message of the API server.
+func trimValue(message string) string {
+	if m := invalidValue.FindStringSubmatch(message); m != nil {
 		return m[1]
 	}
 	return strings.TrimPrefix(strings.TrimPrefix(message, "Required value: "), "Forbidden: ")
 }
 
-// value is how it repeats one: as JSON, and up to 1.33 as Go. No value here has a colon and a space after each other.
-var value = regexp.MustCompile(`^(?:Invalid|Unsupported) value: .*?: (.*)$`)
+// invalidValue matches a repeated value, which is JSON, or Go syntax up to 1.33. No value of these tests contains ": ".
+var invalidValue = regexp.MustCompile(`^(?:Invalid|Unsupported) value: .*?: (.*)$`)
 
-// save writes a case to testdata.
-func (w world) save(t *testing.T, pod *corev1.Pod) string {
+// saveCase writes a pod and the objects of its namespace to testdata and returns the file's name.
+func (n testNamespace) saveCase(t *testing.T, pod *corev1.Pod) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "# Seed %d.\n", *seed)
-	objects := slices.Clone(w.objects)
-	if class := w.rules.DefaultPriorityClass; class != "" {
+	objects := slices.Clone(n.objects)
+	if class := n.model.DefaultPriorityClass; class != "" {
 		objects = append(objects, &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: class}, GlobalDefault: true})
 	}
 	for _, o := range append(objects, pod) {
@@ -268,14 +276,14 @@ func (w world) save(t *testing.T, pod *corev1.Pod) string {
 		}
 		fmt.Fprintf(&text, "---\n%s", document)
 	}
-	file := filepath.Join("testdata", fmt.Sprintf("%s-%d.yaml", w.name, time.Now().UnixNano()))
+	file := filepath.Join("testdata", fmt.Sprintf("%s-%d.yaml", n.name, time.Now().UnixNano()))
 	if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
 		t.Error(err)
 	}
 	return file
 }
 
-func create(t *testing.T, o client.Object) {
+func createIfAbsent(t *testing.T, o client.Object) {
 	t.Helper()
 	if err := admin.Create(t.Context(), o); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatal(err)

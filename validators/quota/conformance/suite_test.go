@@ -1,5 +1,5 @@
-// Package conformance holds package quota to the API server: what it says of a pod or a quota must be what a real
-// kube-apiserver says.
+// Package conformance compares package quota with a real kube-apiserver: both must give the same answers about pods and
+// ResourceQuotas.
 package conformance
 
 import (
@@ -20,14 +20,14 @@ import (
 )
 
 var (
-	seed = flag.Uint64("seed", 1, "what the generated pods and quotas follow from")
-	pods = flag.Int("pods", 20_000, "how many pods to ask the API server about")
+	seed = flag.Uint64("seed", 1, "seed of the random pods and quotas")
+	pods = flag.Int("pods", 20_000, "number of pods to submit to the API server")
 )
 
-// admin is a client of the API server that all tests share.
+// admin is the client of the API server that all tests share.
 var admin client.Client
 
-// minor is the minor version of the API server: the one in bin, or any other that KUBEBUILDER_ASSETS names.
+// minor is the minor version of the API server, which is the one in bin unless KUBEBUILDER_ASSETS names another.
 var minor int
 
 func TestMain(m *testing.M) {
@@ -63,7 +63,7 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// minorVersion is what the API server itself says that it is.
+// minorVersion asks the API server for its minor version.
 func minorVersion(config *rest.Config) (int, error) {
 	discoverer, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {

@@ -22,15 +22,17 @@ import (
 	"k8s.io/client-go/util/keyutil"
 )
 
-// certManager does what cert-manager does with the Certificates of the overlay: it signs, writes Secrets, and has the CA of the serving
-// certificate's Secret in the webhook configuration at once. Source: cert-manager v1.21 pkg/controller/cainjector/sources.go,
-// internal/controller/certificates/policies/checks.go (a new CA does not make it renew what the last one signed).
-type certManager struct{ *site }
+// fakeCertManager does what cert-manager does for the Certificates of the overlay: it signs them, writes the Secrets, and
+// immediately injects the CA from the Secret of the serving certificate into the webhook configuration. Like cert-manager, it does
+// not renew the certificates that the previous CA signed when it creates a new CA.
+//
+// Source: cert-manager v1.21 pkg/controller/cainjector/sources.go, internal/controller/certificates/policies/checks.go
+type fakeCertManager struct{ *testCluster }
 
 var certificates = schema.GroupVersionResource{Group: "cert-manager.io", Version: "v1", Resource: "certificates"}
 
-// certificate reads a Certificate that the overlay has brought.
-func (c certManager) certificate(name string) *unstructured.Unstructured {
+// certificate returns a Certificate of the overlay.
+func (c fakeCertManager) certificate(name string) *unstructured.Unstructured {
 	c.t.Helper()
 	client, err := dynamic.NewForConfig(c.Admin)
 	if err != nil {
@@ -43,8 +45,8 @@ func (c certManager) certificate(name string) *unstructured.Unstructured {
 	return out
 }
 
-// renew makes what a Certificate asks for, and returns its Secret.
-func (c certManager) renew(name string) *corev1.Secret {
+// issue signs a Certificate as its spec says, writes its Secret, and returns the Secret.
+func (c fakeCertManager) issue(name string) *corev1.Secret {
 	c.t.Helper()
 	spec := c.certificate(name).Object
 	text := func(path ...string) string {
@@ -57,8 +59,8 @@ func (c certManager) renew(name string) *corev1.Secret {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	before := c.secret(text("secretName"))
-	key := c.key(before, text("privateKey", "rotationPolicy"))
+	secret := c.secret(text("secretName"))
+	key := c.privateKey(secret, text("privateKey", "rotationPolicy"))
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
 		c.t.Fatal(err)
@@ -77,7 +79,7 @@ func (c certManager) renew(name string) *corev1.Secret {
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		parent, ca, signer = parents[0], issuer.Data["tls.crt"], c.key(issuer, "Never")
+		parent, ca, signer = parents[0], issuer.Data["tls.crt"], c.privateKey(issuer, "Never")
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
 	if err != nil {
@@ -91,21 +93,22 @@ func (c certManager) renew(name string) *corev1.Secret {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	before.Data = map[string][]byte{"tls.crt": made, "tls.key": keyPEM, "ca.crt": ca}
-	before.Type = corev1.SecretTypeTLS
+	secret.Data = map[string][]byte{"tls.crt": made, "tls.key": keyPEM, "ca.crt": ca}
+	secret.Type = corev1.SecretTypeTLS
 	secrets := c.api.CoreV1().Secrets("kfp-preflight")
-	if before.ResourceVersion == "" {
-		before, err = secrets.Create(c.t.Context(), before, metav1.CreateOptions{})
+	if secret.ResourceVersion == "" {
+		secret, err = secrets.Create(c.t.Context(), secret, metav1.CreateOptions{})
 	} else {
-		before, err = secrets.Update(c.t.Context(), before, metav1.UpdateOptions{})
+		secret, err = secrets.Update(c.t.Context(), secret, metav1.UpdateOptions{})
 	}
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return before
+	return secret
 }
 
-func (c certManager) secret(name string) *corev1.Secret {
+// secret returns a Secret in the namespace of kfp-preflight, or a new one if it does not exist.
+func (c fakeCertManager) secret(name string) *corev1.Secret {
 	c.t.Helper()
 	secret, err := c.api.CoreV1().Secrets("kfp-preflight").Get(c.t.Context(), name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -117,8 +120,8 @@ func (c certManager) secret(name string) *corev1.Secret {
 	return secret
 }
 
-// key is the one in a Secret if it may stay, or a new one.
-func (c certManager) key(secret *corev1.Secret, policy string) *ecdsa.PrivateKey {
+// privateKey returns the key in the Secret if the rotation policy is Never, or else a new one.
+func (c fakeCertManager) privateKey(secret *corev1.Secret, policy string) *ecdsa.PrivateKey {
 	c.t.Helper()
 	if policy == "Never" && len(secret.Data["tls.key"]) > 0 {
 		parsed, err := keyutil.ParsePrivateKeyPEM(secret.Data["tls.key"])
@@ -134,8 +137,8 @@ func (c certManager) key(secret *corev1.Secret, policy string) *ecdsa.PrivateKey
 	return key
 }
 
-// inject puts the CA into the webhook configuration that asks for it.
-func (c certManager) inject() {
+// injectCA writes the CA into the webhook configuration, from the Certificate that its annotation names.
+func (c fakeCertManager) injectCA() {
 	c.t.Helper()
 	configurations := c.api.AdmissionregistrationV1().ValidatingWebhookConfigurations()
 	configuration, err := configurations.Get(c.t.Context(), "kfp-preflight", metav1.GetOptions{})
@@ -152,33 +155,33 @@ func (c certManager) inject() {
 	}
 }
 
-// TestCertManagerRenews has the serving certificate and the CA renewed while Workflows are created and nothing may be let in unjudged.
-// The webhook configuration has the new CA before the pods have the new certificate, as is the way with mounted Secrets.
-func TestCertManagerRenews(t *testing.T) {
-	s := newSite(t)
-	s.join()
-	s.node.SyncEvery = 3 * time.Second
-	c := certManager{s}
-	s.applyCRDs("github.com/cert-manager/cert-manager", "deploy/crds")
-	s.write("deploy/kustomization.yaml", kustomization("cert-manager", "fail-closed"))
-	s.must("kubectl apply -k deploy")
-	c.renew("kfp-preflight-ca")
-	c.renew("kfp-preflight")
-	c.inject()
-	s.must("kubectl -n kfp-preflight rollout status deployment/kfp-preflight --timeout=60s && kubectl create namespace team-a")
-	l := startLoad(t, s.Cluster)
+// TestCertManagerRotation renews the serving certificate and the CA while Workflows are created with failurePolicy Fail. Not one
+// request may fail, although the webhook configuration has the new CA before the kubelet mounts the new certificate.
+func TestCertManagerRotation(t *testing.T) {
+	tc := newTestCluster(t)
+	tc.addNode()
+	tc.node.VolumeSyncInterval = 3 * time.Second
+	c := fakeCertManager{tc}
+	tc.applyCRDs("github.com/cert-manager/cert-manager", "deploy/crds")
+	tc.writeFile("deploy/kustomization.yaml", kustomization("cert-manager", "fail-closed"))
+	tc.mustRun("kubectl apply -k deploy")
+	c.issue("kfp-preflight-ca")
+	c.issue("kfp-preflight")
+	c.injectCA()
+	tc.mustRun("kubectl -n kfp-preflight rollout status deployment/kfp-preflight --timeout=60s && kubectl create namespace team-a")
+	load := startLoad(t, tc.Cluster)
 	renew := func(name string) {
-		before := l.Calls().Right()
-		c.renew(name)
-		c.inject()
-		time.Sleep(2*s.node.SyncEvery + time.Second)
-		t.Logf("%s renewed, %d calls since", name, l.Calls().Right()-before)
+		before := load.Stats().Expected()
+		c.issue(name)
+		c.injectCA()
+		time.Sleep(2*tc.node.VolumeSyncInterval + time.Second)
+		t.Logf("%s renewed, %d requests since", name, load.Stats().Expected()-before)
 	}
 	renew("kfp-preflight")
 	renew("kfp-preflight-ca")
 	renew("kfp-preflight")
 	renew("kfp-preflight-ca")
 	renew("kfp-preflight")
-	check(t, l)
-	s.healthy()
+	stopLoad(t, load)
+	tc.checkNode()
 }

@@ -6,18 +6,19 @@ import (
 	"strings"
 )
 
-// applyCRDs installs the CRDs that a module of hack/addons ships.
-func (s *site) applyCRDs(module, folder string) {
-	s.t.Helper()
+// applyCRDs installs the CRDs in a folder of a module that hack/addons/go.mod requires.
+func (tc *testCluster) applyCRDs(module, folder string) {
+	tc.t.Helper()
 	for _, args := range [][]string{{"mod", "download", module}, {"list", "-m", "-f", "{{.Dir}}", module}} {
-		cmd := exec.CommandContext(s.t.Context(), "go", args...)
-		cmd.Dir = filepath.Join(root, "hack", "addons")
+		cmd := exec.CommandContext(tc.t.Context(), "go", args...)
+		cmd.Dir = filepath.Join(repoRoot, "hack", "addons")
 		out, err := cmd.Output()
 		if err != nil {
-			s.t.Fatalf("go %v: %v", args, err)
+			tc.t.Fatalf("go %v: %v", args, err)
 		}
 		if dir := strings.TrimSpace(string(out)); dir != "" {
-			s.must("kubectl apply --server-side -f " + filepath.Join(dir, folder) + " && kubectl wait --for=condition=Established crd --all --timeout=60s")
+			tc.mustRun("kubectl apply --server-side -f " + filepath.Join(dir, folder))
+			tc.mustRun("kubectl wait --for=condition=Established crd --all --timeout=60s")
 		}
 	}
 }

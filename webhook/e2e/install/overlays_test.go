@@ -15,39 +15,40 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// everything are the components that can be added to any overlay.
-var everything = []string{"monitoring", "audit", "events", "fail-closed"}
+// allComponents are the components that work with any overlay.
+var allComponents = []string{"monitoring", "audit", "events", "fail-closed", "dry-run", "secret-sources"}
 
-// TestOverlays installs and removes each overlay, alone and with every component, as an admin would; and has the authorizer say all that the
-// ServiceAccount may do then, of all that there is to do.
+// TestOverlays installs and removes each overlay as an admin would, alone and with every component. It checks that the webhook's
+// ServiceAccount has exactly the expected permissions.
 func TestOverlays(t *testing.T) {
-	s := newSite(t)
-	s.applyCRDs("github.com/cert-manager/cert-manager", "deploy/crds")
-	s.applyCRDs("github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd")
-	overlays, err := os.ReadDir(filepath.Join(root, "manifests", "overlays"))
+	tc := newTestCluster(t)
+	tc.applyCRDs("github.com/cert-manager/cert-manager", "deploy/crds")
+	tc.applyCRDs("github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd")
+	overlays, err := os.ReadDir(filepath.Join(repoRoot, "manifests", "overlays"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, overlay := range overlays {
-		for _, components := range [][]string{nil, everything} {
+		for _, components := range [][]string{nil, allComponents} {
 			t.Run(overlay.Name()+"+"+strings.Join(components, "+"), func(t *testing.T) {
-				s.write("deploy/kustomization.yaml", kustomization(overlay.Name(), components...))
-				if out, err := s.sh("kubectl apply --server-side --validate=strict --warnings-as-errors -k deploy"); err != nil {
+				tc.writeFile("deploy/kustomization.yaml", kustomization(overlay.Name(), components...))
+				if out, err := tc.shell("kubectl apply --server-side --validate=strict --warnings-as-errors -k deploy"); err != nil {
 					t.Fatalf("%v\n%s", err, out)
 				}
-				want := slices.Clone(permissions["base"])
+				want := slices.Clone(wantPermissions["base"])
 				for _, part := range append([]string{overlay.Name()}, components...) {
-					want = append(want, permissions[part]...)
+					want = append(want, wantPermissions[part]...)
 				}
 				slices.Sort(want)
-				if got := s.may(t); !slices.Equal(got, want) {
-					t.Errorf("it may\n%s\nand should\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+				want = slices.Compact(want)
+				if got := tc.permissions(t); !slices.Equal(got, want) {
+					t.Errorf("the ServiceAccount may\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 				}
-				// The same once more changes nothing.
-				if out, err := s.sh("kubectl diff --server-side -k deploy"); err != nil {
+				// To apply the same objects again changes nothing.
+				if out, err := tc.shell("kubectl diff --server-side -k deploy"); err != nil {
 					t.Errorf("%v\n%s", err, out)
 				}
-				if out, err := s.sh("kubectl delete --timeout=90s -k deploy"); err != nil {
+				if out, err := tc.shell("kubectl delete --timeout=90s -k deploy"); err != nil {
 					t.Fatalf("%v\n%s", err, out)
 				}
 			})
@@ -55,10 +56,11 @@ func TestOverlays(t *testing.T) {
 	}
 }
 
-// permissions are all that the webhook's ServiceAccount may do, by the part that brings them.
-var permissions = map[string][]string{
+// wantPermissions are the permissions of the webhook's ServiceAccount, by the overlay or component that grants them.
+var wantPermissions = map[string][]string{
 	"base": {
 		"get secrets", "list limitranges", "list resourcequotas", "get persistentvolumeclaims", "get configmaps", "get serviceaccounts",
+		"get namespaces",
 		"get priorityclasses.scheduling.k8s.io", "list priorityclasses.scheduling.k8s.io",
 		"get workflowtemplates.argoproj.io", "get clusterworkflowtemplates.argoproj.io",
 	},
@@ -67,15 +69,18 @@ var permissions = map[string][]string{
 		"get validatingwebhookconfigurations.admissionregistration.k8s.io kfp-preflight",
 		"update validatingwebhookconfigurations.admissionregistration.k8s.io kfp-preflight",
 	},
-	"events":     {"create events", "patch events"},
-	"monitoring": {"create tokenreviews.authentication.k8s.io", "create subjectaccessreviews.authorization.k8s.io"},
+	"dry-run":        {"create pods"},
+	"secret-sources": {"list certificates.cert-manager.io"}, // the only such kind in the test cluster
+	"events":         {"create events", "patch events"},
+	"monitoring":     {"create tokenreviews.authentication.k8s.io", "create subjectaccessreviews.authorization.k8s.io"},
 }
 
-// may asks the authorizer about each verb for each resource of the API server, also by the names that kfp-preflight's own objects have, and
-// leaves out what everybody may.
-func (s *site) may(t *testing.T) []string {
+// permissions returns what the webhook's ServiceAccount may do and an ordinary ServiceAccount may not, as VERB RESOURCE or VERB
+// RESOURCE NAME. It asks the authorizer about each verb on each resource of the API server, for all objects and for those that
+// belong to kfp-preflight.
+func (tc *testCluster) permissions(t *testing.T) []string {
 	t.Helper()
-	_, lists, err := s.api.Discovery().ServerGroupsAndResources()
+	_, lists, err := tc.api.Discovery().ServerGroupsAndResources()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,30 +88,24 @@ func (s *site) may(t *testing.T) []string {
 	allowed := map[string]bool{}
 	var group errgroup.Group
 	group.SetLimit(16)
-	ask := func(user string, what authorizationv1.ResourceAttributes) (bool, error) {
-		review, err := s.api.AuthorizationV1().SubjectAccessReviews().Create(t.Context(), &authorizationv1.SubjectAccessReview{
-			Spec: authorizationv1.SubjectAccessReviewSpec{
-				User: user, Groups: []string{"system:authenticated", "system:serviceaccounts"}, ResourceAttributes: &what,
-			},
-		}, metav1.CreateOptions{})
-		return err == nil && review.Status.Allowed, err
-	}
 	for _, list := range lists {
 		apiGroup, version, _ := strings.Cut(list.GroupVersion, "/")
 		if version == "" {
 			apiGroup = ""
 		}
 		for _, resource := range list.APIResources {
-			name, sub, _ := strings.Cut(resource.Name, "/")
-			for _, verb := range []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "impersonate", "bind", "escalate", "approve", "sign"} {
+			name, subresource, _ := strings.Cut(resource.Name, "/")
+			for _, verb := range verbs {
 				for _, object := range []string{"", "kfp-preflight", "kfp-preflight-ca"} {
 					group.Go(func() error {
-						what := authorizationv1.ResourceAttributes{Verb: verb, Group: apiGroup, Resource: name, Subresource: sub, Name: object, Namespace: "kfp-preflight"}
-						may, err := ask("system:serviceaccount:kfp-preflight:kfp-preflight", what)
-						if err != nil || !may {
+						attributes := authorizationv1.ResourceAttributes{
+							Verb: verb, Group: apiGroup, Resource: name, Subresource: subresource, Name: object, Namespace: "kfp-preflight",
+						}
+						ok, err := tc.isAllowed(t, "system:serviceaccount:kfp-preflight:kfp-preflight", attributes)
+						if err != nil || !ok {
 							return err
 						}
-						if may, err = ask("system:serviceaccount:default:default", what); err != nil || may {
+						if ok, err = tc.isAllowed(t, "system:serviceaccount:default:default", attributes); err != nil || ok {
 							return err
 						}
 						key := strings.TrimSuffix(verb+" "+resource.Name+"."+apiGroup, ".")
@@ -122,10 +121,24 @@ func (s *site) may(t *testing.T) []string {
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	// What may be done with all may be done with each.
+	// A permission for all objects includes each single object.
 	maps.DeleteFunc(allowed, func(key string, _ bool) bool {
 		parts := strings.Fields(key)
 		return len(parts) == 3 && allowed[fmt.Sprint(parts[0], " ", parts[1])]
 	})
 	return slices.Sorted(maps.Keys(allowed))
+}
+
+var verbs = []string{
+	"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "impersonate", "bind", "escalate", "approve", "sign",
+}
+
+// isAllowed asks the authorizer whether a ServiceAccount may do something.
+func (tc *testCluster) isAllowed(t *testing.T, user string, attributes authorizationv1.ResourceAttributes) (bool, error) {
+	review, err := tc.api.AuthorizationV1().SubjectAccessReviews().Create(t.Context(), &authorizationv1.SubjectAccessReview{
+		Spec: authorizationv1.SubjectAccessReviewSpec{
+			User: user, Groups: []string{"system:authenticated", "system:serviceaccounts"}, ResourceAttributes: &attributes,
+		},
+	}, metav1.CreateOptions{})
+	return err == nil && review.Status.Allowed, err
 }

@@ -20,10 +20,10 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/selfsigned"
 )
 
-// TestSelfSignedRotation lets the CA and the serving certificates live for seconds, so that they are renewed over and over while two
-// replicas serve: not one call may fail.
+// TestSelfSignedRotation renews the CA and the serving certificates every few seconds, while two replicas serve with
+// failurePolicy Fail. Not one request may fail.
 func TestSelfSignedRotation(t *testing.T) {
-	c, err := cluster.Start(t.Context(), root)
+	c, err := cluster.Start(t.Context(), repoRoot)
 	t.Cleanup(func() {
 		if err := c.Stop(); err != nil {
 			t.Error(err)
@@ -39,33 +39,36 @@ func TestSelfSignedRotation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := api.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team-a"}}, metav1.CreateOptions{}); err != nil {
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team-a"}}
+	if _, err := api.CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	closed(t, api)
+	failClosed(t, api)
 	replicas := []string{}
 	for range 2 {
-		replicas = append(replicas, serve(t, c))
+		replicas = append(replicas, startReplica(t, c))
 	}
-	balance(t, c.WebhookAddress, replicas)
-	l := startLoad(t, c)
+	startLoadBalancer(t, c.WebhookAddress, replicas)
+	load := startLoad(t, c)
 	bundles := map[string]bool{}
 	for range 400 {
-		bundles[string(configuration(t, api).Webhooks[0].ClientConfig.CABundle)] = true
+		bundles[string(webhookConfiguration(t, api).Webhooks[0].ClientConfig.CABundle)] = true
 		time.Sleep(100 * time.Millisecond)
 	}
-	check(t, l)
+	stopLoad(t, load)
 	t.Logf("the CA bundle had %d values", len(bundles))
 	if len(bundles) < 6 {
-		t.Errorf("the CA was not renewed often enough for a test: %d values of the bundle", len(bundles))
+		t.Errorf("the CA was not renewed often enough: the bundle had %d values", len(bundles))
 	}
 }
 
-// times are so short that all there is to renew is renewed several times in a test.
-var times = selfsigned.Times{CA: 9 * time.Second, Serving: 4 * time.Second, Overlap: 2 * time.Second, Every: 200 * time.Millisecond}
+// shortSchedule renews each certificate several times during the test.
+var shortSchedule = selfsigned.Schedule{
+	CALifetime: 9 * time.Second, ServingLifetime: 4 * time.Second, Overlap: 2 * time.Second, Interval: 200 * time.Millisecond,
+}
 
-// serve runs a replica until the test ends, and returns its address.
-func serve(t *testing.T, c *cluster.Cluster) string {
+// startReplica runs a replica of the webhook until the test ends, and returns its address.
+func startReplica(t *testing.T, c *cluster.Cluster) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -78,7 +81,9 @@ func serve(t *testing.T, c *cluster.Cluster) string {
 	server := webhook.Server{
 		Cluster: c.Webhook, Config: webhook.DefaultConfig(), Registry: prometheus.NewRegistry(), Log: logr.Discard(),
 		WebhookAddress: address, MetricsAddress: "0", ProbeAddress: "127.0.0.1:0",
-		SelfSigned: &selfsigned.Rotation{Namespace: "kfp-preflight", Secret: "kfp-preflight-ca", Configuration: "kfp-preflight", Times: times},
+		SelfSigned: &selfsigned.Rotator{
+			Namespace: "kfp-preflight", Secret: "kfp-preflight-ca", WebhookConfiguration: "kfp-preflight", Schedule: shortSchedule,
+		},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -92,15 +97,15 @@ func serve(t *testing.T, c *cluster.Cluster) string {
 	return address
 }
 
-// balance lets connections to an address go to one replica after the other.
-func balance(t *testing.T, address string, replicas []string) {
+// startLoadBalancer listens on address and forwards each connection to the next replica, round robin.
+func startLoadBalancer(t *testing.T, address string, replicas []string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	var turn atomic.Int64
+	var next atomic.Int64
 	go func() {
 		for {
 			client, err := listener.Accept()
@@ -109,7 +114,7 @@ func balance(t *testing.T, address string, replicas []string) {
 			}
 			go func() {
 				defer func() { _ = client.Close() }()
-				server, err := net.Dial("tcp", replicas[int(turn.Add(1))%len(replicas)])
+				server, err := net.Dial("tcp", replicas[int(next.Add(1))%len(replicas)])
 				if err != nil {
 					return
 				}
@@ -121,7 +126,8 @@ func balance(t *testing.T, address string, replicas []string) {
 	}()
 }
 
-func configuration(t *testing.T, api kubernetes.Interface) *admissionregistrationv1.ValidatingWebhookConfiguration {
+// webhookConfiguration returns the installed webhook configuration.
+func webhookConfiguration(t *testing.T, api kubernetes.Interface) *admissionregistrationv1.ValidatingWebhookConfiguration {
 	t.Helper()
 	out, err := api.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(t.Context(), "kfp-preflight", metav1.GetOptions{})
 	if err != nil {
@@ -130,10 +136,10 @@ func configuration(t *testing.T, api kubernetes.Interface) *admissionregistratio
 	return out
 }
 
-// closed lets nothing in that could not be judged.
-func closed(t *testing.T, api kubernetes.Interface) {
+// failClosed sets failurePolicy Fail for all webhooks.
+func failClosed(t *testing.T, api kubernetes.Interface) {
 	t.Helper()
-	c := configuration(t, api)
+	c := webhookConfiguration(t, api)
 	for i := range c.Webhooks {
 		c.Webhooks[i].FailurePolicy = new(admissionregistrationv1.Fail)
 	}

@@ -1,4 +1,4 @@
-// Command stand-in takes the place of kfp-preflight in the image for a platform that the tests can't run anyway. It compiles at once.
+// Command stand-in replaces kfp-preflight in test images for a platform that the tests can't run. It compiles fast.
 package main
 
 func main() {}

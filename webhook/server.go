@@ -100,7 +100,8 @@ func (s Server) Run(ctx context.Context) error {
 		stopDelay: s.StopDelay, log: s.Log.WithName("listener"),
 	}
 	for _, part := range []manager.Runnable{
-		certificates, listener, s.configWatcher(serverMetrics, reviews.configure), controllerCheck(reviews.lookups, s.Config.Argo, reviews.prototype.log),
+		certificates, listener, s.configWatcher(serverMetrics, reviews.configure),
+		controllerCheck(reviews.lookups, s.Config.Argo, reviews.prototype.log),
 	} {
 		if err := server.Add(part); err != nil {
 			return err

@@ -9,9 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/kfp-preflight/kfp-preflight/hack/payload"
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"

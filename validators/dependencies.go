@@ -22,8 +22,8 @@ type stepConsumer struct {
 	pod         int // index in Forecast.Pods; -1 for a header of an HTTP request
 	steps       []string
 	certainty   Certainty // that the run fails or hangs without the object
-	condition   condition // why the object may do no harm; set once it is missing
-	unknown     string    // why the pod may not have the dependency at all
+	condition   condition // why the missing object may not matter; set by missing
+	unknown     string    // why the pod may turn out not to have the dependency
 	hasDeadline bool
 	endsItself  bool // the step ends although the object is missing, and the run may go on
 }
@@ -62,8 +62,8 @@ func workflowDependencies(fc *forecast.Forecast) []workflowDependency {
 	return deps
 }
 
-// certainty is how sure it is that the run fails or hangs if the object does not exist. A pod that is refused ends its step in error. A pod
-// with a deadline of its own fails. Then the run may go on without it. A pod that waits without a deadline holds up the run.
+// certainty is how certain it is that the run fails or hangs without the object. A pod that is refused ends its step in error, and a pod
+// with a deadline of its own fails; the run may then go on without it. A pod that waits without a deadline blocks the run.
 func (d podDependency) certainty(pod *forecast.Pod) Certainty {
 	c := podCertainty(pod)
 	switch {
@@ -77,13 +77,13 @@ func (d podDependency) certainty(pod *forecast.Pod) Certainty {
 	return c
 }
 
-// endsItself reports whether a pod without the object ends its step, instead of holding it up.
+// endsItself reports whether a pod without the object ends its step, instead of blocking it.
 func (d podDependency) endsItself(pod *forecast.Pod) bool {
 	return d.consumer == admission || d.consumer == argoController || d.consumer != imagePull && pod.HasOwnDeadline
 }
 
-// lowerAfterFailures lowers the certainty of what is missing in steps that may not be reached, or not be waited for: those that run
-// after or beside a step which ends without its own missing object, if the run may go on then.
+// lowerAfterFailures lowers the certainty of findings about steps that may not be reached, or not be waited for: steps that run after or
+// beside a step which ends because of its own missing object, if the run may go on then.
 func lowerAfterFailures(missing []missingObject, fc *forecast.Forecast) {
 	var ending []int
 	for _, m := range missing {
@@ -179,7 +179,7 @@ const (
 	expectedSoon            // something else may be about to create it
 )
 
-// missing returns what is missing of a dependency; ok is false if nothing is. What the Workflow itself creates in time is not missing.
+// missing returns what a dependency lacks; ok is false if it is satisfied. What the Workflow itself creates in time is not missing.
 func (d workflowDependency) missing(status ObjectStatus, fc *forecast.Forecast) (m missingObject, ok bool) {
 	m = missingObject{ObjectRef: d.ObjectRef, exists: status.Exists}
 	creators := fc.Creators(d.Kind, d.Name)

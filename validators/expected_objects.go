@@ -7,9 +7,9 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators/forecast"
 )
 
-// expectObjects lowers the certainty of what may come into being by itself: Secrets that another object in the namespace promises,
-// or that a volume of the run's own pods brings along, and everything in a namespace that is still being set up. The cluster is
-// asked only about findings that would otherwise be certain.
+// expectObjects lowers the certainty for missing objects that something else may be about to create: Secrets that the controller of another
+// object in the namespace creates, or that come with a volume of the run's own pods, and all objects in a new namespace. It looks facts
+// up only if a missing object would otherwise be certain.
 func expectObjects(missing []missingObject, namespace string, fc *forecast.Forecast, facts Facts) {
 	isCertain := func(m missingObject) bool { return m.certainty == Certain && m.Kind != PriorityClass }
 	if !slices.ContainsFunc(missing, isCertain) {
@@ -60,7 +60,7 @@ func expectObjects(missing []missingObject, namespace string, fc *forecast.Forec
 // Source: kubernetes-sigs/secrets-store-csi-driver apis/v1/secretproviderclass_types.go SecretObjects.
 const csiSecretsDriver = "secrets-store.csi.k8s.io"
 
-// mountedSecretProviderClasses are the classes of the Secrets Store CSI volumes of a Workflow's pods.
+// mountedSecretProviderClasses returns the classes of the Secrets Store CSI volumes of a Workflow's pods.
 func mountedSecretProviderClasses(fc *forecast.Forecast) []string {
 	var classes orderedSet
 	for i := range fc.Pods {
@@ -73,7 +73,7 @@ func mountedSecretProviderClasses(fc *forecast.Forecast) []string {
 	return classes.list
 }
 
-// unreadClass is a class that is not among the sources, so that nobody knows which Secrets it creates; empty if there is none.
+// unreadClass returns a class that is not among the sources, so that the Secrets which it creates are unknown; empty if there is none.
 func unreadClass(classes []string, sources []SecretSource) string {
 	for _, class := range classes {
 		if !slices.ContainsFunc(sources, func(s SecretSource) bool { return s.Kind == csiClassKind && s.Name == class }) {

@@ -20,8 +20,8 @@ type Facts interface {
 	ResourceQuotas(namespace string) ([]corev1.ResourceQuota, error)
 	// PriorityClasses returns those of the cluster.
 	PriorityClasses() ([]schedulingv1.PriorityClass, error)
-	// SecretSources returns the objects of a namespace whose controllers create Secrets. With an error some are missing from the list; it
-	// says which.
+	// SecretSources returns the objects of a namespace whose controllers create Secrets. If there is an error, some are missing from the
+	// list; the error says which.
 	SecretSources(namespace string) ([]SecretSource, error)
 	// NamespaceIsNew reports whether a namespace was created so recently that controllers may still be creating its objects.
 	NamespaceIsNew(namespace string) (bool, error)

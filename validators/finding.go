@@ -35,7 +35,7 @@ type Finding struct {
 	// OtherFields are further places that the same fix applies to.
 	OtherFields []string
 
-	// Pod is a pod that the API server refuses according to the finding; nil if the finding is about something else.
+	// Pod is the pod that the API server refuses according to the finding; nil if the finding is about something else.
 	Pod *corev1.Pod
 
 	// Fix says what to do, with the names. It begins in lower case: it follows the rule's ID.
@@ -52,7 +52,7 @@ func (f Finding) Message() string {
 	return Plain(f.Rule + ": " + strings.Join(f.Texts(), ". ") + ".")
 }
 
-// MapFields replaces all places of a finding, for a Workflow that is a part of another object.
+// MapFields replaces the fields of a finding by those of the object that the Workflow is a part of.
 func (f *Finding) MapFields(place func(field string) string) {
 	f.Field = place(f.Field)
 	for i := range f.OtherFields {
@@ -60,7 +60,7 @@ func (f *Finding) MapFields(place func(field string) string) {
 	}
 }
 
-// Texts are what a finding says, the most important first.
+// Texts returns the texts of a finding, the most important first.
 func (f Finding) Texts() []string {
 	return slices.DeleteFunc([]string{f.Fix, f.Problem, f.Outcome}, func(text string) bool { return text == "" })
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// What a user can take in: where the fix begins in a message at the latest, and how long a message is at most, in characters. Names of
-// ordinary length are assumed, as in testdata.
+// Limits of a message, in characters: where the fix must begin, and how long the message may be. They hold for names of ordinary length,
+// as in testdata.
 const (
 	latestFix  = 200
 	maxMessage = 400
@@ -20,7 +20,7 @@ const (
 	tableEnd   = "<!-- messages: end -->"
 )
 
-// TestMessages holds the messages of all cases to what a user can take in, and the table in docs/denials.md to the messages.
+// TestMessages checks the length of the messages of all cases and the position of their fix, and that docs/denials.md lists the messages.
 func TestMessages(t *testing.T) {
 	files, err := filepath.Glob("../testdata/*/*/*.yaml")
 	if err != nil || len(files) == 0 {

@@ -62,7 +62,7 @@ func (p Policy) AtMost(mode Mode) Policy {
 	return p
 }
 
-// ModeLabel on a namespace caps the modes in it: deny, warn, audit or off. On a Profile it does so for the Profile itself.
+// ModeLabel on a namespace caps the modes in it: deny, warn, audit or off. On a Profile it caps the modes for the Profile itself.
 const ModeLabel = "kfp-preflight.dev/mode"
 
 // LabelMode returns the mode in an object's labels; empty if they set none. unknown is a value that is not a mode.

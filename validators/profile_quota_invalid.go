@@ -84,7 +84,7 @@ func invalidQuota(profile *Profile, minor int) []Finding {
 	return out
 }
 
-// quotaProblem says what is wrong with a quota.
+// quotaProblem words a problem of a quota.
 func quotaProblem(p quota.SpecError) string {
 	switch {
 	case len(p.Supported) > 0:
@@ -100,7 +100,7 @@ func quotaProblem(p quota.SpecError) string {
 // knownNamesBytes bounds the list of valid names in a message. It has room for all scopes.
 const knownNamesBytes = 130
 
-// quotaFix says how to correct a quota, with the name that was probably meant.
+// quotaFix words the fix for a problem of a quota. For an unknown name, it suggests the one that was probably meant.
 func quotaFix(p quota.SpecError) string {
 	switch {
 	case len(p.Supported) > 0:

@@ -12,10 +12,10 @@ type SecretSourceKind struct {
 	Group    string `json:"group"`
 	Resource string `json:"resource"`
 	Kind     string `json:"kind"`
-	// SecretNames are the fields that hold the names of the Secrets, such as spec.target.name or spec.secretObjects[].secretName. The first
-	// one that is set counts.
+	// SecretNames are the fields that may hold the names of the Secrets, such as spec.target.name or spec.secretObjects[].secretName.
+	// The first one that is set counts.
 	SecretNames []string `json:"secretNames"`
-	// NamePrefix says that the Secrets' names begin with what the field holds.
+	// NamePrefix says that the field holds a prefix of the Secrets' names, without the dash that follows.
 	NamePrefix bool `json:"namePrefix,omitempty"`
 }
 
@@ -57,7 +57,7 @@ const (
 // SecretSource is an object whose controller creates Secrets in the object's namespace.
 type SecretSource struct {
 	Kind, Name string
-	// Secrets are the names of the Secrets, or what they begin with; none if the object creates none.
+	// Secrets are the names of the Secrets, or their prefixes; none if the object creates none.
 	Secrets    []string
 	NamePrefix bool
 }
@@ -69,7 +69,7 @@ func (s SecretSource) Creates(secret string) bool {
 	})
 }
 
-// Source reads an object of the kind, as it is decoded from JSON.
+// Source returns the source that an object of the kind is. The object is as decoded from JSON.
 func (k SecretSourceKind) Source(object map[string]any) SecretSource {
 	s := SecretSource{Kind: k.Kind, NamePrefix: k.NamePrefix}
 	if names := stringsAt(object, strings.Split(objectName, ".")); len(names) > 0 {
@@ -83,7 +83,7 @@ func (k SecretSourceKind) Source(object map[string]any) SecretSource {
 	return s
 }
 
-// stringsAt are the strings in a field. A part of the path that ends in [] is a list.
+// stringsAt returns the non-empty strings at a path of fields. A part of the path that ends in [] is a list.
 func stringsAt(value any, path []string) []string {
 	if len(path) == 0 {
 		if text, ok := value.(string); ok && text != "" {
@@ -108,7 +108,7 @@ func stringsAt(value any, path []string) []string {
 	return out
 }
 
-// Validate returns an error that says what is missing of a configured kind, or nil.
+// Validate returns an error if a configured kind lacks a field that must be set.
 func (k SecretSourceKind) Validate() error {
 	switch {
 	case k.Group == "" || k.Resource == "" || k.Kind == "":

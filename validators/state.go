@@ -85,6 +85,7 @@ func (s *State) Add(manifest []byte, namespace string) error {
 	return nil
 }
 
+// addSecretSource adds an object whose controller creates Secrets.
 func (s *State) addSecretSource(kind SecretSourceKind, namespace string, manifest []byte) error {
 	var object map[string]any
 	if err := yaml.Unmarshal(manifest, &object); err != nil {

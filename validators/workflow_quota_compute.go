@@ -69,7 +69,7 @@ func (r *workflowQuota) judge(pod *forecast.Pod) {
 	for _, violation := range desired.Violations {
 		certainty := pod.Origin.EndsRun
 		alreadyRefused := slices.ContainsFunc(enforced.Violations, func(v quota.Violation) bool {
-			// A quota that will ask for more refuses the pod already if it asks for something now.
+			// A quota that will require more values refuses the pod already if it requires any now.
 			return v.Equal(violation) || v.Stage == quota.ResourceQuota && violation.Stage == v.Stage && v.Object == violation.Object
 		})
 		if !refused || !alreadyRefused || !r.certain(violation, pod) {

@@ -61,7 +61,7 @@ type WarnOnly struct {
 	Groups []string `json:"groups,omitempty"`
 }
 
-// selects reports whether a request is answered with warnings.
+// selects reports whether a request gets warnings only.
 func (w WarnOnly) selects(req *admissionv1.AdmissionRequest) bool {
 	return w.DryRun && isDryRun(req) || isUserOf(req, w.Users, w.Groups)
 }
@@ -74,10 +74,10 @@ func isUserOf(req *admissionv1.AdmissionRequest, users, groups []string) bool {
 		slices.ContainsFunc(req.UserInfo.Groups, func(group string) bool { return slices.Contains(groups, group) })
 }
 
-// Confirmation is how a denial about a pod is confirmed before it is answered.
+// Confirmation is how a denial about a pod is confirmed before it is sent.
 type Confirmation string
 
-// ConfirmByDryRun creates the pod in a dry run. Only the API server's refusal denies then.
+// ConfirmByDryRun creates the pod in a dry run. Only if the API server refuses it, the object is denied.
 const ConfirmByDryRun Confirmation = "dry-run"
 
 // LookupConfig configures the requests to the API server.
@@ -87,8 +87,8 @@ type LookupConfig struct {
 	Timeout metav1.Duration `json:"timeout"`
 	// Remember is how long an answer of the API server may be reused. A reused answer never leads to a denial.
 	Remember metav1.Duration `json:"remember"`
-	// NewNamespace is how long Kubeflow's controllers may take to create the objects of a new Profile's namespace. Until then, no run in
-	// it is denied because of an object that does not exist.
+	// NewNamespace is how long Kubeflow's controllers may take to create the objects in a new Profile's namespace. During that time
+	// a missing object does not lead to a denial there.
 	NewNamespace metav1.Duration `json:"newNamespace"`
 }
 

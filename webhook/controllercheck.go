@@ -11,8 +11,8 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 )
 
-// controllerCheck logs once, at the start, which workflow-controllers' configurations can't be read. Without them, nothing about a
-// Workflow is certain, and nothing is denied.
+// controllerCheck returns a runnable that logs, once at startup, which workflow-controllers' configurations can't be read. Without its
+// controller's configuration, nothing about a Workflow is certain, and it is never denied.
 func controllerCheck(lookups *lookup.Client, argo lookup.ArgoConfig, log logr.Logger) manager.RunnableFunc {
 	return func(ctx context.Context) error {
 		facts := lookups.NewSession(ctx).Facts()

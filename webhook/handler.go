@@ -182,8 +182,8 @@ func (h *handler) policy(object subject, a *answer) validators.Policy {
 	return h.config.Under(mode)
 }
 
-// judge applies the enabled rules to an object. While there are findings and one of them may be based on an outdated fact, the facts are
-// refreshed and the object is judged again. If so configured, the API server confirms what would be denied.
+// judge applies the enabled rules to an object. While a finding may be based on stale facts, it refreshes them and judges the
+// object again. If so configured, the API server confirms what would be denied.
 func (h *handler) judge(
 	ctx context.Context, object subject, policy validators.Policy, enabled func(rule string) bool,
 ) []validators.Finding {

@@ -138,7 +138,8 @@ func TestControllerConfigUnknown(t *testing.T) {
 		warning string
 	}{
 		"missing": {
-			func(w http.ResponseWriter, _ *http.Request) { lookuptest.NotFound(w) }, "in namespace 'kubeflow' was not found; set argo.namespace",
+			func(w http.ResponseWriter, _ *http.Request) { lookuptest.NotFound(w) },
+			"in namespace 'kubeflow' was not found; set argo.namespace",
 		},
 		"invalid": {func(w http.ResponseWriter, r *http.Request) {
 			lookuptest.Object(w, r, configMapWith(map[string]string{"executor": "resources: 7"}))

@@ -100,9 +100,11 @@ func labelValues(t *testing.T) map[string]sets.Set[string] {
 // resourceLabels performs each kind of lookup and returns the resource labels that the metrics have after that.
 func resourceLabels(t *testing.T) sets.Set[string] {
 	t.Helper()
+	const groups = `{"apiVersion":"v1","kind":"APIGroupList",
+		"groups":[{"name":"bitnami.com","preferredVersion":{"version":"v1alpha1"}}]}`
 	h := newTestHandler(t, profiles, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/apis" {
-			fmt.Fprint(w, `{"apiVersion":"v1","kind":"APIGroupList","groups":[{"name":"bitnami.com","preferredVersion":{"version":"v1alpha1"}}]}`)
+			fmt.Fprint(w, groups)
 			return
 		}
 		lookuptest.NotFound(w)

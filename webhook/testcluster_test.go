@@ -9,9 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/kfp-preflight/kfp-preflight/hack/payload"
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 	"github.com/kfp-preflight/kfp-preflight/webhook/lookup/lookuptest"
@@ -27,8 +24,7 @@ func serveEmptyCluster(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveNoLimits answers that a namespace has neither quotas nor LimitRanges, and that the cluster has no kind that creates Secrets. It
-// reports whether the request was for one of these.
+// serveNoLimits answers requests for ResourceQuotas, LimitRanges and API groups with empty lists. It reports whether the request was one.
 func serveNoLimits(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/resourcequotas"):
@@ -43,7 +39,7 @@ func serveNoLimits(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// withControllerConfig answers as api does, and has a workflow-controller's ConfigMap where api has none: without one nothing is
+// withControllerConfig answers like api, and adds an empty workflow-controller's ConfigMap if api has none. Without one, no finding is
 // certain.
 func withControllerConfig(api http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -54,7 +50,7 @@ func withControllerConfig(api http.HandlerFunc) http.HandlerFunc {
 		answer := httptest.NewRecorder()
 		api(answer, r)
 		if answer.Code == http.StatusNotFound && strings.Contains(answer.Header().Get("Content-Type"), "json") {
-			lookuptest.Object(w, r, &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{Kind: "ConfigMap", APIVersion: "v1"}})
+			lookuptest.Object(w, r, configMapWith(nil))
 			return
 		}
 		maps.Copy(w.Header(), answer.Header())

@@ -30,8 +30,8 @@ type testHandler struct {
 	timeout string
 }
 
-// newTestHandler returns a handler of a kind. api answers its lookups. For Workflows, it needs to answer neither for limits of the
-// namespace, nor for the controller's configuration. If api is nil, any other lookup fails the test.
+// newTestHandler returns a handler of a kind. api answers its lookups. For Workflows, serveNoLimits and withControllerConfig come first. If
+// api is nil, any other lookup fails the test.
 func newTestHandler(t *testing.T, k kind, api http.HandlerFunc) testHandler {
 	t.Helper()
 	if api == nil {

@@ -19,9 +19,9 @@ type Options struct {
 	Timeout time.Duration
 	// CacheTTL is how long an answer may be reused by later reviews.
 	CacheTTL time.Duration
-	// SecretSources are kinds that create Secrets, beside validators.SecretSourceKinds.
+	// SecretSources are further kinds whose controllers create Secrets, besides validators.SecretSourceKinds.
 	SecretSources []validators.SecretSourceKind
-	// NewNamespaceAge is how old the namespace of a Profile is at most that counts as new. 0 if none does.
+	// NewNamespaceAge is the age up to which a Profile's namespace counts as new; 0 if none does.
 	NewNamespaceAge time.Duration
 	// Metrics count the lookups.
 	Metrics *Metrics

@@ -19,41 +19,41 @@ import (
 // Results of a dry run: values of the metric's label.
 const (
 	dryRunRefused  = "refused"  // the API server refuses the pod, as the rule says
-	dryRunAdmitted = "admitted" // the API server lets the pod in: the rule is wrong in this cluster
-	dryRunFailed   = "failed"   // the API server could not be asked
+	dryRunAdmitted = "admitted" // the API server admits the pod: the rule is wrong in this cluster
+	dryRunFailed   = "failed"   // the dry run gave no answer
 )
 
-// Confirm asks the API server about the findings that a pod would be refused: it creates the pod in a dry run, with all admission
-// plugins and webhooks of the cluster. A finding stands if the API server refuses the pod, and quotes its words then. If the API
-// server admits the pod, the finding is dropped, counted and logged. If the API server can't be asked, the finding becomes
-// possible. Only the findings that wanted reports true for are confirmed; the others stand.
+// Confirm confirms findings about pods that the API server refuses: it creates each pod in a dry run, which all admission plugins and
+// webhooks of the cluster take part in. If the API server refuses the pod, the finding stands and quotes the refusal. If it admits the
+// pod, the finding is dropped, counted and logged. If the dry run gives no answer, the finding becomes possible. Confirm leaves
+// findings alone for which wanted returns false.
 func (s *Session) Confirm(namespace string, findings []validators.Finding, wanted func(validators.Finding) bool) []validators.Finding {
 	verdicts := make([]dryRunVerdict, len(findings))
-	pods := map[string]*sync.Once{} // by shape: findings about equal pods share a dry run
+	dryRuns := map[string]*sync.Once{} // by pod as JSON: findings about equal pods share a dry run
 	shared := map[string]*dryRunVerdict{}
-	shapes := make([]string, len(findings))
+	podJSON := make([]string, len(findings))
 	for i, f := range findings {
 		if f.Pod == nil || !wanted(f) {
 			continue
 		}
-		shape, err := json.Marshal(f.Pod)
+		raw, err := json.Marshal(f.Pod)
 		if err != nil {
 			continue
 		}
-		shapes[i] = string(shape)
-		if pods[shapes[i]] == nil {
-			pods[shapes[i]], shared[shapes[i]] = &sync.Once{}, &dryRunVerdict{}
+		podJSON[i] = string(raw)
+		if dryRuns[podJSON[i]] == nil {
+			dryRuns[podJSON[i]], shared[podJSON[i]] = &sync.Once{}, &dryRunVerdict{}
 		}
 	}
 	var group errgroup.Group
 	group.SetLimit(maxConcurrentPerSession)
 	for i, f := range findings {
-		if shapes[i] == "" {
+		if podJSON[i] == "" {
 			continue
 		}
 		group.Go(func() error {
-			pods[shapes[i]].Do(func() { *shared[shapes[i]] = s.dryRun(namespace, f.Pod) })
-			verdicts[i] = *shared[shapes[i]]
+			dryRuns[podJSON[i]].Do(func() { *shared[podJSON[i]] = s.dryRun(namespace, f.Pod) })
+			verdicts[i] = *shared[podJSON[i]]
 			return nil
 		})
 	}
@@ -80,17 +80,17 @@ func (s *Session) Confirm(namespace string, findings []validators.Finding, wante
 	return out
 }
 
-// dryRunVerdict is what the API server says about a pod.
+// dryRunVerdict is the outcome of a dry run.
 type dryRunVerdict struct {
 	result  string
 	message string // of a refusal
 	err     error  // of a failure, worded for the user
 }
 
-// maxRefusal bounds what is quoted of a refusal, in bytes.
+// maxRefusal bounds how much of a refusal is quoted, in bytes.
 const maxRefusal = 300
 
-// dryRun creates a pod in a dry run. A quota that is used up right now refuses no pod for good: that counts as admitted.
+// dryRun creates a pod in a dry run. A refusal because a quota is used up is temporary and counts as admitted.
 func (s *Session) dryRun(namespace string, pod *corev1.Pod) dryRunVerdict {
 	c := s.client
 	if err := c.calls.Acquire(s.ctx, 1); err != nil {
@@ -132,7 +132,7 @@ func isRefusal(status apierrors.APIStatus, name string) bool {
 	return s.Code == http.StatusUnprocessableEntity || s.Code == http.StatusForbidden && s.Details != nil && s.Details.Name == name
 }
 
-// shortenRefusal is the message without the pod's name, which the user never chose.
+// shortenRefusal returns the message without the pod's name, which means nothing to the user.
 func shortenRefusal(message, name string) string {
 	for _, prefix := range []string{fmt.Sprintf("pods %q is forbidden: ", name), fmt.Sprintf("Pod %q is invalid: ", name)} {
 		message = strings.TrimPrefix(message, prefix)

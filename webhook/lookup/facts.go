@@ -41,8 +41,8 @@ func (f Facts) ControllerConfig(instanceID string) (forecast.ControllerConfig, e
 	case err != nil:
 		return forecast.ControllerConfig{}, err
 	case parsed == nil:
-		hint := "; set argo.namespace and argo.configMap in kfp-preflight's configuration"
-		missing := &lookupError{"not_found", where + " was not found" + hint, nil}
+		const hint = " was not found; set argo.namespace and argo.configMap in kfp-preflight's configuration"
+		missing := &lookupError{"not_found", where + hint, nil}
 		options.Metrics.errors.WithLabelValues("configmaps", missing.reason).Inc()
 		return forecast.ControllerConfig{}, missing
 	case parsed.err != nil:

@@ -15,19 +15,19 @@ import (
 	"github.com/kfp-preflight/kfp-preflight/validators"
 )
 
-// SecretSources implements validators.Facts. It lists the kinds whose API groups the cluster serves. A cluster without such groups
-// costs one request, for the list of its API groups.
+// SecretSources implements validators.Facts. It lists the objects of those kinds whose API groups the cluster serves. In a cluster without
+// such groups it needs one request, for the list of API groups.
 func (f Facts) SecretSources(namespace string) ([]validators.SecretSource, error) {
 	if len(validation.IsDNS1123Label(namespace)) > 0 {
 		return nil, errors.New("no namespace can have that name")
 	}
 	groups, err := f.apiGroups()
 	if err != nil {
-		return nil, fmt.Errorf("which objects create Secrets could not be found out: %w", err)
+		return nil, fmt.Errorf("which objects create Secrets could not be determined: %w", err)
 	}
 	var lock sync.Mutex
 	var sources []validators.SecretSource
-	var unread []string
+	var failures []string
 	var group errgroup.Group
 	group.SetLimit(maxConcurrentPerSession)
 	for _, kind := range slices.Concat(validators.SecretSourceKinds, f.client.options.SecretSources) {
@@ -40,21 +40,21 @@ func (f Facts) SecretSources(namespace string) ([]validators.SecretSource, error
 			lock.Lock()
 			defer lock.Unlock()
 			if err != nil {
-				unread = append(unread, fmt.Sprintf("%s.%s: %v", kind.Resource, kind.Group, err))
+				failures = append(failures, fmt.Sprintf("%s.%s: %v", kind.Resource, kind.Group, err))
 			}
 			sources = append(sources, found...)
 			return nil
 		})
 	}
 	_ = group.Wait() // the functions return no error
-	if len(unread) > 0 {
-		slices.Sort(unread)
-		return sources, errors.New("objects that may create it could not be listed: " + strings.Join(unread, "; "))
+	if len(failures) > 0 {
+		slices.Sort(failures)
+		return sources, errors.New("objects that may create it could not be listed: " + strings.Join(failures, "; "))
 	}
 	return sources, nil
 }
 
-// apiGroups are the API groups of the cluster, each with its versions, the preferred one first.
+// apiGroups returns the versions of each API group of the cluster, the preferred one first.
 func (f Facts) apiGroups() (map[string][]string, error) {
 	found, err := f.get(lookup{
 		resource: "apigroups", path: []string{"apis"}, form: "groups", wholeObject: true,
@@ -86,8 +86,8 @@ func (f Facts) apiGroups() (map[string][]string, error) {
 	return found.(map[string][]string), nil
 }
 
-// secretSources lists the objects of one kind in a namespace, in the first version of the group that has the kind. A cluster
-// without the kind has no such objects.
+// secretSources lists the objects of one kind in a namespace, in the first version of the group that has the kind. It returns none if no
+// version has it.
 func (f Facts) secretSources(kind validators.SecretSourceKind, versions []string, namespace string) ([]validators.SecretSource, error) {
 	for _, version := range versions {
 		meta := metav1.TypeMeta{APIVersion: kind.Group + "/" + version, Kind: kind.Kind + "List"}
@@ -106,6 +106,7 @@ func (f Facts) secretSources(kind validators.SecretSourceKind, versions []string
 	return nil, nil
 }
 
+// decodeSecretSources decodes a list of objects of a kind.
 func decodeSecretSources(kind validators.SecretSourceKind, raw []byte) (any, error) {
 	var list struct {
 		Items []map[string]any `json:"items"`

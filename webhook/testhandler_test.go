@@ -37,7 +37,7 @@ func newTestHandler(t *testing.T, k kind, api http.HandlerFunc) testHandler {
 	if api == nil {
 		api = func(w http.ResponseWriter, r *http.Request) { t.Errorf("unexpected lookup of %s", r.URL) }
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	client := newAPIClient(t, func(w http.ResponseWriter, r *http.Request) {
 		if k.name != workflows.name {
 			api(w, r)
 			return
@@ -45,12 +45,7 @@ func newTestHandler(t *testing.T, k kind, api http.HandlerFunc) testHandler {
 		if !serveNoLimits(w, r) {
 			withControllerConfig(api)(w, r)
 		}
-	}))
-	t.Cleanup(server.Close)
-	client, err := corev1client.NewForConfig(&rest.Config{Host: server.URL, QPS: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	})
 	m, err := newMetrics(prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
@@ -61,8 +56,20 @@ func newTestHandler(t *testing.T, k kind, api http.HandlerFunc) testHandler {
 	logger := funcr.New(log.appendLine, funcr.Options{Verbosity: 1})
 	config.Lookups.Remember.Duration = time.Minute
 	h := &handler{kind: k, config: config, metrics: m, limiter: newMemoryLimiter(memoryLimit()), log: logger}
-	h.lookups = newLookupClient(h, client.RESTClient())
-	return testHandler{h, client.RESTClient(), log, ""}
+	h.lookups = newLookupClient(h, client)
+	return testHandler{h, client, log, ""}
+}
+
+// newAPIClient returns a client of an API server that answers with api.
+func newAPIClient(t *testing.T, api http.HandlerFunc) rest.Interface {
+	t.Helper()
+	server := httptest.NewServer(api)
+	t.Cleanup(server.Close)
+	client, err := corev1client.NewForConfig(&rest.Config{Host: server.URL, QPS: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.RESTClient()
 }
 
 // newHandlerWithTransport returns a handler that sends its lookups through a transport.

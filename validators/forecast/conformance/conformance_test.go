@@ -161,6 +161,20 @@ func (l notComparable) forConfiguration(configuration string) map[string]string 
 	return reasons
 }
 
+// hasMetadata reports whether a pod has the labels and annotations of another one, except for those that Argo changes during the run
+// and those with values from it.
+func hasMetadata(pod, other *corev1.Pod) bool {
+	has := func(got, want map[string]string) bool {
+		for key, value := range want {
+			if key != "workflows.argoproj.io/completed" && !forecast.HasTag(value) && got[key] != value {
+				return false
+			}
+		}
+		return true
+	}
+	return has(pod.Labels, other.Labels) && has(pod.Annotations, other.Annotations)
+}
+
 // podDifferences lists the pods that were created but not forecast and, if the run succeeded, the
 // pods that were forecast as certain but not created.
 func podDifferences(f forecast.Forecast, created []corev1.Pod, wf wfv1.Workflow) []string {
@@ -184,6 +198,12 @@ func podDifferences(f forecast.Forecast, created []corev1.Pod, wf wfv1.Workflow)
 		switch {
 		case len(same) > 0:
 			unmatched.Delete(same...) // may be several that differ only in what no rule looks at
+			// What a dry run sends to the API server selects the same webhooks.
+			if !slices.ContainsFunc(same, func(i int) bool { return hasMetadata(&pod, f.Pods[i].DryRun(&f.Pods[i].Spec)) }) {
+				forDryRun := f.Pods[same[0]].DryRun(&f.Pods[same[0]].Spec)
+				out = append(out, fmt.Sprintf("pod %s was created with labels %v and annotations %v, and a dry run has %v and %v",
+					node, pod.Labels, pod.Annotations, forDryRun.Labels, forDryRun.Annotations))
+			}
 		case len(candidates) > 0:
 			out = append(out, fmt.Sprintf("pod %s was created as\n      %s\n      and forecast as\n      %s",
 				node, got, toComparable(&f.Pods[candidates[0]].Spec)))

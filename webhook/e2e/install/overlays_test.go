@@ -71,6 +71,8 @@ var wantPermissions = map[string][]string{
 	},
 	"dry-run":        {"create pods"},
 	"secret-sources": {"list certificates.cert-manager.io"}, // the only such kind in the test cluster
+	"cert-manager":   {"list certificates.cert-manager.io"},
+	"kubeflow":       {"list certificates.cert-manager.io"},
 	"events":         {"create events", "patch events"},
 	"monitoring":     {"create tokenreviews.authentication.k8s.io", "create subjectaccessreviews.authorization.k8s.io"},
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/kfp-preflight/kfp-preflight/hack/cluster"
 	"github.com/kfp-preflight/kfp-preflight/webhook"
+	"github.com/kfp-preflight/kfp-preflight/webhook/lookup"
 	"github.com/kfp-preflight/kfp-preflight/webhook/selfsigned"
 )
 
@@ -41,6 +42,10 @@ func TestSelfSignedRotation(t *testing.T) {
 	}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team-a"}}
 	if _, err := api.CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	controller := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: lookup.DefaultConfigMap}}
+	if _, err := api.CoreV1().ConfigMaps("kubeflow").Create(t.Context(), controller, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	failClosed(t, api)

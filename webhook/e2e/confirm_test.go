@@ -145,7 +145,8 @@ func counterSum(t *testing.T, name, value string) (sum float64) {
 	return sum
 }
 
-// resourceSetter is a mutating webhook that sets the cpu of all containers.
+// resourceSetter is a mutating webhook that sets the cpu of all containers, as a policy engine does, and adds a sidecar, as a service
+// mesh does.
 type resourceSetter struct {
 	server *httptest.Server
 	count  chan struct{}
@@ -205,11 +206,15 @@ func (r *resourceSetter) serve(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "bad request", http.StatusBadRequest)
 		return
 	}
-	var patch []map[string]any
+	resources := map[string]any{"requests": map[string]string{"cpu": "1m"}}
+	patch := []map[string]any{{
+		"op": "add", "path": "/spec/containers/-",
+		"value": map[string]any{"name": "istio-proxy", "image": "proxyv2", "resources": resources},
+	}}
 	for list, n := range map[string]int{"containers": len(pod.Spec.Containers), "initContainers": len(pod.Spec.InitContainers)} {
 		for i := range n {
 			patch = append(patch, map[string]any{
-				"op": "add", "path": fmt.Sprintf("/spec/%s/%d/resources", list, i), "value": map[string]any{"requests": map[string]string{"cpu": "1m"}},
+				"op": "add", "path": fmt.Sprintf("/spec/%s/%d/resources", list, i), "value": resources,
 			})
 		}
 	}

@@ -182,11 +182,15 @@ const (
 // missing returns what a dependency lacks; ok is false if it is satisfied. What the Workflow itself creates in time is not missing.
 func (d workflowDependency) missing(status ObjectStatus, fc *forecast.Forecast) (m missingObject, ok bool) {
 	m = missingObject{ObjectRef: d.ObjectRef, exists: status.Exists}
+	satisfied := func(c stepConsumer) bool {
+		return status.Exists && (c.key == "" || forecast.HasTag(c.key) || status.Keys.Has(c.key))
+	}
+	consumers := slices.DeleteFunc(slices.Clone(d.consumers), satisfied)
+	if len(consumers) == 0 {
+		return m, false // without a search for creators
+	}
 	creators := fc.Creators(d.Kind, d.Name)
-	for _, c := range d.consumers {
-		if status.Exists && (c.key == "" || forecast.HasTag(c.key) || status.Keys.Has(c.key)) {
-			continue
-		}
+	for _, c := range consumers {
 		switch {
 		case c.consumer == imagePull:
 		case c.unknown != "":
